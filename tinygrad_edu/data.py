@@ -1,0 +1,183 @@
+"""Data: the bundled digits, readers of CSV and IDX files, splitting, one-hot, batches.
+
+Everything here is plain arrays; a plain array is a constant in a graph and costs no gradient.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Rng = np.random.Generator | int | None
+
+
+def load_digits() -> tuple[Array, Array]:
+    """The 1797 handwritten digits of the UCI repository: pixels (1797, 64) and labels (1797,).
+
+    Each row is an 8 × 8 picture, brightness 0 to 16 as float64; labels are integers 0 to 9. They
+    are the test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak,
+    1998, https://doi.org/10.24432/C50P49), under the licence CC BY 4.0. Nothing is downloaded.
+    """
+    path = files("tinygrad_edu").joinpath("datasets/digits.npz")
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return arrays["pixels"].astype(np.float64), arrays["labels"].astype(np.int64)
+
+
+def train_test_split(
+    x: Any, y: Any, test_size: float = 0.2, rng: Rng = None
+) -> tuple[Array, Array, Array, Array]:
+    """Shuffle samples and labels together: x_train, x_test, y_train, y_test.
+
+    `test_size` is the part that goes to the test set, rounded up to whole samples. `rng`, a
+    generator or a seed, draws one permutation; its first entries are the test set. ValueError for
+    different lengths, or if one of the two sets would be empty.
+    """
+    x, y = _same_length("train_test_split", x, y)
+    n_test = int(np.ceil(len(x) * test_size))
+    if not 0 < n_test < len(x):
+        raise ValueError(
+            f"train_test_split: test_size={test_size} of {len(x)} samples leaves {n_test} for the "
+            f"test and {len(x) - n_test} for training; both need at least 1"
+        )
+    order = np.random.default_rng(rng).permutation(len(x))
+    test, train = order[:n_test], order[n_test:]
+    return x[train], x[test], y[train], y[test]
+
+
+def one_hot(labels: Any, classes: int, dtype: npt.DTypeLike = np.float64) -> Array:
+    """Rows of zeros with a 1 at each label: shape (..., classes) for labels of shape (...).
+
+    TypeError unless labels are integers; IndexError for a label below 0 or from `classes` up.
+    """
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"one_hot: labels are of dtype {labels.dtype}; use integers")
+    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
+        wrong = int(labels.max() if labels.max() >= classes else labels.min())
+        raise IndexError(
+            f"one_hot: label {wrong} is out of range for {classes} classes, 0 to {classes - 1}"
+        )
+    rows = np.zeros((labels.size, classes), dtype)
+    rows[np.arange(labels.size), labels.ravel()] = 1
+    return rows.reshape(*labels.shape, classes)
+
+
+class DataLoader:
+    """Batches (x, y) of a data set, in order or in a new random order on every pass.
+
+    The last batch holds what is left. `rng`, a generator or a seed, makes the order repeatable.
+    ValueError for different lengths, an empty set or a batch size below 1.
+    """
+
+    def __init__(
+        self, x: Any, y: Any, batch_size: int = 32, shuffle: bool = True, rng: Rng = None
+    ) -> None:
+        self.x, self.y = _same_length("DataLoader", x, y)
+        if batch_size < 1 or int(batch_size) != batch_size:
+            raise ValueError(f"DataLoader: batch_size is {batch_size}; it must be 1, 2, 3, ...")
+        self.batch_size = int(batch_size)
+        self.shuffle = shuffle
+        self.rng = np.random.default_rng(rng)
+
+    def __len__(self) -> int:
+        """The number of batches in one pass."""
+        return -(-len(self.x) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]:
+        n = len(self.x)
+        order = self.rng.permutation(n) if self.shuffle else np.arange(n)
+        for start in range(0, n, self.batch_size):
+            batch = order[start : start + self.batch_size]
+            yield self.x[batch], self.y[batch]
+
+
+def _same_length(operation: str, x: Any, y: Any) -> tuple[Array, Array]:
+    x, y = np.asarray(x), np.asarray(y)
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+        raise ValueError(
+            f"{operation}: x has shape {x.shape} and y {y.shape}; lengths must be equal"
+        )
+    if not len(x):
+        raise ValueError(f"{operation}: the data set is empty")
+    return x, y
+
+
+def load_csv(path: str | Path, shape: tuple[int, int] = (16, 16)) -> tuple[Array, Array]:
+    """Pictures from a CSV file with a header and rows of a label and its pixels.
+
+    Returns pixels (N, height · width) as float64 and labels (N,) as integers. ValueError, with the
+    number of the line, for a row of another length or an entry that is no integer.
+    """
+    columns = shape[0] * shape[1] + 1
+    rows: list[list[int]] = []
+    with open(path, encoding="utf-8") as file:
+        next(file, "")
+        for number, line in enumerate(file, start=2):
+            if not line.strip():
+                continue
+            entries = line.split(",")
+            if len(entries) != columns:
+                raise ValueError(
+                    f"load_csv: line {number} of {path} has {len(entries)} entries; a label and "
+                    f"{shape[0]} × {shape[1]} pixels are {columns}"
+                )
+            try:
+                rows.append([int(entry) for entry in entries])
+            except ValueError as error:
+                raise ValueError(f"load_csv: line {number} of {path}: {error}") from error
+            if rows[-1][0] < 0:
+                raise ValueError(f"load_csv: line {number} of {path} has the label {rows[-1][0]}")
+    if not rows:
+        raise ValueError(f"load_csv: {path} has no rows below its header")
+    table = np.array(rows)
+    return table[:, 1:].astype(np.float64), table[:, 0]
+
+
+def load_idx(images: str | Path, labels: str | Path, classes: int = 10) -> tuple[Array, Array]:
+    """Pictures and labels from a pair of IDX files, such as MNIST's, plain or gzipped (.gz).
+
+    Returns pixels (N, height · width) as uint8 and labels (N,) as integers. The format is that of
+    http://yann.lecun.com/exdb/mnist: a magic number, big-endian lengths, then bytes. ValueError for
+    a wrong magic number, a wrong size, different lengths; IndexError for labels from `classes` up.
+    """
+    pixels, found = _read_idx(images, 3), _read_idx(labels, 1)
+    if len(pixels) != len(found):
+        raise ValueError(
+            f"load_idx: {images} has {len(pixels)} pictures, {labels} {len(found)} labels"
+        )
+    if len(found) and found.max() >= classes:
+        raise IndexError(
+            f"load_idx: label {found.max()} in {labels} is out of range for {classes} classes"
+        )
+    return pixels.reshape(len(pixels), -1), found.astype(np.int64)
+
+
+def _read_idx(path: str | Path, ndim: int) -> Array:
+    opener: Any = gzip.open if str(path).endswith(".gz") else open
+    with opener(path, "rb") as file:
+        content: bytes = file.read()
+    header = 4 + 4 * ndim
+    expected = 0x0800 + ndim  # unsigned bytes in so many dimensions
+    magic = int.from_bytes(content[:4], "big")
+    if len(content) < header or magic != expected:
+        raise ValueError(
+            f"load_idx: {path} starts with the magic number {magic:#010x}; a file of "
+            f"{'pictures' if ndim == 3 else 'labels'} starts with {expected:#010x}"
+        )
+    shape = struct.unpack(f">{ndim}I", content[4:header])
+    size = header + math.prod(shape)
+    if len(content) != size:
+        raise ValueError(
+            f"load_idx: {path} names lengths {shape}, so it should have {size} bytes, but has "
+            f"{len(content)}"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

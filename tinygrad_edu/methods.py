@@ -1,0 +1,148 @@
+"""The operators and methods that Value and Tensor share; every one of them is a rule.
+
+A rule's public function is an ordinary function, so that as an attribute of a class it is a
+method: `x.exp()` is `exp(x)`. The operators take a shorter way to the same rules, `_binary`,
+because a scalar graph is made of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_edu import rules
+from tinygrad_edu.rules.rule import RULES, Rule, operations
+
+# The rules themselves, (output, pullback) and all; `rules.add` is the public function.
+_add, _subtract, _multiply = RULES["add"], RULES["subtract"], RULES["multiply"]
+_divide, _power, _negative = RULES["divide"], RULES["power"], RULES["negative"]
+
+
+class Methods:
+    """Arithmetic, comparison by data, and NumPy's functions, for any node."""
+
+    __slots__ = ()
+
+    data: Any
+
+    def _unary(self, rule: Rule) -> Self:
+        """Record a rule of this one operand."""
+        raise NotImplementedError
+
+    def _binary(self, rule: Rule, x: Any, y: Any) -> Self:
+        """Record a rule of two operands, of which this node is one."""
+        raise NotImplementedError
+
+    def __add__(self, other: Any) -> Self:
+        return self._binary(_add, self, other)
+
+    def __radd__(self, other: Any) -> Self:
+        return self._binary(_add, other, self)
+
+    def __sub__(self, other: Any) -> Self:
+        return self._binary(_subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return self._binary(_subtract, other, self)
+
+    def __mul__(self, other: Any) -> Self:
+        return self._binary(_multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Self:
+        return self._binary(_multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Self:
+        return self._binary(_divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return self._binary(_divide, other, self)
+
+    def __pow__(self, other: Any) -> Self:
+        return self._binary(_power, self, other)
+
+    def __rpow__(self, other: Any) -> Self:
+        return self._binary(_power, other, self)
+
+    def __neg__(self) -> Self:
+        return self._unary(_negative)
+
+    # == stays identity, so that nodes can be keys; the order compares data.
+    def __lt__(self, other: Any) -> Any:
+        return self.data < _data(other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self.data > _data(other)
+
+    def __le__(self, other: Any) -> Any:
+        return self.data <= _data(other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self.data >= _data(other)
+
+    __abs__ = rules.abs
+    abs = rules.abs
+    exp = rules.exp
+    expm1 = rules.expm1
+    log = rules.log
+    log1p = rules.log1p
+    sqrt = rules.sqrt
+    sin = rules.sin
+    cos = rules.cos
+    tan = rules.tan
+    sinh = rules.sinh
+    cosh = rules.cosh
+    tanh = rules.tanh
+    arcsin = rules.arcsin
+    arccos = rules.arccos
+    arctan = rules.arctan
+    sigmoid = rules.sigmoid
+    softplus = rules.softplus
+    relu = rules.relu
+    leaky_relu = rules.leaky_relu
+    maximum = rules.maximum
+    minimum = rules.minimum
+    clip = rules.clip
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's own functions on a node, `np.exp(x)` or `array * x`, become the rule's."""
+        name = _NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)
+        if method == "__call__" and not options:
+            if name in ("less", "greater", "less_equal", "greater_equal"):
+                return ufunc(*map(_data, inputs))
+            if name in vars(operations):
+                return getattr(operations, name)(*inputs)
+        raise TypeError(
+            f"numpy.{ufunc.__name__} does not work on a {type(self).__name__} in this way; "
+            "use the functions of tinygrad_edu, or x.data for plain numbers"
+        )
+
+    def __array_function__(
+        self, function: Any, types: Any, operands: tuple[Any, ...], settings: dict[str, Any]
+    ) -> Any:
+        """NumPy's functions of arrays, such as `np.sum(x, axis=0)`, become the rule's."""
+        name = _NUMPY_NAMES.get(function.__name__, function.__name__)
+        if name in vars(operations):
+            return getattr(operations, name)(*operands, **settings)
+        raise TypeError(
+            f"numpy.{function.__name__} has no rule in tinygrad_edu; use x.data for plain numbers, "
+            "without a derivative"
+        )
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        kind = type(self).__name__
+        raise TypeError(
+            f"NumPy asked for a plain array of a {kind}, which would lose its derivative; use "
+            "x.data for the numbers, or the functions of tinygrad_edu (stack joins nodes)"
+        )
+
+
+_NUMPY_NAMES = {"absolute": "abs", "amax": "max", "amin": "min", "true_divide": "divide",
+                "float_power": "power"}  # fmt: skip
+
+
+def _data(x: Any) -> Any:
+    return x.data if isinstance(x, Methods) else x

@@ -1,0 +1,294 @@
+"""Layers and losses over Tensors. A layer is a Module; a loss is a function.
+
+Shapes: a batch is (N, features), class scores (logits) are (N, classes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_edu import rules
+from tinygrad_edu.data import one_hot
+from tinygrad_edu.graph import Node
+from tinygrad_edu.tensor import Tensor
+
+Rng = np.random.Generator | int | None
+
+
+class Module:
+    """Something with parameters: leaves found in its attributes, lists, dicts and sub-modules."""
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
+        """Pairs of a dotted name, such as `layers.0.weight`, and a leaf; each leaf once."""
+        seen: set[Node] = set()
+        for name, leaf in _named_leaves(self, prefix):
+            if leaf not in seen:
+                seen.add(leaf)
+                yield name, leaf
+
+    def parameters(self) -> list[Any]:
+        """All parameters, in the order in which they were made attributes."""
+        return [leaf for _, leaf in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        for p in self.parameters():
+            p.zero_grad()
+
+    def __call__(self, x: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} needs a method __call__(self, x)")
+
+
+def _named_leaves(owner: Any, prefix: str) -> Iterator[tuple[str, Node]]:
+    if isinstance(owner, Node):
+        if not owner.operands:
+            yield prefix, owner
+        return
+    if isinstance(owner, Module):
+        items: Any = vars(owner).items()
+    elif isinstance(owner, dict):
+        items = owner.items()
+    elif isinstance(owner, list | tuple):
+        items = enumerate(owner)
+    else:
+        return
+    for name, part in items:
+        yield from _named_leaves(part, f"{prefix}.{name}" if prefix else str(name))
+
+
+class Linear(Module):
+    """x @ weight + bias, from (N, inputs) to (N, outputs).
+
+    The weight has shape (inputs, outputs) and starts normal with mean 0 and standard deviation
+    √(2 / inputs) for `init="he"` (He et al. 2015, for ReLU) or √(2 / (inputs + outputs)) for
+    "glorot" (Glorot & Bengio 2010, for tanh and sigmoid); a number is taken as the deviation
+    itself. The bias, shape (outputs,), starts at 0. `rng` is a generator or a seed.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        bias: bool = True,
+        init: str | float = "he",
+        rng: Rng = None,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> None:
+        if inputs < 1 or outputs < 1:
+            raise ValueError(
+                f"Linear: {inputs} inputs and {outputs} outputs; both must be 1 or more"
+            )
+        if init == "he":
+            deviation = np.sqrt(2 / inputs)
+        elif init == "glorot":
+            deviation = np.sqrt(2 / (inputs + outputs))
+        elif isinstance(init, float | int):
+            deviation = float(init)
+        else:
+            raise ValueError(f'Linear: init is {init!r}; use "he", "glorot" or a deviation')
+        start = np.random.default_rng(rng).normal(0, deviation, (inputs, outputs))
+        self.weight = Tensor(start, "weight", dtype)
+        self.bias = Tensor(np.zeros(outputs), "bias", dtype) if bias else None
+
+    def __call__(self, x: Any) -> Tensor:
+        product: Tensor = rules.matmul(x, self.weight)
+        return product if self.bias is None else product + self.bias
+
+
+class ReLU(Module):
+    """max(x, 0), elementwise."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return rules.relu(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-x)), elementwise."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return rules.sigmoid(x)
+
+
+class Tanh(Module):
+    """The hyperbolic tangent, elementwise."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return rules.tanh(x)
+
+
+class Sequential(Module):
+    """Layers one after the other."""
+
+    def __init__(self, *layers: Module) -> None:
+        self.layers = list(layers)
+
+    def __call__(self, x: Any) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        result: Tensor = x
+        return result
+
+
+class MLP(Sequential):
+    """Linear layers with ReLU between them: `MLP(64, [30, 10])` is 64-30-10.
+
+    For the same network with every scalar a node, see `tinygrad_edu.scalar_nn`.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: Sequence[int],
+        *,
+        init: str | float = "he",
+        rng: Rng = None,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> None:
+        if not outputs:
+            raise ValueError("MLP: outputs is empty; give the width of each layer, as [30, 10]")
+        rng = np.random.default_rng(rng)
+        layers: list[Module] = []
+        for before, after in zip([inputs, *outputs], outputs, strict=False):
+            layers += [Linear(before, after, init=init, rng=rng, dtype=dtype), ReLU()]
+        super().__init__(*layers[:-1])
+
+
+def mse_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor:
+    """The squared distance (prediction - target)², averaged over all elements.
+
+    ValueError unless both have the same shape: (N, 1) against (N,) would be a table of N × N.
+    """
+    prediction = _as_tensor(prediction, "mse_loss")
+    target = _target(prediction, target, "mse_loss")
+    if target.shape != prediction.shape:
+        raise ValueError(
+            f"mse_loss: the prediction has shape {prediction.shape} and the target "
+            f"{target.shape}; they must be equal, so reshape one of them"
+        )
+    return _reduced((prediction - target) ** 2.0, reduction, "mse_loss")
+
+
+def cross_entropy(
+    logits: Tensor, target: Any, *, label_smoothing: float = 0.0, reduction: str = "mean"
+) -> Tensor:
+    """The cross-entropy of softmax(logits) from the target, one loss per sample, averaged.
+
+    `logits` is (N, classes), or (classes,) for one sample. `target` is class indices, an integer
+    array of shape (N,), or one-hot rows or probabilities, of the shape of the logits. Label
+    smoothing mixes the target with a uniform distribution. ValueError for shapes that do not fit,
+    an empty batch, rows that are no distribution, nan; IndexError for labels out of range.
+    """
+    logits = _as_tensor(logits, "cross_entropy")
+    if logits.ndim not in (1, 2) or not logits.size:
+        raise ValueError(
+            f"cross_entropy: the logits have shape {logits.shape}; "
+            "expected (N, classes) with at least one sample"
+        )
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; use 0 to 1")
+    if not isinstance(target, Node):
+        target = np.asarray(target)
+        if target.dtype.kind in "iu" and target.shape == logits.shape[:-1]:
+            target = one_hot(target, logits.shape[-1], dtype=logits.dtype)
+        elif target.dtype.kind in "iubf" and target.shape == logits.shape:
+            target = target.astype(logits.dtype)
+            _check_distributions(target)
+    if target.shape != logits.shape:
+        raise ValueError(
+            f"cross_entropy: logits of shape {logits.shape} and a {target.dtype} target of shape "
+            f"{target.shape}; give integer labels of shape {logits.shape[:-1]}, or one-hot rows or "
+            f"probabilities of shape {logits.shape}"
+        )
+    if label_smoothing:
+        target = target * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
+    return _reduced(rules.softmax_cross_entropy(logits, target), reduction, "cross_entropy")
+
+
+def _check_distributions(target: Any) -> None:
+    total = target.sum(axis=-1)
+    wrong = ~((target >= 0).all(axis=-1) & (abs(total - 1) <= 1e-3))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"cross_entropy: row {row} of the target sums to {np.ravel(total)[row]:g}, with a "
+            f"smallest entry of {np.min(target[row] if target.ndim > 1 else target):g}; one-hot "
+            "rows and probabilities are not negative and sum to 1"
+        )
+
+
+def binary_cross_entropy_with_logits(
+    logits: Tensor, target: Any, reduction: str = "mean"
+) -> Tensor:
+    """-t log σ(x) - (1 - t) log(1 - σ(x)), stable for every x, averaged over all elements.
+
+    ValueError unless shapes are equal and targets lie between 0 and 1.
+    """
+    name = "binary_cross_entropy_with_logits"
+    logits = _as_tensor(logits, name)
+    target = _target(logits, target, name)
+    if target.shape != logits.shape:
+        raise ValueError(
+            f"{name}: the logits have shape {logits.shape} and the target {target.shape}; "
+            "they must be equal"
+        )
+    if not isinstance(target, Node) and not ((target >= 0) & (target <= 1)).all():
+        raise ValueError(f"{name}: targets must lie between 0 and 1, and not be nan")
+    # -log σ(x) is softplus(-x): no logarithm of a number that was rounded to 0
+    loss = target * rules.softplus(-logits) + (1.0 - target) * rules.softplus(logits)
+    return _reduced(loss, reduction, name)
+
+
+def max_margin_loss(scores: Any, labels: Any) -> Any:
+    """The mean of max(0, 1 - label · score), for labels -1 and 1.
+
+    `scores` is a Tensor of the shape of the labels, or a list of Values.
+    """
+    labels = np.asarray(labels)
+    if not np.isin(labels, (-1, 1)).all():
+        raise ValueError("max_margin_loss: labels must be -1 or 1")
+    shape = scores.shape if isinstance(scores, Tensor) else (len(scores),)
+    if labels.shape != shape or not labels.size:
+        raise ValueError(
+            f"max_margin_loss: {shape} scores and {labels.shape} labels; shapes must be equal "
+            "and not empty"
+        )
+    if isinstance(scores, Tensor):
+        return rules.relu(1.0 - scores * labels).mean()
+    losses = [(1.0 - float(y) * score).relu() for y, score in zip(labels, scores, strict=True)]
+    total = losses[0]
+    for loss in losses[1:]:
+        total = total + loss
+    return total / len(losses)
+
+
+def _as_tensor(x: Any, operation: str) -> Tensor:
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{operation}: expected a Tensor first, got {type(x).__name__}")
+    return x
+
+
+def _target(prediction: Tensor, target: Any, operation: str) -> Any:
+    """A plain target in the dtype of the prediction; a Tensor as it is. ValueError for nan."""
+    if isinstance(target, Node):
+        return target
+    array = np.asarray(target)
+    if array.dtype.kind not in "iubf":
+        raise TypeError(f"{operation}: the target is of dtype {array.dtype}; use real numbers")
+    if np.isnan(array).any():
+        raise ValueError(f"{operation}: the target contains nan; clean the data first")
+    return array.astype(prediction.dtype)
+
+
+def _reduced(losses: Tensor, reduction: str, operation: str) -> Tensor:
+    if reduction == "mean":
+        return losses.mean()
+    if reduction == "sum":
+        return losses.sum()
+    if reduction == "none":
+        return losses
+    raise ValueError(f'{operation}: reduction is {reduction!r}; use "mean", "sum" or "none"')

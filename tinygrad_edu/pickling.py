@@ -1,0 +1,103 @@
+"""Copying and pickling of nodes, for graphs of any depth.
+
+Python's deepcopy and pickle follow operands by recursion and give up some hundred nodes down. Here
+a node hands over its whole graph in topological order, so that every operand is known before it
+is met. Pullbacks are closures, which cannot be pickled: running the rule again makes them anew.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from typing import Any, Self
+
+from tinygrad_edu.graph import Node, leaves_and_inner, topological_order
+from tinygrad_edu.rules import RULES, name_of, settings_of
+from tinygrad_edu.rules.rule import bind
+
+_thread = threading.local()
+_new = object.__new__
+
+
+def _grad_slot(node: Any) -> str:
+    """The attribute in which a node keeps its gradient: the one slot that its class adds."""
+    (name,) = type(node).__slots__
+    return str(name)
+
+
+class Portable(Node):
+    """A node that survives deepcopy and pickle, with everything it was made from.
+
+    Leaves that several graphs share stay shared. `grad` and `label` come along.
+    """
+
+    __slots__ = ()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        leaves, inner = leaves_and_inner(self)
+        for node in leaves:
+            if id(node) not in memo:
+                memo[id(node)] = _filled(node, (), copy.copy(node.data), node.pullback)
+        for node in inner:
+            if id(node) not in memo:
+                operands = tuple(memo.get(id(x), x) for x in node.operands)
+                memo[id(node)] = _filled(node, operands, node.data, node.pullback)
+        found: Self = memo[id(self)]
+        return found
+
+    def __copy__(self) -> Self:
+        raise TypeError("a node is copied with all that it was made from: use copy.deepcopy")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        grad_slot = _grad_slot(self)
+        state = (self.data, getattr(self, grad_slot), self.label)
+        if self.rule is None:
+            return _restore, (type(self), state)
+        ancestors = None
+        if not getattr(_thread, "in_order", False):
+            ancestors = [_InOrder(True), *topological_order(self)[:-1], _InOrder(False)]
+        made_by = (name_of(self.rule), settings_of(self.rule), self.operands)
+        return _restore, (type(self), state, ancestors, *made_by)
+
+
+class _InOrder:
+    """A mark in a pickled list of ancestors: between two of them nodes bring no ancestors."""
+
+    def __init__(self, begins: bool) -> None:
+        self.begins = begins
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        _thread.in_order = self.begins
+        return _InOrder, (self.begins,)
+
+
+def _filled(like: Any, operands: tuple[Any, ...], data: Any, pullback: Any) -> Any:
+    node = _new(type(like))
+    grad_slot = _grad_slot(like)
+    setattr(node, grad_slot, copy.copy(getattr(like, grad_slot)))
+    node.data, node.label, node.rule = data, like.label, like.rule
+    node.operands, node.pullback = operands, pullback
+    return node
+
+
+def _restore(
+    kind: type[Any],
+    state: tuple[Any, Any, str],
+    ancestors: Any = None,
+    rule_name: str | None = None,
+    settings: dict[str, Any] | None = None,
+    operands: tuple[Any, ...] = (),
+) -> Any:
+    """Make a node again; `ancestors` came first in the pickle only to be known by now."""
+    node = _new(kind)
+    node.data, grad, node.label = state
+    setattr(node, _grad_slot(node), grad)
+    node.operands, node.rule, node.pullback = operands, None, None
+    if rule_name is not None:
+        if rule_name not in RULES:
+            raise ValueError(
+                f"unpickling: there is no rule {rule_name!r}; import the module that declares it"
+            )
+        node.rule = bind(RULES[rule_name], settings or {})
+        node.pullback = node.rule(*(x.data if isinstance(x, Node) else x for x in operands))[1]
+    return node

@@ -1,0 +1,75 @@
+"""Every operation with its derivative, once.
+
+Start with `rule.py` (what a rule is), then `elementwise.py`; `reductions.py` and `arrays.py` have
+the rules for Tensors.
+"""
+
+from tinygrad_edu.rules.arrays import (
+    broadcast_to,
+    concatenate,
+    einsum,
+    expand_dims,
+    getitem,
+    matmul,
+    put,
+    reshape,
+    squeeze,
+    stack,
+    transpose,
+)
+from tinygrad_edu.rules.elementwise import (
+    abs,
+    add,
+    arccos,
+    arcsin,
+    arctan,
+    clip,
+    cos,
+    cosh,
+    divide,
+    exp,
+    expm1,
+    leaky_relu,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    power,
+    relu,
+    sigmoid,
+    sin,
+    sinh,
+    softplus,
+    sqrt,
+    subtract,
+    tan,
+    tanh,
+    where,
+)
+from tinygrad_edu.rules.reductions import (
+    cumsum,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    prod,
+    softmax,
+    softmax_cross_entropy,
+    std,
+    sum,
+    var,
+)
+from tinygrad_edu.rules.rule import RULES, name_of, of, operations, rule, settings_of, symbol_of
+
+__all__ = [
+    "RULES", "abs", "add", "arccos", "arcsin", "arctan", "broadcast_to", "clip", "concatenate",
+    "cos", "cosh", "cumsum", "divide", "einsum", "exp", "expand_dims", "expm1", "getitem",
+    "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean",
+    "min", "minimum", "multiply", "name_of", "negative", "of", "operations", "power", "prod", "put",
+    "relu", "reshape", "rule", "settings_of", "sigmoid", "sin", "sinh", "softmax",
+    "softmax_cross_entropy", "softplus", "sqrt", "squeeze", "stack", "std", "subtract", "sum",
+    "symbol_of", "tan", "tanh", "transpose", "var", "where",
+]  # fmt: skip

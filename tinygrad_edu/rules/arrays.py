@@ -1,0 +1,258 @@
+"""Rules for arrays: matrix products, einsum, shapes, joining and indexing."""
+
+from __future__ import annotations
+
+from string import ascii_letters
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.rules.rule import (
+    A,
+    Recorded,
+    array_from_list,
+    deferred,
+    of,
+    operations,
+    plain_function,
+    rule,
+)
+
+
+@rule("@")
+def matmul(x: A, y: A, /) -> Recorded[A]:
+    """The matrix product of the last two axes, for every rank that NumPy's matmul takes.
+
+    (..., n, k) @ (..., k, m) is (..., n, m); a 1-d operand is a row on the left, a column on the
+    right. Both adjoints are matrix products, dx = g yᵀ and dy = xᵀ g, made only where wanted.
+    ValueError if the inner lengths differ.
+    """
+    return of(x, y).matmul(x, y), lambda g, x=x, y=y: (
+        deferred(_matmul_by_x, g, x, y),
+        deferred(_matmul_by_y, g, x, y),
+    )
+
+
+def _matmul_by_x(g: Any, x: Any, y: Any) -> Any:
+    if x.ndim == 2 == y.ndim:
+        return of(g, y).matmul(g, y.T)
+    product = of(g, y).matmul(_as_matrix(g, x, y), _swap(y if y.ndim > 1 else y[:, None]))
+    return product if x.ndim > 1 else product[..., 0, :]
+
+
+def _matmul_by_y(g: Any, x: Any, y: Any) -> Any:
+    if x.ndim == 2 == y.ndim:
+        return of(g, x).matmul(x.T, g)
+    product = of(g, x).matmul(_swap(x if x.ndim > 1 else x[None, :]), _as_matrix(g, x, y))
+    return product if y.ndim > 1 else product[..., 0]
+
+
+def _as_matrix(g: Any, x: Any, y: Any) -> Any:
+    """The adjoint of x @ y with the axes that a 1-d operand lost put back."""
+    if y.ndim == 1:
+        g = g[..., None]
+    if x.ndim == 1:
+        g = g[..., None, :]
+    return g
+
+
+def _swap(x: Any) -> Any:
+    """Swap the last two axes."""
+    axes = list(range(x.ndim))
+    axes[-2:] = axes[-1], axes[-2]
+    return of(x).transpose(x, axes)
+
+
+@rule("einsum")
+def _einsum(*operands: Any, subscripts: str) -> Recorded[Any]:
+    """Einstein summation; see the public `einsum`."""
+    inputs, output = _explicit(subscripts, [x.ndim for x in operands])
+    y = of(*operands).einsum(",".join(inputs) + "->" + output, *operands)
+    return y, lambda g, operands=operands: tuple(
+        deferred(_einsum_adjoint, i, g, operands, inputs, output) for i in range(len(operands))
+    )
+
+
+def einsum(subscripts: str, *operands: Any) -> Any:
+    """Einstein summation such as einsum("ij,jk->ik", x, y), as NumPy's, with the ellipsis.
+
+    The adjoint of an operand is an einsum of g with the other operands. ValueError where the
+    subscripts do not fit the operands.
+    """
+    if not isinstance(subscripts, str):
+        raise TypeError('einsum: subscripts come first, as a string such as "ij,jk->ik"')
+    return _einsum(*operands, subscripts=subscripts)
+
+
+operations.einsum = einsum  # NumPy's signature, subscripts first, for everybody
+
+
+def _explicit(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
+    """Write out the ellipsis and the output: "...j,j" for ranks 2, 1 becomes ["aj", "j"], "a"."""
+    spec = subscripts.replace(" ", "")
+    left, arrow, output = spec.partition("->")
+    inputs = left.split(",")
+    if len(inputs) != len(ranks):
+        raise ValueError(
+            f"einsum: {subscripts!r} names {len(inputs)} operands but {len(ranks)} were given"
+        )
+    free = [c for c in ascii_letters if c not in spec]
+    widths = [n - len(s.replace("...", "")) for s, n in zip(inputs, ranks, strict=True)]
+    for s, n, width in zip(inputs, ranks, widths, strict=True):
+        if width < 0 or (width > 0 and "..." not in s):
+            raise ValueError(f"einsum: {s!r} in {subscripts!r} does not fit an operand of {n} axes")
+    widest = max([w for s, w in zip(inputs, widths, strict=True) if "..." in s], default=0)
+    dots = "".join(free[:widest])
+    if not arrow:
+        letters = sorted(c for c in set(left) - set(",.") if left.count(c) == 1)
+        output = "..." + "".join(letters)
+    inputs = [
+        s.replace("...", dots[widest - w :] if w else "")
+        for s, w in zip(inputs, widths, strict=True)
+    ]
+    return inputs, output.replace("...", dots)
+
+
+def _einsum_adjoint(
+    i: int, g: Any, operands: tuple[Any, ...], inputs: list[str], output: str
+) -> Any:
+    """The adjoint of operand i: g and the other operands, summed into its subscripts."""
+    names = [output, *inputs[:i], *inputs[i + 1 :]]
+    factors = [g, *operands[:i], *operands[i + 1 :]]
+    unused = iter(c for c in ascii_letters if c not in "".join(inputs) + output)
+    wanted = ""
+    for c, n in zip(inputs[i], operands[i].shape, strict=True):
+        if c in wanted:  # a diagonal, as in "ii->i": the rest of the matrix is 0
+            other = next(unused)
+            names.append(c + other)
+            factors.append(np.eye(n, dtype=g.dtype))
+            wanted += other
+        else:
+            if not any(c in s for s in names):  # summed away: every element gets the same
+                names.append(c)
+                factors.append(np.ones(n, dtype=g.dtype))
+            wanted += c
+    return of(*factors).einsum(",".join(names) + "->" + wanted, *factors)
+
+
+@rule("reshape")
+def reshape(x: A, /, shape: int | tuple[int, ...]) -> Recorded[A]:
+    """The same elements in another shape; one length may be -1."""
+    return of(x).reshape(x, shape), lambda g, shape=x.shape: (of(g).reshape(g, shape),)
+
+
+@rule("transpose")
+def transpose(x: A, /, axes: tuple[int, ...] | list[int] | None = None) -> Recorded[A]:
+    """The axes in another order; without `axes`, reversed."""
+    y = of(x).transpose(x, axes)
+    back = None if axes is None else [int(i) for i in np.argsort([i % x.ndim for i in axes])]
+    return y, lambda g, back=back: (of(g).transpose(g, back),)
+
+
+@rule("squeeze")
+def squeeze(x: A, /, axis: int | tuple[int, ...] | None = None) -> Recorded[A]:
+    """Without the axes of length 1, or without those named. ValueError for a longer axis."""
+    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for i in axes:
+        if axis is not None and x.shape[i] != 1:
+            raise ValueError(f"squeeze: axis {i} of shape {x.shape} has length {x.shape[i]}, not 1")
+    gone = {i % x.ndim for i in axes if x.shape[i] == 1}
+    shape = tuple(n for i, n in enumerate(x.shape) if i not in gone)
+    return of(x).reshape(x, shape), lambda g, shape=x.shape: (of(g).reshape(g, shape),)
+
+
+@rule("expand_dims")
+def expand_dims(x: A, /, axis: int | tuple[int, ...]) -> Recorded[A]:
+    """With new axes of length 1 at the places that `axis` names in the result."""
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    ndim = x.ndim + len(axes)
+    for i in axes:
+        if not -ndim <= i < ndim:
+            raise IndexError(f"expand_dims: axis {i} is out of bounds for {ndim} axes")
+    new = {i % ndim for i in axes}
+    if len(new) < len(axes):
+        raise ValueError(f"expand_dims: axis {axis} names a place twice")
+    old = iter(x.shape)
+    shape = tuple(1 if i in new else next(old) for i in range(ndim))
+    return of(x).reshape(x, shape), lambda g, shape=x.shape: (of(g).reshape(g, shape),)
+
+
+@rule("broadcast")
+def broadcast_to(x: A, /, shape: int | tuple[int, ...]) -> Recorded[A]:
+    """Repeated along new axes and axes of length 1; the edge back sums over them again."""
+    return of(x).broadcast_to(x, shape), lambda g: (g,)
+
+
+@rule("concatenate")
+def concatenate(*operands: Any, axis: int = 0) -> Recorded[Any]:
+    """Joined along an existing axis; takes one list, as NumPy, or the operands themselves."""
+    _at_least_one("concatenate", operands)
+    y = of(*operands).concatenate(operands, axis=axis)
+    ends = [int(end) for end in np.cumsum([x.shape[axis] for x in operands])]
+    slices = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
+    before = (slice(None),) * (axis % y.ndim)
+    return y, lambda g: tuple(g[(*before, s)] for s in slices)
+
+
+@rule("stack")
+def stack(*operands: Any, axis: int = 0) -> Recorded[Any]:
+    """Joined along a new axis; takes one list, as NumPy, or the operands themselves."""
+    _at_least_one("stack", operands)
+    y = of(*operands).stack(operands, axis=axis)
+    before, places = (slice(None),) * (axis % y.ndim), range(len(operands))
+    return y, lambda g: tuple(g[(*before, i)] for i in places)
+
+
+def _at_least_one(operation: str, operands: tuple[Any, ...]) -> None:
+    if not operands:
+        raise ValueError(f"{operation}: got an empty list; give at least one operand")
+
+
+@rule("[ ]")
+def getitem(x: A, /, index: Any) -> Recorded[A]:
+    """x[index] with slices, integers, ..., None and integer or boolean arrays.
+
+    An element taken twice gets the sum of both adjoints. IndexError out of bounds.
+    """
+    index = _plain_index(index)
+    return x[index], lambda g, shape=x.shape: (of(g).put(g, index, shape),)
+
+
+@plain_function
+def _put(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    y = np.zeros(shape, dtype=x.dtype)
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(i, np.ndarray) and i.dtype != bool for i in parts):
+        np.add.at(y, index, x)  # an integer array may name an element more than once
+    else:
+        y[index] = x
+    return y
+
+
+@rule("put")
+def put(x: A, /, index: Any, shape: tuple[int, ...]) -> Recorded[A]:
+    """Zeros of the given shape with x added at `index`: the adjoint of indexing.
+
+    Repeated indices add up; its own adjoint is indexing.
+    """
+    return of(x).put(x, index, shape), lambda g: (g[index],)
+
+
+def _plain_index(index: Any) -> Any:
+    """The index with lists as arrays and arrays copied, so that later edits do not matter."""
+    if isinstance(index, tuple):
+        return tuple(_plain_index(i) for i in index)
+    if isinstance(index, list):
+        index = array_from_list(index, "indexing")
+        index = index if index.size else index.astype(int)
+    if isinstance(index, np.ndarray):
+        if index.dtype.kind not in "iub":
+            raise IndexError(
+                f"indexing: an index array is of integers or booleans, not {index.dtype}"
+            )
+        return index.copy()
+    if hasattr(index, "_record"):
+        raise IndexError("indexing: the index is a node; index with plain integers (.data)")
+    if isinstance(index, float | str | np.floating):
+        raise IndexError(f"indexing: {index!r} is no index; use integers, slices, ... or None")
+    return index

@@ -1,0 +1,214 @@
+"""Rules that reduce along axes: sums, extremes, products, and the softmax family.
+
+`axis` is None (all axes), an integer or a tuple of integers; `keepdims` keeps reduced axes as
+axes of length 1. As in NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.rules.rule import A, Axis, Recorded, deferred, of, plain_function, rule
+
+
+def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """The shape that keepdims=True gives: reduced axes have length 1."""
+    if axis is None:
+        return (1,) * len(shape)
+    axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
+    return tuple(1 if i in axes else n for i, n in enumerate(shape))
+
+
+def _count(shape: tuple[int, ...], axis: Axis) -> int:
+    """How many elements are reduced into one."""
+    return math.prod(n for n, k in zip(shape, _kept(shape, axis), strict=True) if n != k)
+
+
+def _spread(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    """Give the adjoint of a reduction to every element that was reduced."""
+    return of(g).broadcast_to(of(g).reshape(g, _kept(shape, axis)), shape)
+
+
+@rule("Σ")
+def sum(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
+    """The sum along axes; every local derivative is 1."""
+    y = of(x).sum(x, axis=axis, keepdims=keepdims)
+    return y, lambda g, shape=x.shape: (_spread(g, shape, axis),)
+
+
+@rule("mean")
+def mean(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
+    """The mean along axes; every local derivative is 1 / n. ValueError for no elements."""
+    n = _some(x, axis, "mean")
+    y = of(x).mean(x, axis=axis, keepdims=keepdims)
+    return y, lambda g, shape=x.shape: (_spread(g / n, shape, axis),)
+
+
+@rule("var")
+def var(x: A, /, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Recorded[A]:
+    """The mean squared distance from the mean; the divisor is n - ddof.
+
+    ValueError where n - ddof is not positive.
+    """
+    divisor = _some(x, axis, "var", ddof)
+    distance = x - of(x).mean(x, axis=axis, keepdims=True)
+    y = of(x).sum(distance * distance, axis=axis, keepdims=keepdims) / divisor
+    return y, lambda g, d=distance: (_spread(g * (2.0 / divisor), d.shape, axis) * d,)
+
+
+@rule("std")
+def std(x: A, /, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Recorded[A]:
+    """The square root of the variance; nan as derivative where all elements are equal."""
+    divisor = _some(x, axis, "std", ddof)
+    distance = x - of(x).mean(x, axis=axis, keepdims=True)
+    y = of(x).sqrt(of(x).sum(distance * distance, axis=axis, keepdims=keepdims) / divisor)
+    return y, lambda g, d=distance, y=y: (_spread(g / (y * divisor), d.shape, axis) * d,)
+
+
+def _some(x: Any, axis: Axis, operation: str, ddof: int = 0) -> int:
+    divisor = _count(x.shape, axis) - ddof
+    if divisor <= 0:
+        less = f" minus ddof={ddof}" if ddof else ""
+        raise ValueError(
+            f"{operation}: shape {x.shape} along axis={axis} has {divisor + ddof} elements{less};"
+            " at least 1 must remain"
+        )
+    return divisor
+
+
+@rule("max")
+def max(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
+    """The largest element along axes; elements that tie share the adjoint evenly."""
+    y = of(x).max(x, axis=axis, keepdims=keepdims)
+    share = _even_share(x >= of(y).reshape(y, _kept(x.shape, axis)), axis)
+    return y, lambda g, share=share: (_spread(g, share.shape, axis) * share,)
+
+
+@rule("min")
+def min(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
+    """The smallest element along axes; elements that tie share the adjoint evenly."""
+    y = of(x).min(x, axis=axis, keepdims=keepdims)
+    share = _even_share(x <= of(y).reshape(y, _kept(x.shape, axis)), axis)
+    return y, lambda g, share=share: (_spread(g, share.shape, axis) * share,)
+
+
+def _even_share(chosen: Any, axis: Axis) -> Any:
+    """1 / k for each of the k chosen elements of a slice, 0 for the others: plain numbers."""
+    return chosen / np.maximum(chosen.sum(axis=axis, keepdims=True), 1)
+
+
+@rule("Π")
+def prod(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
+    """The product along axes; each local derivative is the product of the others, zeros or not."""
+    y = of(x).prod(x, axis=axis, keepdims=keepdims)
+    return y, lambda g, x=x: (_spread(g, x.shape, axis) * _product_of_others(x, axis),)
+
+
+def _product_of_others(x: Any, axis: Axis) -> Any:
+    """For each element the product of all others of its slice, without a division by zero.
+
+    The reduced axes become one last axis of length n, repeated as an n × n table whose diagonal is
+    set to 1; the products of its rows are the answer. It costs n² and is right at zeros too.
+    """
+    shape = x.shape
+    reduced = [i for i, (n, k) in enumerate(zip(shape, _kept(shape, axis), strict=True)) if n != k]
+    order = [i for i in range(len(shape)) if i not in reduced] + reduced
+    moved = of(x).transpose(x, order)
+    n = math.prod(shape[i] for i in reduced)
+    rows = of(x).reshape(moved, (*(shape[i] for i in order if i not in reduced), 1, n))
+    table = of(x).where(np.eye(n, dtype=bool), 1.0, rows)
+    others = of(x).reshape(of(x).prod(table, axis=-1), moved.shape)
+    return of(x).transpose(others, [int(i) for i in np.argsort(order)])
+
+
+@rule("cumsum")
+def cumsum(x: A, /, axis: int | None = None) -> Recorded[A]:
+    """Running sums along an axis, or over the flattened array; the adjoint runs backwards."""
+    y = of(x).cumsum(x, axis=axis)
+
+    def pullback(g: Any, shape: tuple[int, ...] = x.shape) -> tuple[Any]:
+        along = 0 if axis is None else axis
+        back = tuple(slice(None, None, -1) if i == along % g.ndim else slice(None)
+                     for i in range(g.ndim))  # fmt: skip
+        return (of(g).reshape(of(g).cumsum(g[back], axis=along)[back], shape),)
+
+    return y, pullback
+
+
+@plain_function
+def _logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    top = of(x).max(x, axis=axis, keepdims=True)
+    top = of(x).where(np.isfinite(top), top, 0.0)  # so that -inf - -inf is never formed
+    with np.errstate(divide="ignore"):  # the log of an empty sum of exponentials is -inf
+        y = of(x).log(of(x).sum(of(x).exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else of(x).reshape(y, _dropped(x.shape, axis))
+
+
+def _dropped(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """The shape that keepdims=False gives: reduced axes are gone."""
+    if axis is None:
+        return ()
+    axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
+    return tuple(n for i, n in enumerate(shape) if i not in axes)
+
+
+@rule("logsumexp")
+def logsumexp(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
+    """log Σ exp(x), stable for every x; the local derivatives are softmax(x)."""
+    y = of(x).logsumexp(x, axis=axis, keepdims=keepdims)
+    kept = of(y).reshape(y, _kept(x.shape, axis))
+    return y, lambda g, x=x, y=kept: (_spread(g, x.shape, axis) * of(x, y).exp(x - y),)
+
+
+@plain_function
+def _log_softmax(x: Any, axis: Axis = -1) -> Any:
+    shifted = x - of(x).max(x, axis=axis, keepdims=True)
+    return shifted - of(x).log(of(x).sum(of(x).exp(shifted), axis=axis, keepdims=True))
+
+
+@plain_function
+def _softmax(x: Any, axis: Axis = -1) -> Any:
+    e = of(x).exp(x - of(x).max(x, axis=axis, keepdims=True))
+    return e / of(x).sum(e, axis=axis, keepdims=True)
+
+
+@rule("softmax")
+def softmax(x: A, /, axis: Axis = -1) -> Recorded[A]:
+    """exp(x) / Σ exp(x), stable for every x; adjoint y (g - Σ g y)."""
+    y = of(x).softmax(x, axis=axis)
+    return y, lambda g, y=y: (y * (g - of(g, y).sum(g * y, axis=axis, keepdims=True)),)
+
+
+@rule("log softmax")
+def log_softmax(x: A, /, axis: Axis = -1) -> Recorded[A]:
+    """x - logsumexp(x), stable for every x; adjoint g - softmax(x) Σ g."""
+    y = of(x).log_softmax(x, axis=axis)
+    return y, lambda g, y=y: (
+        g - of(y).exp(y) * of(g).sum(g, axis=axis, keepdims=True),
+    )  # fmt: skip
+
+
+@rule("cross-entropy")
+def softmax_cross_entropy(logits: A, target: A, /) -> Recorded[A]:
+    """-Σ target · log softmax(logits) along the last axis: one loss per sample.
+
+    Both operands have shape (..., classes); a row of `target` is a distribution over the classes.
+    Softmax and cross-entropy are one rule because together their adjoint is simply
+    (softmax - target) · g, with no division and no epsilon.
+    """
+    log_probability = of(logits).log_softmax(logits, axis=-1)
+    # a class without weight adds nothing, even where its log probability is -inf
+    weighed = of(target, log_probability).where(target > 0, log_probability, 0.0)
+    loss = -of(target, weighed).sum(target * weighed, axis=-1)
+
+    def by_logits(g: Any, log_p: Any, target: Any) -> Any:
+        total = of(target).sum(target, axis=-1, keepdims=True)  # 1 for a distribution
+        return (of(log_p).exp(log_p) * total - target) * g[..., None]
+
+    return loss, lambda g, log_p=log_probability, target=target: (
+        by_logits(g, log_p, target),
+        deferred(lambda: -log_p * g[..., None]),
+    )

@@ -1,0 +1,270 @@
+"""What a rule is: an operation and its derivative, written once, for every kind of operand.
+
+A rule takes operands and returns `(output, pullback)`. The pullback is the local backward
+closure (a vector-Jacobian product): it takes the adjoint `g` of the output, also called upstream
+gradient or cotangent, and returns one adjoint per operand, in order.
+
+    @rule("×")
+    def multiply(x, y, /):
+        return x * y, lambda g, x=x, y=y: (g * y, g * x)
+
+Operands stand before the slash, settings such as `axis` after it. `@rule` keeps the rule in
+`RULES` and gives back the public function of the same name: on numbers and arrays it returns the
+output; on an operand that has a `_record` method (a node) it hands over to that method.
+
+Two habits, for the whole package:
+
+- A pullback takes what it needs as default arguments (`lambda g, y=y:`) and not as captured
+  variables. Python's cyclic collector walks captured variables one by one; on the moons MLP,
+  where every scalar is a node, a training step takes four times as long with them.
+- A pullback holds plain data or the operands it was given, so a recorded node never points at
+  itself and a dropped graph is freed at once, without the collector.
+
+An adjoint that is expensive, or that may not exist for a constant, is `deferred`: the backward
+pass calls it only if that operand is a node.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import math
+import numbers
+import operator
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+import numpy as np
+
+P = ParamSpec("P")
+Pullback = Callable[[Any], tuple[Any, ...]]
+Rule = Callable[..., tuple[Any, Pullback]]
+
+
+class Operand(Protocol):
+    """What an elementwise rule may ask of an operand; numbers, arrays and nodes all have it."""
+
+    def __add__(self, other: Any, /) -> Any: ...
+    def __sub__(self, other: Any, /) -> Any: ...
+    def __mul__(self, other: Any, /) -> Any: ...
+    def __truediv__(self, other: Any, /) -> Any: ...
+    def __rsub__(self, other: Any, /) -> Any: ...
+    def __rtruediv__(self, other: Any, /) -> Any: ...
+    def __radd__(self, other: Any, /) -> Any: ...
+    def __neg__(self) -> Any: ...
+    def __lt__(self, other: Any, /) -> Any: ...
+    def __gt__(self, other: Any, /) -> Any: ...
+    def __le__(self, other: Any, /) -> Any: ...
+    def __ge__(self, other: Any, /) -> Any: ...
+
+
+T = TypeVar("T", bound=Operand)
+
+
+class ArrayOperand(Operand, Protocol):
+    """What a rule for arrays may ask of an operand; arrays and Tensors have it."""
+
+    @property
+    def shape(self) -> Any: ...
+    @property
+    def ndim(self) -> int: ...
+    def __getitem__(self, index: Any, /) -> Any: ...
+
+
+A = TypeVar("A", bound=ArrayOperand)
+R = TypeVar("R")
+Recorded = tuple[R, Pullback]
+Axis = int | tuple[int, ...] | None
+
+RULES: dict[str, Rule] = {}
+"""Every rule by its name: what tests walk, and what tools look up."""
+
+operations = SimpleNamespace()
+"""The public function of every rule: the namespace that `of` gives for nodes."""
+
+
+def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P, R]]:
+    """Register a rule under its name and return its public function; `symbol` is what is drawn."""
+
+    def decorate(function: Callable[P, tuple[R, Pullback]]) -> Callable[P, R]:
+        name = function.__name__.lstrip("_")
+        parameters = inspect.signature(function).parameters.values()
+        many = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        arity = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
+        setting_names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+        @functools.wraps(function)
+        def operation(*operands: Any, **settings: Any) -> Any:
+            if many:
+                if len(operands) == 1 and isinstance(operands[0], list | tuple):
+                    operands = tuple(operands[0])
+            elif len(operands) > arity:  # x.sum(0): a setting given by position
+                settings.update(zip(setting_names, operands[arity:], strict=False))
+                operands = operands[:arity]
+            for x in operands:
+                record = getattr(x, "_record", None)
+                if record is not None:
+                    return record(function, operands, settings)
+            plain = [as_plain(x, name) for x in operands]
+            on_plain: Rule = function
+            try:
+                return on_plain(*plain, **settings)[0]
+            except AttributeError:  # a rule for arrays was given numbers
+                return on_plain(*map(np.asarray, plain), **settings)[0]
+
+        vars(function).update(symbol=symbol, rule_name=name)
+        RULES[name] = function
+        setattr(operations, name, operation)
+        return operation
+
+    return decorate
+
+
+def name_of(rule: Rule) -> str:
+    """The name of a rule, settings or not: `sum`, `multiply`."""
+    return str(vars(getattr(rule, "func", rule))["rule_name"])
+
+
+def symbol_of(rule: Rule) -> str:
+    """What stands in the circle of the picture: `×`, `tanh`."""
+    return str(vars(getattr(rule, "func", rule))["symbol"])
+
+
+def settings_of(rule: Rule) -> dict[str, Any]:
+    """The settings bound into a node's rule, such as `{"axis": 0}`."""
+    return dict(getattr(rule, "keywords", {}))
+
+
+def bind(rule: Rule, settings: dict[str, Any]) -> Rule:
+    """The rule with its settings bound, so that it can be run again on the operands alone."""
+    return functools.partial(rule, **settings) if settings else rule
+
+
+def as_plain(x: Any, operation: str) -> Any:
+    """A constant as a Python number or an array of real numbers.
+
+    Raises TypeError for strings, complex numbers, objects and ragged lists, naming the operation.
+    """
+    if isinstance(x, float | int) and not isinstance(x, np.generic):
+        return x
+    if isinstance(x, np.generic) and x.dtype.kind in "fiub":
+        return x.item()
+    if isinstance(x, numbers.Real):
+        return float(x)
+    if isinstance(x, list | tuple):
+        x = array_from_list(x, operation)
+    if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
+        return x
+    kind = f"array of {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
+    raise TypeError(
+        f"{operation}: {_short(x)} is of type {kind}; "
+        "an operand is a Value, a Tensor, or plain real numbers"
+    )
+
+
+def array_from_list(x: Any, operation: str) -> np.ndarray[Any, Any]:
+    """An array from nested lists; TypeError for nodes inside, ValueError for ragged rows."""
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"{operation}: the rows of {_short(x)} have different lengths") from error
+    except TypeError as error:
+        raise TypeError(
+            f"{operation}: {_short(x)} holds nodes; join nodes with stack or concatenate"
+        ) from error
+    return array
+
+
+def _short(x: Any) -> str:
+    text = repr(x)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class deferred(functools.partial[Any]):
+    """An adjoint that is computed only when a node wants it: call it, or add it to a number."""
+
+    __slots__ = ()
+
+    def __radd__(self, other: Any) -> Any:
+        return other + self()
+
+
+def of(x: Any, y: Any = 0.0, *more: Any) -> Any:
+    """The namespace whose functions fit the operands.
+
+    NumPy's names over numbers (`math`), over arrays (NumPy), or, when an operand brings its own
+    (the array API's `__array_namespace__`, as nodes do), that one.
+    """
+    if type(x) is float and type(y) is float and not more:  # every operation of a Value asks
+        return scalars
+    namespace = scalars
+    for operand in (x, y, *more):
+        if isinstance(operand, np.ndarray | np.generic):
+            namespace = arrays
+        elif hasattr(operand, "__array_namespace__"):
+            return operand.__array_namespace__()
+    return namespace
+
+
+def plain_function(function: Callable[P, R]) -> Callable[P, R]:
+    """Add a forward formula that neither math nor NumPy has to both namespaces."""
+    name = function.__name__.lstrip("_")
+    setattr(scalars, name, function)
+    setattr(arrays, name, function)
+    return function
+
+
+def _sqrt(x: float) -> float:
+    if x < 0:
+        raise ValueError("a negative number has no real square root")
+    return math.sqrt(x)
+
+
+def _log(x: float) -> float:
+    if x <= 0:
+        raise ValueError("the logarithm needs a positive number")
+    return math.log(x)
+
+
+def _log1p(x: float) -> float:
+    if x <= -1:
+        raise ValueError("log1p needs a number above -1")
+    return math.log1p(x)
+
+
+def _maximum(x: float, y: float) -> float:
+    return x + y if x != x or y != y else max(x, y)
+
+
+def _minimum(x: float, y: float) -> float:
+    return x + y if x != x or y != y else min(x, y)
+
+
+def _arc(function: Callable[[float], float]) -> Callable[[float], float]:
+    def inverse(x: float) -> float:
+        if abs(x) > 1:
+            raise ValueError("the operand must lie between -1 and 1")
+        return function(x)
+
+    return inverse
+
+
+scalars = SimpleNamespace(
+    exp=math.exp, expm1=math.expm1, log=_log, log1p=_log1p, sqrt=_sqrt, power=math.pow,
+    sin=math.sin, cos=math.cos, tan=math.tan, sinh=math.sinh, cosh=math.cosh, tanh=math.tanh,
+    arcsin=_arc(math.asin), arccos=_arc(math.acos), arctan=math.atan, abs=math.fabs,
+    where=lambda condition, x, y: x if condition else y, maximum=_maximum, minimum=_minimum,
+)  # fmt: skip
+"""Functions of one number, under NumPy's names. Out of their domain they raise."""
+
+arrays = SimpleNamespace(
+    exp=np.exp, expm1=np.expm1, log=np.log, log1p=np.log1p, sqrt=np.sqrt, power=operator.pow,
+    sin=np.sin, cos=np.cos, tan=np.tan, sinh=np.sinh, cosh=np.cosh, tanh=np.tanh,
+    arcsin=np.arcsin, arccos=np.arccos, arctan=np.arctan, abs=np.abs, where=np.where,
+    maximum=np.maximum, minimum=np.minimum,
+    sum=np.sum, mean=np.mean, max=np.max, min=np.min, prod=np.prod, cumsum=np.cumsum,
+    matmul=np.matmul, einsum=np.einsum, reshape=np.reshape, transpose=np.transpose,
+    broadcast_to=np.broadcast_to, concatenate=np.concatenate, stack=np.stack,
+)  # fmt: skip
+"""Functions of arrays: NumPy's own. Out of their domain they give nan and NumPy's warning."""

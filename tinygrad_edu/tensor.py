@@ -1,0 +1,317 @@
+"""Tensor: a node over an ndarray. Un-broadcasting lives here, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_edu import rules
+from tinygrad_edu.graph import (
+    Node,
+    check_label,
+    collector_paused,
+    forward_error,
+    recording,
+    sweep,
+)
+from tinygrad_edu.methods import Methods
+from tinygrad_edu.pickling import Portable
+from tinygrad_edu.rules import name_of, of
+from tinygrad_edu.rules.rule import RULES, Rule, as_plain, bind
+
+Array = npt.NDArray[Any]
+
+_new = object.__new__
+
+
+@final
+class Tensor(Methods, Portable):
+    """An array of real numbers that knows how it was made.
+
+    `data` is copied from what is given: floating dtypes are kept, integers and booleans become
+    float64. `dtype` asks for another floating dtype. `grad` has the shape and dtype of `data` and
+    is 0 before any backward pass. TypeError for strings, complex numbers and objects; ValueError
+    for ragged lists.
+    """
+
+    __slots__ = ("_grad",)
+
+    data: Array
+    _grad: Any
+
+    def __init__(self, data: Any, label: str = "", dtype: npt.DTypeLike | None = None) -> None:
+        self.data = _new_array(data, dtype)
+        self._grad = None
+        self.label = check_label(label)
+        self.operands = ()
+        self.rule = None
+        self.pullback = None
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("Tensor cannot be subclassed: its graph is walked by exact type; wrap it")
+
+    @property
+    def grad(self) -> Array:
+        """The derivative of the last root by this array; zeros before a backward pass.
+
+        A leaf's is its own to change; an inner node's is read-only.
+        """
+        if self._grad is None:
+            self._grad = np.zeros_like(self.data)
+        if self.operands:
+            view: Array = self._grad.view()
+            view.flags.writeable = False
+            return view
+        grad: Array = self._grad
+        return grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None and np.shape(value) != self.data.shape:
+            raise ValueError(
+                f"grad: shape {np.shape(value)} does not match data of shape {self.data.shape}"
+            )
+        self._grad = None if value is None else np.array(value, dtype=self.data.dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        return self.data.size
+
+    def item(self) -> float:
+        """The only element as a float; ValueError if there are more."""
+        return float(self.data.item())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a Tensor of shape () has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __float__(self) -> float:
+        return self.item()
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"a Tensor of shape {self.shape} has no truth value; compare its data, "
+            "as in (x.data > 0).all()"
+        )
+
+    def __repr__(self) -> str:
+        text = np.array2string(
+            self.data, separator=", ", threshold=20, edgeitems=2, prefix="Tensor("
+        )
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Tensor({text}, shape={self.shape}, dtype={self.dtype}{label})"
+
+    def _unary(self, rule: Rule) -> Tensor:
+        return self._record(rule, (self,), {})
+
+    def _binary(self, rule: Rule, x: Any, y: Any) -> Tensor:
+        return self._record(rule, (x, y), {})
+
+    def _record(self, rule: Rule, operands: tuple[Any, ...], settings: dict[str, Any]) -> Tensor:
+        plain: list[Any] = []
+        for i, x in enumerate(operands):
+            if type(x) is Tensor:
+                plain.append(x.data)
+            elif type(x) is float or type(x) is int:
+                plain.append(x)
+            else:
+                x = self._constant(name_of(rule), x)
+                operands = (*operands[:i], x, *operands[i + 1 :])
+                plain.append(x)
+        if settings:
+            rule = bind(rule, settings)
+        try:
+            data, pullback = rule(*plain)
+        except (ArithmeticError, ValueError, IndexError, TypeError) as error:
+            raise _with_cure(rule, operands, error) from error
+        node = _new(Tensor)
+        node.data = data if type(data) is np.ndarray else np.asarray(data)
+        node._grad = None
+        node.label = ""
+        if recording():
+            node.operands = operands
+            node.rule = rule
+            node.pullback = pullback
+        else:
+            node.operands = ()
+            node.rule = None
+            node.pullback = None
+        return node
+
+    def _constant(self, operation: str, x: Any) -> Any:
+        """A plain operand: a Python number, or an array of our own that nobody else can change."""
+        if isinstance(x, Node):
+            raise TypeError(
+                f"{operation}: a Tensor and a {type(x).__name__} do not mix; "
+                "use .data of one of them as a constant"
+            )
+        x = as_plain(x, operation)
+        if not isinstance(x, np.ndarray):
+            return x
+        # A copy, so that the graph stays as it is when the caller's array changes. Integers take
+        # our dtype: NumPy would make float64 of float32 and an integer array.
+        return np.array(x, dtype=self.data.dtype if x.dtype.kind in "iu" else None)
+
+    def backward(self, gradient: Any = None) -> None:
+        """Add d(self)/d(leaf) to the `grad` of every leaf; set the `grad` of inner nodes afresh.
+
+        `gradient` is the seed, the adjoint of this node, of its shape; it may be left out if this
+        Tensor has one element (then it is 1). ValueError for a missing seed or a wrong shape. If a
+        pullback raises, nothing has changed.
+        """
+        seed = self._seed(gradient)
+        with collector_paused():
+            adjoints: dict[Any, Any] = sweep(self, seed, _recorded_pullback)
+            for node, adjoint in adjoints.items():
+                if node.operands:
+                    node._grad = adjoint
+                elif node._grad is None:
+                    node._grad = adjoint.copy()  # an adjoint may be shared; a leaf's is its own
+                else:
+                    node._grad = node._grad + adjoint
+
+    def zero_grad(self) -> None:
+        """Set the gradient of this node to 0."""
+        self._grad = None
+
+    def _seed(self, gradient: Any) -> Array:
+        if gradient is None:
+            if self.data.size != 1:
+                raise ValueError(
+                    f"backward: this Tensor has shape {self.shape}; give the gradient of that "
+                    "shape, or reduce it to one number first, as with .sum() or .mean()"
+                )
+            return np.ones_like(self.data)
+        if isinstance(gradient, Node):
+            raise TypeError("backward: the gradient is plain numbers; use its .data")
+        seed = np.array(as_plain(gradient, "backward: gradient"), dtype=self.data.dtype)
+        if seed.shape != self.shape:
+            raise ValueError(
+                f"backward: a gradient of shape {seed.shape} was given for a Tensor of shape "
+                f"{self.shape}; they must be equal"
+            )
+        return seed
+
+    def _zero(self) -> Array:
+        return np.zeros_like(self.data)
+
+    def _fit(self, adjoint: Any) -> Any:
+        shape = self.data.shape
+        if adjoint.shape != shape:
+            adjoint = unbroadcast(adjoint, shape)
+        if adjoint.dtype != self.data.dtype and not isinstance(adjoint, Tensor):
+            adjoint = adjoint.astype(self.data.dtype)
+        return adjoint
+
+    # --- NumPy's methods -----------------------------------------------------------------------
+
+    sum = rules.sum
+    mean = rules.mean
+    var = rules.var
+    std = rules.std
+    max = rules.max
+    min = rules.min
+    prod = rules.prod
+    cumsum = rules.cumsum
+    logsumexp = rules.logsumexp
+    softmax = rules.softmax
+    log_softmax = rules.log_softmax
+    squeeze = rules.squeeze
+    expand_dims = rules.expand_dims
+    broadcast_to = rules.broadcast_to
+    matmul = rules.matmul
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return self._record(RULES["matmul"], (self, other), {})
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return self._record(RULES["matmul"], (other, self), {})
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return rules.getitem(self, index)
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape, given as one tuple or as several integers."""
+        return rules.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Tensor:
+        """The axes in another order, given as one tuple or as several integers, or reversed."""
+        return rules.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    @property
+    def T(self) -> Tensor:
+        return rules.transpose(self)
+
+    def astype(self, dtype: npt.DTypeLike) -> Tensor:
+        """A new leaf with the data in another floating dtype."""
+        return Tensor(self.data, self.label, dtype)
+
+
+def _recorded_pullback(node: Any) -> Any:
+    return node.pullback
+
+
+def unbroadcast(adjoint: Any, shape: tuple[int, ...]) -> Any:
+    """Sum an adjoint over the axes along which its operand was broadcast.
+
+    An operand that was repeated gets the sum of what its copies get. Works on arrays and on nodes,
+    so that it is recorded when gradients are. ValueError if the shapes are not related so.
+    """
+    lead = len(adjoint.shape) - len(shape)
+    if lead == 1 and adjoint.shape[1:] == shape and type(adjoint) is np.ndarray:
+        return np.add.reduce(adjoint, axis=0)  # a bias over a batch, by far the most common
+    kept = adjoint.shape[lead:] if lead >= 0 else ()
+    repeated = [lead + i for i, (n, k) in enumerate(zip(shape, kept, strict=False)) if n == 1 != k]
+    if lead < 0 or any(n not in (1, k) for n, k in zip(shape, kept, strict=True)):
+        raise ValueError(
+            f"a pullback gave an adjoint of shape {adjoint.shape} for an operand of shape {shape}"
+        )
+    total = of(adjoint).sum(adjoint, axis=(*range(lead), *repeated))
+    return of(total).reshape(total, shape)
+
+
+def _new_array(data: Any, dtype: npt.DTypeLike | None) -> Array:
+    """A floating array of our own from anything that holds real numbers."""
+    if isinstance(data, Node):
+        raise TypeError(f"Tensor: got a {type(data).__name__}; use its .data, or detach() it")
+    plain = as_plain(np.asarray(data) if isinstance(data, np.generic) else data, "Tensor")
+    if dtype is None:
+        floating = isinstance(plain, np.ndarray) and plain.dtype.kind == "f"
+        dtype = plain.dtype if floating else np.float64
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"Tensor: dtype {np.dtype(dtype)} is not a floating dtype")
+    return np.array(plain, dtype=dtype)
+
+
+_CURES = {
+    "matmul": "the last axis of the left must be as long as the last but one of the right",
+    "reshape": "the number of elements must stay the same",
+    "concatenate": "all axes but the joined one must be equally long",
+    "stack": "all shapes must be equal",
+}
+
+
+def _with_cure(rule: Rule, operands: tuple[Any, ...], error: Exception) -> Exception:
+    cure = _CURES.get(name_of(rule))
+    if cure is None and "broadcast" in str(error):
+        cure = "axes must be equally long, or 1, counted from the right"
+    return forward_error(rule, operands, error, cure)
