@@ -235,10 +235,15 @@ def leaky_relu(x: T, /, negative_slope: float = 0.01) -> Recorded[T]:
 
 def _to_the_winner(x_wins: Any, y_wins: Any) -> Pullback:
     """Hand the adjoint to the operand that was chosen; at a tie each gets half."""
-    return lambda g, x_wins=x_wins, y_wins=y_wins: (
-        of(g).where(x_wins, g, of(g).where(y_wins, 0.0, g * 0.5)),
-        of(g).where(y_wins, g, of(g).where(x_wins, 0.0, g * 0.5)),
-    )
+
+    def pullback(g: Any, x_wins: Any = x_wins, y_wins: Any = y_wins) -> tuple[Any, Any]:
+        where = of(g).where
+        half = g * 0.5
+        return where(x_wins, g, where(y_wins, 0.0, half)), where(
+            y_wins, g, where(x_wins, 0.0, half)
+        )
+
+    return pullback
 
 
 @rule("max")

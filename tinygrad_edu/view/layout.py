@@ -38,9 +38,13 @@ class _Spot:
     """A place in a layer: a box, or a bend of a long edge."""
 
     height: float
-    before: list[_Spot] = field(default_factory=list)
+    before: list[_Spot] = field(default_factory=list)  # in operand order
     after: list[_Spot] = field(default_factory=list)
     middle: float = 0.0  # y of its centre line
+
+    def port(self, tail: _Spot) -> float:
+        """Where among the edges that arrive here that of `tail` does, from 0 to below 1."""
+        return self.before.index(tail) / len(self.before)
 
 
 def place(
@@ -109,8 +113,11 @@ def _order(columns: list[list[_Spot]]) -> None:
             place = {id(s): i for other in columns for i, s in enumerate(other)}
 
             def wish(s: _Spot, forward: bool = forward, place: dict[int, int] = place) -> float:
-                near = s.before if forward else s.after
-                return sum(place[id(n)] for n in near) / len(near) if near else place[id(s)]
+                if forward:
+                    places = [float(place[id(n)]) for n in s.before]
+                else:
+                    places = [place[id(n)] + n.port(s) for n in s.after]
+                return sum(places) / len(places) if places else place[id(s)]
 
             column.sort(key=wish)
 

@@ -114,7 +114,7 @@ def short(x: Any) -> str:
     """A number with four significant digits; an array by its shape."""
     if np.shape(x) != ():
         return " × ".join(map(str, np.shape(x)))
-    return f"{float(x):.4g}".replace("-", "−")
+    return f"{float(x) + 0.0:.4g}".replace("-", "−")  # + 0.0 makes 0 of −0
 
 
 def full(x: Any) -> str:

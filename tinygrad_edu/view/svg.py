@@ -30,7 +30,6 @@ font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,sans-serif}
 .edge path{fill:none;stroke:var(--edge);stroke-width:1.8}
 .pill{fill:var(--gradbg);stroke:var(--grad);stroke-width:1.2}
 .pt{fill:var(--grad);font-size:12.5px;font-weight:600;text-anchor:middle}
-.fwd{stroke:var(--val);stroke-width:3}.bwd{stroke:var(--grad);stroke-width:3;stroke-dasharray:6 4}
 """
 
 
@@ -139,21 +138,28 @@ def _draw_card(card: Card, box: Box) -> str:
         parts.append(f'<text class="k" x="{x}" y="41">{label}</text>')
         parts.append(f'<text class="{css}" x="{x}" y="60">{escape(number)}</text>')
     if card.symbol:
-        symbol = escape(shown_text(card.symbol, 13))
-        size = 19 if len(card.symbol) == 1 else 12 if len(card.symbol) <= 4 else 9
-        parts.append(
-            f'<circle class="op" cx="0" cy="{box.height / 2:g}" r="{CIRCLE}"/>'
-            f'<text class="opt" x="0" y="{box.height / 2 + size / 3:.1f}" font-size="{size}">'
-            f"{symbol}</text>"
-        )
+        parts.append(_draw_operation(shown_text(card.symbol, 16), box.height / 2))
     return "".join(parts) + "</g>"
+
+
+def _draw_operation(symbol: str, y: float) -> str:
+    """The operation in a circle on the left side of its card; a longer name in a wider badge."""
+    size = 19 if len(symbol) == 1 else 11.5
+    width = max(2 * CIRCLE, 6.6 * len(symbol) + 14)
+    left = -CIRCLE if width == 2 * CIRCLE else CIRCLE - 4 - width  # grows towards the operands
+    return (
+        f'<rect class="op" x="{left:g}" y="{y - CIRCLE:g}" width="{width:g}" '
+        f'height="{2 * CIRCLE}" rx="{CIRCLE}"/><text class="opt" x="{left + width / 2:.1f}" '
+        f'y="{y + size / 3:.1f}" font-size="{size}">{escape(symbol)}</text>'
+    )
 
 
 def _draw_legend(y: float) -> str:
     return (
         f'<g transform="translate({MARGIN} {y:.1f})">'
-        '<path class="fwd" d="M0 0h24"/><text class="k" x="30" y="4">value, forward</text>'
-        '<path class="bwd" d="M136 0h24"/><text class="k" x="166" y="4">gradient, backward</text>'
+        '<text class="v" x="0" y="5">value →</text><text class="k" x="68" y="4">forward</text>'
+        '<text class="g" x="134" y="5">← gradient</text>'
+        '<text class="k" x="222" y="4">backward</text>'
         '<rect class="pill" x="292" y="-10" width="34" height="20" rx="10"/>'
         '<text class="pt" x="309" y="4.5">×2</text>'
         '<text class="k" x="332" y="4">local derivative</text></g>'
