@@ -9,15 +9,15 @@ import gzip
 import math
 import struct
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Rng = np.random.Generator | int | None
+if TYPE_CHECKING:  # numpy.random is loaded only when somebody draws from it
+    Rng = np.random.Generator | int | None
 
 
 def load_digits() -> tuple[Array, Array]:
@@ -27,8 +27,8 @@ def load_digits() -> tuple[Array, Array]:
     are the test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak,
     1998, https://doi.org/10.24432/C50P49), under the licence CC BY 4.0. Nothing is downloaded.
     """
-    path = files("tinygrad_edu").joinpath("datasets/digits.npz")
-    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+    path = Path(__file__).parent / "datasets" / "digits.npz"
+    with np.load(path, allow_pickle=False) as arrays:
         return arrays["pixels"].astype(np.float64), arrays["labels"].astype(np.int64)
 
 
@@ -61,14 +61,19 @@ def one_hot(labels: Any, classes: int, dtype: npt.DTypeLike = np.float64) -> Arr
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iu":
         raise TypeError(f"one_hot: labels are of dtype {labels.dtype}; use integers")
-    if labels.size and not (labels.min() >= 0 and labels.max() < classes):
-        wrong = int(labels.max() if labels.max() >= classes else labels.min())
-        raise IndexError(
-            f"one_hot: label {wrong} is out of range for {classes} classes, 0 to {classes - 1}"
-        )
+    check_labels(labels, classes, "one_hot")
     rows = np.zeros((labels.size, classes), dtype)
     rows[np.arange(labels.size), labels.ravel()] = 1
     return rows.reshape(*labels.shape, classes)
+
+
+def check_labels(labels: Array, classes: int, operation: str) -> None:
+    """IndexError if a label lies below 0 or from `classes` up."""
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        wrong = labels.max() if labels.max() >= classes else labels.min()
+        raise IndexError(
+            f"{operation}: label {wrong} is out of range for {classes} classes, 0 to {classes - 1}"
+        )
 
 
 class DataLoader:

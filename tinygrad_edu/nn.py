@@ -6,17 +6,19 @@ Shapes: a batch is (N, features), class scores (logits) are (N, classes).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu import rules
-from tinygrad_edu.data import one_hot
+from tinygrad_edu.data import check_labels, one_hot
 from tinygrad_edu.graph import Node
+from tinygrad_edu.rules.reductions import Reduction
 from tinygrad_edu.tensor import Tensor
 
-Rng = np.random.Generator | int | None
+if TYPE_CHECKING:
+    from tinygrad_edu.data import Rng
 
 
 class Module:
@@ -174,7 +176,7 @@ def mse_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor
 
 
 def cross_entropy(
-    logits: Tensor, target: Any, *, label_smoothing: float = 0.0, reduction: str = "mean"
+    logits: Tensor, target: Any, *, label_smoothing: float = 0.0, reduction: Reduction = "mean"
 ) -> Tensor:
     """The cross-entropy of softmax(logits) from the target, one loss per sample, averaged.
 
@@ -191,9 +193,13 @@ def cross_entropy(
         )
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; use 0 to 1")
+    _check_reduction(reduction, "cross_entropy")
     if not isinstance(target, Node):
         target = np.asarray(target)
         if target.dtype.kind in "iu" and target.shape == logits.shape[:-1]:
+            if not label_smoothing:
+                check_labels(target, logits.shape[-1], "cross_entropy")
+                return rules.softmax_cross_entropy_of_labels(logits, target.copy(), reduction)
             target = one_hot(target, logits.shape[-1], dtype=logits.dtype)
         elif target.dtype.kind in "iubf" and target.shape == logits.shape:
             target = target.astype(logits.dtype)
@@ -206,7 +212,7 @@ def cross_entropy(
         )
     if label_smoothing:
         target = target * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
-    return _reduced(rules.softmax_cross_entropy(logits, target), reduction, "cross_entropy")
+    return rules.softmax_cross_entropy(logits, target, reduction)
 
 
 def _check_distributions(target: Any) -> None:
@@ -284,11 +290,13 @@ def _target(prediction: Tensor, target: Any, operation: str) -> Any:
     return array.astype(prediction.dtype)
 
 
+def _check_reduction(reduction: str, operation: str) -> None:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f'{operation}: reduction is {reduction!r}; use "mean", "sum" or "none"')
+
+
 def _reduced(losses: Tensor, reduction: str, operation: str) -> Tensor:
-    if reduction == "mean":
-        return losses.mean()
-    if reduction == "sum":
-        return losses.sum()
+    _check_reduction(reduction, operation)
     if reduction == "none":
         return losses
-    raise ValueError(f'{operation}: reduction is {reduction!r}; use "mean", "sum" or "none"')
+    return losses.mean() if reduction == "mean" else losses.sum()

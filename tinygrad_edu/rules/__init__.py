@@ -58,6 +58,7 @@ from tinygrad_edu.rules.reductions import (
     prod,
     softmax,
     softmax_cross_entropy,
+    softmax_cross_entropy_of_labels,
     std,
     sum,
     var,
@@ -70,6 +71,6 @@ __all__ = [
     "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean",
     "min", "minimum", "multiply", "name_of", "negative", "of", "operations", "power", "prod", "put",
     "relu", "reshape", "rule", "settings_of", "sigmoid", "sin", "sinh", "softmax",
-    "softmax_cross_entropy", "softplus", "sqrt", "squeeze", "stack", "std", "subtract", "sum",
+    "softmax_cross_entropy", "softmax_cross_entropy_of_labels", "softplus", "sqrt", "squeeze", "stack", "std", "subtract", "sum",
     "symbol_of", "tan", "tanh", "transpose", "var", "where",
 ]  # fmt: skip

@@ -219,9 +219,8 @@ def softplus(x: T, /) -> Recorded[T]:
 @rule("ReLU")
 def relu(x: T, /) -> Recorded[T]:
     """max(x, 0); its derivative at 0 is 0. A nan stays a nan."""
-    # where, because x * (x > 0) gives -0.0 below zero and nan at -inf
-    off = x <= 0
-    return of(x).where(off, 0.0, x), lambda g, off=off: (of(g).where(off, 0.0, g),)
+    # where, because g * (x > 0) gives nan for an infinite adjoint
+    return of(x).maximum(x, 0.0), lambda g, off=x <= 0: (of(g).where(off, 0.0, g),)
 
 
 @rule("leaky ReLU")

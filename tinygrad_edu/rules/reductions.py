@@ -7,7 +7,7 @@ axes of length 1. As in NumPy.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -142,7 +142,8 @@ def cumsum(x: A, /, axis: int | None = None) -> Recorded[A]:
 def _logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     top = of(x).max(x, axis=axis, keepdims=True)
     top = of(x).where(np.isfinite(top), top, 0.0)  # so that -inf - -inf is never formed
-    with np.errstate(divide="ignore"):  # the log of an empty sum of exponentials is -inf
+    # the log of a sum of vanished exponentials is -inf, and x - top may pass the end of float32
+    with np.errstate(divide="ignore", over="ignore"):
         y = of(x).log(of(x).sum(of(x).exp(x - top), axis=axis, keepdims=True)) + top
     return y if keepdims else of(x).reshape(y, _dropped(x.shape, axis))
 
@@ -163,15 +164,21 @@ def logsumexp(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]
     return y, lambda g, x=x, y=kept: (_spread(g, x.shape, axis) * of(x, y).exp(x - y),)
 
 
+def _below_the_top(x: Any, axis: Axis) -> Any:
+    """x minus its maximum, so that no exponential overflows; -inf where float32 ends."""
+    with np.errstate(over="ignore"):
+        return x - of(x).max(x, axis=axis, keepdims=True)
+
+
 @plain_function
 def _log_softmax(x: Any, axis: Axis = -1) -> Any:
-    shifted = x - of(x).max(x, axis=axis, keepdims=True)
+    shifted = _below_the_top(x, axis)
     return shifted - of(x).log(of(x).sum(of(x).exp(shifted), axis=axis, keepdims=True))
 
 
 @plain_function
 def _softmax(x: Any, axis: Axis = -1) -> Any:
-    e = of(x).exp(x - of(x).max(x, axis=axis, keepdims=True))
+    e = of(x).exp(_below_the_top(x, axis))
     return e / of(x).sum(e, axis=axis, keepdims=True)
 
 
@@ -191,24 +198,58 @@ def log_softmax(x: A, /, axis: Axis = -1) -> Recorded[A]:
     )  # fmt: skip
 
 
+Reduction = Literal["mean", "sum", "none"]
+
+
 @rule("cross-entropy")
-def softmax_cross_entropy(logits: A, target: A, /) -> Recorded[A]:
-    """-Σ target · log softmax(logits) along the last axis: one loss per sample.
+def softmax_cross_entropy(logits: A, target: A, /, reduction: Reduction = "mean") -> Recorded[A]:
+    """-Σ target · log softmax(logits) along the last axis, averaged over the samples.
 
     Both operands have shape (..., classes); a row of `target` is a distribution over the classes.
-    Softmax and cross-entropy are one rule because together their adjoint is simply
-    (softmax - target) · g, with no division and no epsilon.
+    Softmax, cross-entropy and mean are one rule because together their adjoint is simply
+    (softmax - target) · g / n, with no division and no epsilon.
     """
-    log_probability = of(logits).log_softmax(logits, axis=-1)
+    log_p = of(logits).log_softmax(logits, axis=-1)
     # a class without weight adds nothing, even where its log probability is -inf
-    weighed = of(target, log_probability).where(target > 0, log_probability, 0.0)
-    loss = -of(target, weighed).sum(target * weighed, axis=-1)
+    weighed = target * of(target, log_p).where(target > 0, log_p, 0.0)
+    losses = -of(weighed).sum(weighed, axis=-1)
 
-    def by_logits(g: Any, log_p: Any, target: Any) -> Any:
+    def pullback(g: Any, log_p: Any = log_p, target: Any = target) -> tuple[Any, Any]:
+        g = _each(g, log_p.shape, reduction)
         total = of(target).sum(target, axis=-1, keepdims=True)  # 1 for a distribution
-        return (of(log_p).exp(log_p) * total - target) * g[..., None]
+        by_logits = (of(log_p).exp(log_p) * total - target) * g
+        return by_logits, deferred(lambda: -log_p * g)
 
-    return loss, lambda g, log_p=log_probability, target=target: (
-        by_logits(g, log_p, target),
-        deferred(lambda: -log_p * g[..., None]),
-    )
+    return _reduce(losses, reduction), pullback
+
+
+@rule("cross-entropy")
+def softmax_cross_entropy_of_labels(
+    logits: A, /, labels: Any, reduction: Reduction = "mean"
+) -> Recorded[A]:
+    """-log softmax(logits)[label], averaged over the samples: `softmax_cross_entropy` for one-hot
+    targets, given as class indices of shape (...), which saves the zeros."""
+    log_p = of(logits).log_softmax(logits, axis=-1)
+    chosen = (*np.indices(labels.shape, sparse=True), labels)
+    y = _reduce(-log_p[chosen], reduction)
+
+    def pullback(g: Any, log_p: Any = log_p) -> tuple[Any]:
+        one_hot = np.zeros(log_p.shape, log_p.dtype)
+        one_hot[chosen] = 1.0
+        return ((of(log_p).exp(log_p) - one_hot) * _each(g, log_p.shape, reduction),)
+
+    return y, pullback
+
+
+def _reduce(losses: Any, reduction: Reduction) -> Any:
+    if reduction == "none":
+        return losses
+    total = of(losses).sum(losses, axis=None)
+    return total if reduction == "sum" else total / math.prod(losses.shape)
+
+
+def _each(g: Any, shape: tuple[int, ...], reduction: Reduction) -> Any:
+    """The adjoint of each sample's loss, from that of the reduced loss, to multiply rows with."""
+    if reduction == "none":
+        return g[..., None]
+    return g if reduction == "sum" else g / math.prod(shape[:-1])

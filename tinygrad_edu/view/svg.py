@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import escape, quoteattr
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.view.files import write_whole
@@ -57,7 +57,7 @@ def to_svg(node: Node, path: str | Path | None = None) -> str:
     name = shown_text(f"computation graph of {node.label or 'a node'}")
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {full_width:g} {full_height:g}" '
-        f'width="{full_width:g}" height="{full_height:g}" role="img" aria-label={quoteattr(name)}>',
+        f'width="{full_width:g}" height="{full_height:g}" role="img" aria-label="{escape(name)}">',
         f"<title>{escape(name)}</title><style>{STYLE}</style>",
         f'<rect class="bg" width="{full_width:g}" height="{full_height:g}" rx="14"/>',
         f'<g transform="translate({MARGIN + CIRCLE / 2:g} {MARGIN})">',

@@ -1,0 +1,273 @@
+"""One row per rule: where it may be tried, and an oracle that knows nothing of our code.
+
+An elementwise row has an interval for each operand and the same function in mpmath; derivatives
+come from differentiating that numerically with 60 digits. A row for arrays has calls on Tensors
+with the same call in NumPy; their derivatives are compared with central differences.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import mpmath
+import numpy as np
+
+import tinygrad_edu as tg
+
+
+@dataclass
+class Elementwise:
+    oracle: Callable[..., Any]
+    domains: tuple[tuple[float, float], ...]
+    apart: bool = False  # a kink where both operands are equal: keep them apart
+    kinks: dict[Any, tuple[float, ...]] = field(default_factory=dict)  # operands: derivatives
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Call:
+    """A call on Tensors, the same in NumPy, and the shapes of the operands."""
+
+    ours: Callable[..., Any]
+    numpy: Callable[..., Any]
+    shapes: tuple[tuple[int, ...], ...]
+    positive: bool = False
+
+
+R = (-3.0, 3.0)
+POSITIVE = (0.1, 4.0)
+NOT_ZERO = (0.3, 3.0)
+
+ELEMENTWISE = {
+    "add": Elementwise(lambda x, y: x + y, (R, R)),
+    "subtract": Elementwise(lambda x, y: x - y, (R, R)),
+    "multiply": Elementwise(lambda x, y: x * y, (R, R)),
+    "divide": Elementwise(lambda x, y: x / y, (R, NOT_ZERO)),
+    "negative": Elementwise(lambda x: -x, (R,)),
+    "power": Elementwise(
+        mpmath.power,
+        (POSITIVE, R),
+        kinks={(0.0, 0.0): (0.0, 0.0), (2.0, 0.0): (0.0, float(mpmath.log(2))), (0.0, 1.0): (1, 0)},
+    ),
+    "abs": Elementwise(abs, (R,), kinks={(0.0,): (0.0,), (-0.0,): (0.0,)}),
+    "exp": Elementwise(mpmath.exp, (R,)),
+    "expm1": Elementwise(mpmath.expm1, (R,)),
+    "log": Elementwise(mpmath.log, (POSITIVE,)),
+    "log1p": Elementwise(mpmath.log1p, ((-0.8, 4.0),)),
+    "sqrt": Elementwise(mpmath.sqrt, (POSITIVE,)),
+    "sin": Elementwise(mpmath.sin, (R,)),
+    "cos": Elementwise(mpmath.cos, (R,)),
+    "tan": Elementwise(mpmath.tan, ((-1.3, 1.3),)),
+    "sinh": Elementwise(mpmath.sinh, (R,)),
+    "cosh": Elementwise(mpmath.cosh, (R,)),
+    "tanh": Elementwise(mpmath.tanh, (R,)),
+    "arcsin": Elementwise(mpmath.asin, ((-0.95, 0.95),)),
+    "arccos": Elementwise(mpmath.acos, ((-0.95, 0.95),)),
+    "arctan": Elementwise(mpmath.atan, (R,)),
+    "sigmoid": Elementwise(mpmath.sigmoid if hasattr(mpmath, "sigmoid") else
+                           lambda x: 1 / (1 + mpmath.exp(-x)), (R,)),
+    "softplus": Elementwise(lambda x: mpmath.log(1 + mpmath.exp(x)), (R,)),
+    "relu": Elementwise(lambda x: max(x, 0), (R,), kinks={(0.0,): (0.0,), (-0.0,): (0.0,)}),
+    "leaky_relu": Elementwise(
+        lambda x: x if x > 0 else x * mpmath.mpf(0.2),
+        (R,),
+        kinks={(0.0,): (0.2,)},
+        settings={"negative_slope": 0.2},
+    ),
+    "maximum": Elementwise(max, (R, R), apart=True, kinks={(1.5, 1.5): (0.5, 0.5)}),
+    "minimum": Elementwise(min, (R, R), apart=True, kinks={(1.5, 1.5): (0.5, 0.5)}),
+    "clip": Elementwise(
+        lambda x: min(max(x, -1), 2),
+        (R,),
+        kinks={(-1.0,): (1.0,), (2.0,): (1.0,)},
+        settings={"min": -1.0, "max": 2.0},
+    ),
+}  # fmt: skip
+"""`where` takes a condition that is no operand of the calculus: it is tried as an array rule."""
+
+
+def _logsumexp(x, axis=None, keepdims=False):
+    return np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims))
+
+
+def _softmax(x, axis=-1):
+    return np.exp(x) / np.sum(np.exp(x), axis=axis, keepdims=True)
+
+
+def _reduction(name, oracle=None, **extra):
+    """The calls that every reduction is tried with."""
+    oracle = oracle or getattr(np, name)
+    cases = [
+        ((), {}),
+        ((5,), {}),
+        ((3, 4), {}),
+        ((3, 4), {"axis": 0}),
+        ((3, 4), {"axis": -1, "keepdims": True}),
+        ((2, 3, 4), {"axis": (0, 2)}),
+        ((2, 3, 4), {"axis": 1}),
+        ((2, 3, 4), {"axis": (2, 0), "keepdims": True}),
+        ((1, 4), {"axis": 0}),
+    ]
+    return [
+        Call(
+            lambda x, s=settings: getattr(tg, name)(x, **s, **extra),
+            lambda x, s=settings: oracle(x, **s, **extra),
+            (shape,),
+        )
+        for shape, settings in cases
+        if extra.get("ddof", 0) < max(1, np.prod(shape)) or not extra
+    ]
+
+
+def _along(name, oracle):
+    return [
+        Call(
+            lambda x, a=axis: getattr(tg, name)(x, axis=a),
+            lambda x, a=axis: oracle(x, axis=a),
+            (shape,),
+        )
+        for shape, axis in [((4,), -1), ((3, 4), 1), ((3, 4), 0), ((2, 3, 2), 1)]
+    ]
+
+
+MATMUL_SHAPES = [
+    ((3,), (3,)), ((3,), (3, 2)), ((2, 3), (3,)), ((2, 3), (3, 4)), ((5, 2, 3), (3, 4)),
+    ((2, 3), (5, 3, 4)), ((5, 2, 3), (5, 3, 4)), ((1, 2, 3), (5, 3, 4)), ((4, 1, 2, 3), (5, 3, 2)),
+    ((5, 2, 3), (3,)), ((3,), (5, 3, 4)), ((0, 3), (3, 2)), ((1, 1), (1, 1)),
+]  # fmt: skip
+
+EINSUM = [
+    ("ij,jk->ik", (2, 3), (3, 4)), ("ij,jk", (2, 3), (3, 4)), ("ij->ji", (2, 3)), ("ij->", (2, 3)),
+    ("ii->i", (3, 3)), ("ii", (3, 3)), ("i,j->ij", (2,), (3,)), ("ij,ij->i", (2, 3), (2, 3)),
+    ("...ij,...jk->...ik", (5, 2, 3), (1, 3, 4)), ("bi,bj,bk->ijk", (2, 3), (2, 2), (2, 2)),
+    ("...i,i->...", (2, 3), (3,)), ("ij,k->i", (2, 3), (2,)), ("iij->j", (2, 2, 3)),
+    ("i...->...", (2, 3, 2)), ("iii->i", (2, 2, 2)),
+]  # fmt: skip
+
+LABELS = np.array([2, 0, 0, 1])
+MASK = np.array([True, False, True])
+INDICES = [
+    ((4,), 2), ((4,), slice(1, 3)), ((4,), slice(None, None, -2)), ((3, 4), (1, ...)),
+    ((3, 4), (..., None, 2)), ((3, 4), (None, slice(0, 2))), ((3, 4), np.array([0, 2, 0, 0])),
+    ((3, 4), (np.array([0, 0, 2]), np.array([1, 1, 3]))), ((3, 4), MASK), ((3, 4), (MASK, 1)),
+    ((3, 4), ([0, 0], slice(None))), ((3, 4), (slice(None), np.array([[0, 3], [3, 3]]))),
+    ((2, 3), np.array([[True, False, True], [False, False, True]])), ((), ...),
+    ((3, 4), (np.array([-1, 2]), 0)), ((3, 4), (slice(2, 2),)),
+]  # fmt: skip
+
+
+def _put(x, index, shape):
+    y = np.zeros(shape)
+    np.add.at(y, index, x)
+    return y
+
+
+ARRAYS = {
+    "where": [
+        Call(lambda x, y: tg.where(MASK, x, y), lambda x, y: np.where(MASK, x, y), ((2, 3), (3,))),
+        Call(lambda x: tg.where(x > 0, x, 0.0), lambda x: np.where(x > 0, x, 0.0), ((2, 3),)),
+    ],
+    "sum": _reduction("sum"),
+    "mean": _reduction("mean"),
+    "var": _reduction("var") + _reduction("var", ddof=1)[2:4],
+    "std": _reduction("std")[1:-1] + _reduction("std", ddof=1)[2:4],
+    "max": _reduction("max"),
+    "min": _reduction("min"),
+    "prod": _reduction("prod"),
+    "logsumexp": _reduction("logsumexp", _logsumexp),
+    "cumsum": _along("cumsum", np.cumsum)
+    + [Call(lambda x: tg.cumsum(x), lambda x: np.cumsum(x), (s,)) for s in [(), (2, 3)]],
+    "softmax": _along("softmax", _softmax),
+    "log_softmax": _along("log_softmax", lambda x, axis: np.log(_softmax(x, axis))),
+    "softmax_cross_entropy": [
+        Call(
+            lambda x, t: tg.rules.softmax_cross_entropy(x, t),
+            lambda x, t: np.mean(-np.sum(t * np.log(_softmax(x)), axis=-1)),
+            (shape, shape),
+            positive=True,
+        )
+        for shape in [(4,), (2, 3), (2, 2, 3)]
+    ]
+    + [
+        Call(
+            lambda x, t, r=reduction: tg.rules.softmax_cross_entropy(x, t, reduction=r),
+            lambda x, t, f=numpy: f(-np.sum(t * np.log(_softmax(x)), axis=-1)),
+            ((2, 3), (2, 3)),
+            positive=True,
+        )
+        for reduction, numpy in [("sum", np.sum), ("none", np.asarray)]
+    ],
+    "softmax_cross_entropy_of_labels": [
+        Call(
+            lambda x, r=reduction: tg.rules.softmax_cross_entropy_of_labels(x, LABELS, r),
+            lambda x, f=numpy: f(-np.log(_softmax(x))[range(4), LABELS]),
+            ((4, 3),),
+        )
+        for reduction, numpy in [("mean", np.mean), ("sum", np.sum), ("none", np.asarray)]
+    ]
+    + [
+        Call(
+            lambda x: tg.rules.softmax_cross_entropy_of_labels(x, np.array(1)),
+            lambda x: -np.log(_softmax(x))[1],
+            ((3,),),
+        )
+    ],
+    "matmul": [Call(lambda x, y: x @ y, lambda x, y: x @ y, s) for s in MATMUL_SHAPES],
+    "einsum": [
+        Call(
+            lambda *xs, s=subscripts: tg.einsum(s, *xs),
+            lambda *xs, s=subscripts: np.einsum(s, *xs),
+            tuple(shapes),
+        )
+        for subscripts, *shapes in EINSUM
+    ],
+    "reshape": [
+        Call(lambda x: x.reshape(3, 2), lambda x: x.reshape(3, 2), ((2, 3),)),
+        Call(lambda x: x.reshape((-1,)), lambda x: x.reshape(-1), ((2, 3, 2),)),
+        Call(lambda x: tg.reshape(x, (1, 1)), lambda x: np.reshape(x, (1, 1)), ((),)),
+    ],
+    "transpose": [
+        Call(lambda x: x.T, lambda x: x.T, ((2, 3),)),
+        Call(lambda x: x.transpose(1, 2, 0), lambda x: x.transpose(1, 2, 0), ((2, 3, 4),)),
+        Call(lambda x: x.transpose((-1, 0, 1)), lambda x: x.transpose(-1, 0, 1), ((2, 3, 4),)),
+    ],
+    "squeeze": [
+        Call(lambda x: x.squeeze(), lambda x: x.squeeze(), ((1, 3, 1),)),
+        Call(lambda x: x.squeeze(axis=-1), lambda x: x.squeeze(axis=-1), ((1, 3, 1),)),
+        Call(lambda x: x.squeeze((0, 2)), lambda x: x.squeeze((0, 2)), ((1, 3, 1),)),
+    ],
+    "expand_dims": [
+        Call(lambda x: x.expand_dims(0), lambda x: np.expand_dims(x, 0), ((2, 3),)),
+        Call(lambda x: x.expand_dims((-1, 1)), lambda x: np.expand_dims(x, (-1, 1)), ((2, 3),)),
+    ],
+    "broadcast_to": [
+        Call(lambda x: x.broadcast_to((4, 2, 3)), lambda x: np.broadcast_to(x, (4, 2, 3)), (s,))
+        for s in [(), (3,), (2, 1), (1, 2, 3)]
+    ],
+    "concatenate": [
+        Call(
+            lambda *xs, a=axis: tg.concatenate(list(xs), axis=a),
+            lambda *xs, a=axis: np.concatenate(xs, axis=a),
+            shapes,
+        )
+        for axis, shapes in [(0, ((2, 3), (1, 3))), (-1, ((2, 3), (2, 1), (2, 2))), (0, ((3,),))]
+    ],
+    "stack": [
+        Call(
+            lambda *xs, a=axis: tg.stack(list(xs), axis=a),
+            lambda *xs, a=axis: np.stack(xs, axis=a),
+            shapes,
+        )
+        for axis, shapes in [(0, ((2, 3), (2, 3))), (-1, ((2, 3), (2, 3))), (1, ((3,), (3,)))]
+    ],
+    "getitem": [Call(lambda x, i=i: x[i], lambda x, i=i: x[i], (shape,)) for shape, i in INDICES],
+    "put": [
+        Call(
+            lambda x, i=i, s=s: tg.rules.put(x, i, s),
+            lambda x, i=i, s=s: _put(x, i, s),
+            (np.zeros(s)[i].shape,),
+        )
+        for s, i in INDICES
+        if not isinstance(i, list) and not (isinstance(i, tuple) and isinstance(i[0], list))
+    ],
+}

@@ -1,0 +1,395 @@
+"""The digits, the readers of CSV and IDX files, splits, one-hot rows and batches."""
+
+import gzip
+import hashlib
+import re
+import socket
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinygrad_edu import Tensor
+from tinygrad_edu.data import DataLoader, load_csv, load_digits, load_idx, one_hot, train_test_split
+
+PIXELS_SHA256 = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"
+LABELS_SHA256 = "8ba4f891220f5e4c9c819638d1602d74b83618f167043c6da52a2a247841ddf0"
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+def numbered(n):
+    """Samples whose two features and label all tell which sample they are."""
+    return np.column_stack([np.arange(n), -np.arange(n)]), 10 * np.arange(n)
+
+
+def sha256_of_bytes(array):
+    return hashlib.sha256(array.astype(np.uint8).tobytes()).hexdigest()
+
+
+# --- the digits --------------------------------------------------------------------------------
+
+
+def test_the_digits_are_1797_pictures_of_8_by_8_pixels_from_0_to_16():
+    pixels, labels = load_digits()
+    assert pixels.shape == (1797, 64)
+    assert pixels.dtype == np.float64
+    assert (pixels.min(), pixels.max()) == (0, 16)
+    assert labels.shape == (1797,)
+    assert labels.dtype.kind == "i"
+    counts = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert np.bincount(labels).tolist() == counts
+
+
+def test_the_digits_have_the_bytes_that_scikit_learn_1_9_gives():
+    pixels, labels = load_digits()
+    assert np.array_equal(pixels, np.floor(pixels))
+    assert sha256_of_bytes(pixels) == PIXELS_SHA256
+    assert sha256_of_bytes(labels) == LABELS_SHA256
+
+
+def test_the_digits_need_no_network(monkeypatch):
+    def refuse(*args):
+        raise AssertionError("a connection was opened")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    load_digits()
+
+
+def test_every_call_gives_digits_of_its_own():
+    pixels, labels = load_digits()
+    pixels[:], labels[:] = -1, -1
+    assert sha256_of_bytes(load_digits()[0]) == PIXELS_SHA256
+    assert sha256_of_bytes(load_digits()[1]) == LABELS_SHA256
+
+
+# --- train_test_split --------------------------------------------------------------------------
+
+
+@given(st.integers(2, 60), st.floats(0.01, 0.5), seeds)
+def test_a_split_is_disjoint_and_complete_and_keeps_pairs_together(n, test_size, seed):
+    x, y = numbered(n)
+    x_train, x_test, y_train, y_test = train_test_split(x, y, test_size, rng=seed)
+    assert sorted([*y_train, *y_test]) == y.tolist()
+    assert np.array_equal(x_train[:, 0] * 10, y_train)
+    assert np.array_equal(x_test[:, 0] * 10, y_test)
+    assert len(x_test) == np.ceil(n * test_size)
+
+
+@given(seeds)
+def test_the_same_seed_gives_the_same_split(seed):
+    x, y = numbered(20)
+    first = train_test_split(x, y, rng=seed)
+    again = train_test_split(x, y, rng=np.random.default_rng(seed))
+    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_other_seeds_give_other_splits():
+    x, y = numbered(50)
+    splits = {tuple(train_test_split(x, y, rng=seed)[3]) for seed in range(20)}
+    assert len(splits) == 20
+
+
+def test_a_fifth_of_the_digits_is_360():
+    x_train, x_test, y_train, y_test = train_test_split(*load_digits(), rng=42)
+    assert (len(x_train), len(x_test)) == (len(y_train), len(y_test)) == (1437, 360)
+
+
+@pytest.mark.parametrize(
+    ("test_size", "counts"),
+    [
+        (0, "0 for the test and 3 for training"),
+        (1, "3 for the test and 0 for training"),
+        (0.9, "3 for the test and 0 for training"),
+        (-0.5, "-1 for the test and 4 for training"),
+    ],
+)
+def test_a_split_with_an_empty_side_is_refused_with_both_counts(test_size, counts):
+    with pytest.raises(ValueError, match=rf"train_test_split: test_size={test_size}.*{counts}"):
+        train_test_split(*numbered(3), test_size)
+
+
+@pytest.mark.parametrize("test_size", [float("nan"), float("inf")])
+def test_a_test_size_that_is_no_finite_number_is_refused_by_name(test_size):
+    with pytest.raises(ValueError, match=rf"train_test_split: test_size.*{test_size}"):
+        train_test_split(*numbered(3), test_size)
+
+
+# --- one_hot -----------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 6), min_size=1), st.integers(7, 9))
+def test_one_hot_rows_are_rows_of_the_identity_matrix(labels, classes):
+    assert np.array_equal(one_hot(labels, classes), np.eye(classes)[labels])
+
+
+def test_one_hot_keeps_the_shape_of_the_labels_and_takes_a_dtype():
+    rows = one_hot(np.array([[0, 2], [1, 1], [2, 0]], np.uint8), 3, dtype=np.float32)
+    assert rows.dtype == np.float32
+    assert rows.shape == (3, 2, 3)
+    assert np.array_equal(rows.argmax(axis=-1), [[0, 2], [1, 1], [2, 0]])
+    assert one_hot(1, 3).tolist() == [0, 1, 0]
+    assert one_hot(np.zeros(0, int), 3).shape == (0, 3)
+
+
+@pytest.mark.parametrize("label", [-1, -10, 3, 10, 2**62])
+def test_one_hot_refuses_labels_out_of_range(label):
+    message = rf"one_hot: label {label} is out of range for 3 classes, 0 to 2"
+    with pytest.raises(IndexError, match=message):
+        one_hot([0, label, 2], 3)
+
+
+@pytest.mark.parametrize(
+    ("labels", "dtype"), [([0.0, 1.0], "float64"), ([True, False], "bool"), (["1"], "<U1")]
+)
+def test_one_hot_refuses_labels_that_are_no_integers(labels, dtype):
+    with pytest.raises(TypeError, match=rf"one_hot: labels are of dtype {dtype}; use integers"):
+        one_hot(labels, 2)
+
+
+# --- DataLoader --------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 40), st.integers(1, 50), st.booleans(), seeds)
+def test_a_pass_gives_every_sample_once_and_the_last_batch_what_is_left(n, size, shuffle, seed):
+    batches = list(loader := DataLoader(*numbered(n), size, shuffle, rng=seed))
+    assert len(batches) == len(loader)
+    assert sorted(np.concatenate([y for _, y in batches])) == [10 * i for i in range(n)]
+    assert all(np.array_equal(x[:, 0] * 10, y) for x, y in batches)
+    assert [len(y) for _, y in batches[:-1]] == [size] * (n // size - (n % size == 0))
+    assert len(batches[-1][1]) == (n % size or size)
+
+
+def test_training_digits_in_batches_of_30_end_with_a_batch_of_27():
+    x_train, _, y_train, _ = train_test_split(*load_digits(), rng=42)
+    lengths = [len(x) for x, _ in DataLoader(x_train, y_train, 30, rng=0)]
+    assert lengths == [30] * 47 + [27]
+
+
+def order_of(loader):
+    return [int(label) for _, y in loader for label in y]
+
+
+@given(seeds)
+def test_the_same_seed_gives_the_same_order_on_every_pass(seed):
+    one = DataLoader(*numbered(12), 5, rng=seed)
+    two = DataLoader(*numbered(12), 5, rng=np.random.default_rng(seed))
+    for _ in range(3):
+        assert order_of(one) == order_of(two)
+
+
+def test_every_pass_has_an_order_of_its_own():
+    loader = DataLoader(*numbered(100), 32, rng=0)
+    first, second = order_of(loader), order_of(loader)
+    assert first != second
+    assert first != sorted(first)
+
+
+def test_without_shuffling_every_pass_is_in_order():
+    loader = DataLoader(*numbered(7), 3, shuffle=False)
+    assert order_of(loader) == order_of(loader) == [0, 10, 20, 30, 40, 50, 60]
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_writing_into_a_batch_leaves_the_data_set_alone(shuffle):
+    x, y = numbered(6)
+    for batch, labels in DataLoader(x, y, 4, shuffle, rng=0):
+        batch[:], labels[:] = -1, -1
+    assert np.array_equal(x, numbered(6)[0])
+    assert np.array_equal(y, numbered(6)[1])
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, float("nan"), float("inf")])
+def test_a_batch_size_that_is_no_whole_number_from_1_up_is_refused(size):
+    with pytest.raises(ValueError, match=rf"DataLoader: batch_size is {size}; it must be 1, 2"):
+        DataLoader(*numbered(3), size)
+
+
+@pytest.mark.parametrize("operation", [DataLoader, train_test_split])
+def test_samples_and_labels_of_different_lengths_are_refused(operation):
+    name = operation.__name__
+    with pytest.raises(ValueError, match=rf"{name}: x has shape \(3, 2\) and y \(2,\)"):
+        operation(np.zeros((3, 2)), [0, 1])
+    with pytest.raises(ValueError, match=rf"{name}: x has shape \(\) and y \(\)"):
+        operation(1, 1)
+
+
+@pytest.mark.parametrize("operation", [DataLoader, train_test_split])
+def test_an_empty_data_set_is_refused(operation):
+    with pytest.raises(ValueError, match=rf"{operation.__name__}: the data set is empty"):
+        operation(np.zeros((0, 2)), [])
+
+
+def test_a_tensor_is_no_data_set():
+    with pytest.raises(TypeError, match=r"use x\.data"):
+        DataLoader(Tensor([1.0, 2.0]), [0, 1])
+
+
+# --- CSV files of 16 × 16 pictures ---------------------------------------------------------------
+
+HEADER = ",".join(["label", *(f"pixel{i}" for i in range(256))])
+
+
+@pytest.fixture
+def csv(tmp_path):
+    """Write lines to a CSV file and give its path."""
+
+    def write(*lines):
+        path = tmp_path / "digits.csv"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+def line(label, pixels):
+    return ",".join(map(str, [label, *pixels]))
+
+
+def test_a_csv_file_gives_pixels_as_floats_and_labels_as_integers(csv):
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 256))
+    path = csv(HEADER, *(line(label, p) for label, p in zip([3, 0, 9], pictures, strict=True)))
+    for given_path in (path, str(path)):
+        pixels, labels = load_csv(given_path)
+        assert pixels.dtype == np.float64
+        assert np.array_equal(pixels, pictures)
+        assert labels.dtype.kind == "i"
+        assert labels.tolist() == [3, 0, 9]
+
+
+def test_a_csv_file_may_hold_pictures_of_another_shape_and_blank_lines(csv):
+    pixels, labels = load_csv(csv("label,a,b", "1, 2, 3", "", "4,5,6"), shape=(1, 2))
+    assert pixels.tolist() == [[2, 3], [5, 6]]
+    assert labels.tolist() == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (line(1, range(255)), r"has 256 entries; a label and 16 × 16 pixels are 257"),
+        (line(1, range(257)), r"has 258 entries; a label and 16 × 16 pixels are 257"),
+        (line(1, [0.5] * 256), r"invalid literal.*'0\.5'"),
+        (line("seven", range(256)), r"invalid literal.*'seven'"),
+        (line("", range(256)), r"invalid literal.*''"),
+        (line(-1, range(256)), r"has the label -1"),
+    ],
+)
+def test_a_wrong_row_is_refused_with_the_number_of_its_line(csv, wrong, message):
+    good = line(1, range(256))
+    with pytest.raises(ValueError, match=rf"load_csv: line 4 of .*digits\.csv.*{message}"):
+        load_csv(csv(HEADER, good, "", wrong, good))
+
+
+@pytest.mark.parametrize("lines", [[], [HEADER], [HEADER, "", " "]])
+def test_a_csv_file_without_rows_is_refused(csv, lines):
+    with pytest.raises(ValueError, match=r"load_csv: .*digits\.csv has no rows below its header"):
+        load_csv(csv(*lines))
+
+
+# --- IDX files ---------------------------------------------------------------------------------
+
+PICTURES = np.arange(24, dtype=np.uint8).reshape(4, 2, 3)
+LABELS = np.array([7, 0, 9, 7], np.uint8)
+
+
+def idx(array):
+    """The bytes of an IDX file, from the description of the format."""
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+IMAGE_FILE, LABEL_FILE = idx(PICTURES), idx(LABELS)
+
+
+@pytest.fixture
+def idx_files(tmp_path):
+    """Write a pair of IDX files, gzipped if asked, and give their paths."""
+
+    def write(images=IMAGE_FILE, labels=LABEL_FILE, suffix=""):
+        paths = tmp_path / f"images-idx3-ubyte{suffix}", tmp_path / f"labels-idx1-ubyte{suffix}"
+        for path, content in zip(paths, (images, labels), strict=True):
+            path.write_bytes(gzip.compress(content) if suffix else content)
+        return paths
+
+    return write
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_idx_files_plain_or_gzipped_give_rows_of_pixels_and_labels(idx_files, suffix):
+    images, labels = idx_files(suffix=suffix)
+    for paths in ((images, labels), (str(images), str(labels))):
+        pixels, found = load_idx(*paths)
+        assert pixels.dtype == np.uint8
+        assert np.array_equal(pixels, PICTURES.reshape(4, 6))
+        assert found.dtype.kind == "i"
+        assert found.tolist() == LABELS.tolist()
+
+
+def test_the_arrays_of_idx_files_may_be_written_to(idx_files):
+    pixels, labels = load_idx(*idx_files())
+    pixels[pixels < 10], labels[0] = 0, 1
+    assert pixels.min() == 0
+
+
+def test_idx_files_without_pictures_give_arrays_of_length_0(idx_files):
+    pixels, labels = load_idx(*idx_files(idx(PICTURES[:0]), idx(LABELS[:0])))
+    assert pixels.shape == (0, 6)
+    assert labels.shape == (0,)
+
+
+def test_images_and_labels_in_the_wrong_order_are_refused_by_their_magic_numbers(idx_files):
+    images, labels = idx_files()
+    message = r"labels-idx1.*magic number 0x00000801; a file of pictures starts with 0x00000803"
+    with pytest.raises(ValueError, match=message):
+        load_idx(labels, images)
+    message = r"images-idx3.*magic number 0x00000803; a file of labels starts with 0x00000801"
+    with pytest.raises(ValueError, match=message):
+        load_idx(images, images)
+
+
+def test_a_file_that_is_no_idx_file_is_refused(idx_files):
+    with pytest.raises(ValueError, match=r"load_idx: .*magic number 0x3c68746d; a file of pic"):
+        load_idx(*idx_files(images=b"<html><body>not found</body></html>"))
+
+
+def test_a_gzipped_file_without_its_suffix_is_refused_by_its_magic_number(idx_files):
+    with pytest.raises(ValueError, match=r"load_idx: .*magic number 0x1f8b"):
+        load_idx(*idx_files(images=gzip.compress(IMAGE_FILE)))
+
+
+@pytest.mark.parametrize(("content", "size"), [(IMAGE_FILE[:-1], 39), (IMAGE_FILE[:16], 16)])
+def test_a_truncated_idx_file_is_refused_with_both_sizes(idx_files, content, size):
+    with pytest.raises(ValueError, match=rf"names lengths \(4, 2, 3\).*40 bytes, but has {size}"):
+        load_idx(*idx_files(images=content))
+
+
+@pytest.mark.parametrize("size", [0, 3, 4, 15])
+def test_an_idx_file_cut_in_its_header_is_called_too_short(idx_files, size):
+    with pytest.raises(ValueError, match=rf"images-idx3.*\b{size} bytes"):
+        load_idx(*idx_files(images=IMAGE_FILE[:size]))
+
+
+def test_bytes_after_the_end_of_an_idx_file_are_refused(idx_files):
+    with pytest.raises(ValueError, match=r"labels-idx1.*should have 12 bytes, but has 13"):
+        load_idx(*idx_files(labels=LABEL_FILE + b"\0"))
+
+
+def test_a_gzipped_file_that_was_cut_off_is_refused_by_name(idx_files):
+    images, labels = idx_files(suffix=".gz")
+    images.write_bytes(images.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r"load_idx: .*images-idx3-ubyte\.gz"):
+        load_idx(images, labels)
+
+
+def test_different_numbers_of_pictures_and_labels_are_refused_with_both(idx_files):
+    images, labels = idx_files(labels=idx(LABELS[:3]))
+    message = rf"{re.escape(str(images))} has 4 pictures, {re.escape(str(labels))} 3 labels"
+    with pytest.raises(ValueError, match=message):
+        load_idx(images, labels)
+
+
+def test_labels_from_the_number_of_classes_up_are_refused(idx_files):
+    with pytest.raises(IndexError, match=r"label 9 in .*labels-idx1.* range for 9 classes"):
+        load_idx(*idx_files(), classes=9)
+    assert load_idx(*idx_files(labels=idx(LABELS + 90)), classes=100)[1].max() == 99
