@@ -213,6 +213,10 @@ ARRAYS = {
         )
     ],
     "matmul": [Call(lambda x, y: x @ y, lambda x, y: x @ y, s) for s in MATMUL_SHAPES],
+    "affine": [
+        Call(lambda x, w, b: tg.rules.affine(x, w, b), lambda x, w, b: x @ w + b, shapes)
+        for shapes in [((4, 3), (3, 2), (2,)), ((3,), (3, 2), (2,)), ((2, 4, 3), (3, 2), (1,))]
+    ],
     "einsum": [
         Call(
             lambda *xs, s=subscripts: tg.einsum(s, *xs),

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tinygrad_edu.rules import name_of, operations, settings_of, symbol_of
-from tinygrad_edu.rules.rule import Pullback, Rule
+from tinygrad_edu.rules.rule import Pullback, Rule, deferred
 
 
 class Node:
@@ -146,7 +146,7 @@ def sweep(
             for operand, adjoint in zip(node.operands, arriving, strict=True):
                 if not isinstance(operand, Node) or not (wanted is None or operand in wanted):
                     continue
-                if callable(adjoint):  # deferred until somebody wants it
+                if type(adjoint) is deferred:
                     adjoint = adjoint()
                 adjoint = operand._fit(adjoint)
                 if operand in adjoints:

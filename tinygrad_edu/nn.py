@@ -5,6 +5,7 @@ Shapes: a batch is (N, features), class scores (logits) are (N, classes).
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,16 @@ import numpy.typing as npt
 from tinygrad_edu import rules
 from tinygrad_edu.data import check_labels, one_hot
 from tinygrad_edu.graph import Node
+from tinygrad_edu.rules import RULES
 from tinygrad_edu.rules.reductions import Reduction
 from tinygrad_edu.tensor import Tensor
 
 if TYPE_CHECKING:
     from tinygrad_edu.data import Rng
+
+
+_affine = RULES["affine"]
+_cross_entropy_of_labels = RULES["softmax_cross_entropy_of_labels"]
 
 
 class Module:
@@ -89,7 +95,7 @@ class Linear(Module):
             deviation = np.sqrt(2 / inputs)
         elif init == "glorot":
             deviation = np.sqrt(2 / (inputs + outputs))
-        elif isinstance(init, float | int):
+        elif isinstance(init, numbers.Real) and 0 <= init < float("inf"):
             deviation = float(init)
         else:
             raise ValueError(f'Linear: init is {init!r}; use "he", "glorot" or a deviation')
@@ -98,8 +104,9 @@ class Linear(Module):
         self.bias = Tensor(np.zeros(outputs), "bias", dtype) if bias else None
 
     def __call__(self, x: Any) -> Tensor:
-        product: Tensor = rules.matmul(x, self.weight)
-        return product if self.bias is None else product + self.bias
+        if self.bias is None:
+            return self.weight.__rmatmul__(x)
+        return self.weight._record(_affine, (x, self.weight, self.bias), {})
 
 
 class ReLU(Module):
@@ -185,25 +192,28 @@ def cross_entropy(
     smoothing mixes the target with a uniform distribution. ValueError for shapes that do not fit,
     an empty batch, rows that are no distribution, nan; IndexError for labels out of range.
     """
-    logits = _as_tensor(logits, "cross_entropy")
-    if logits.ndim not in (1, 2) or not logits.size:
+    shape = _as_tensor(logits, "cross_entropy").data.shape
+    if len(shape) not in (1, 2) or 0 in shape:
         raise ValueError(
-            f"cross_entropy: the logits have shape {logits.shape}; "
+            f"cross_entropy: the logits have shape {shape}; "
             "expected (N, classes) with at least one sample"
         )
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; use 0 to 1")
     _check_reduction(reduction, "cross_entropy")
-    if not isinstance(target, Node):
-        target = np.asarray(target)
-        if target.dtype.kind in "iu" and target.shape == logits.shape[:-1]:
+    target = _plain_target(target, "cross_entropy")
+    if not isinstance(target, Tensor):
+        if target.dtype.kind in "iu" and target.shape == shape[:-1]:
+            check_labels(target, shape[-1], "cross_entropy")
             if not label_smoothing:
-                check_labels(target, logits.shape[-1], "cross_entropy")
-                return rules.softmax_cross_entropy_of_labels(logits, target.copy(), reduction)
-            target = one_hot(target, logits.shape[-1], dtype=logits.dtype)
-        elif target.dtype.kind in "iubf" and target.shape == logits.shape:
+                settings = {"labels": target.copy(), "reduction": reduction}
+                loss: Tensor = logits._record(_cross_entropy_of_labels, (logits,), settings)
+                return loss
+            target = one_hot(target, shape[-1], dtype=logits.dtype)
+        elif target.shape == shape:
             target = target.astype(logits.dtype)
-            _check_distributions(target)
+    if target.shape == shape:
+        _check_distributions(target.data if isinstance(target, Tensor) else target)
     if target.shape != logits.shape:
         raise ValueError(
             f"cross_entropy: logits of shape {logits.shape} and a {target.dtype} target of shape "
@@ -211,6 +221,7 @@ def cross_entropy(
             f"probabilities of shape {logits.shape}"
         )
     if label_smoothing:
+        label_smoothing = float(label_smoothing)
         target = target * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
     return rules.softmax_cross_entropy(logits, target, reduction)
 
@@ -242,7 +253,8 @@ def binary_cross_entropy_with_logits(
             f"{name}: the logits have shape {logits.shape} and the target {target.shape}; "
             "they must be equal"
         )
-    if not isinstance(target, Node) and not ((target >= 0) & (target <= 1)).all():
+    plain = target.data if isinstance(target, Tensor) else target
+    if not ((plain >= 0) & (plain <= 1)).all():
         raise ValueError(f"{name}: targets must lie between 0 and 1, and not be nan")
     # -log σ(x) is softplus(-x): no logarithm of a number that was rounded to 0
     loss = target * rules.softplus(-logits) + (1.0 - target) * rules.softplus(logits)
@@ -264,7 +276,7 @@ def max_margin_loss(scores: Any, labels: Any) -> Any:
             "and not empty"
         )
     if isinstance(scores, Tensor):
-        return rules.relu(1.0 - scores * labels).mean()
+        return rules.relu(1.0 - scores * labels.astype(scores.dtype)).mean()
     losses = [(1.0 - float(y) * score).relu() for y, score in zip(labels, scores, strict=True)]
     total = losses[0]
     for loss in losses[1:]:
@@ -278,13 +290,23 @@ def _as_tensor(x: Any, operation: str) -> Tensor:
     return x
 
 
-def _target(prediction: Tensor, target: Any, operation: str) -> Any:
-    """A plain target in the dtype of the prediction; a Tensor as it is. ValueError for nan."""
-    if isinstance(target, Node):
+def _plain_target(target: Any, operation: str) -> Any:
+    """A Tensor, or an array of real numbers; TypeError for anything else."""
+    if isinstance(target, Tensor):
         return target
+    if isinstance(target, Node):
+        raise TypeError(f"{operation}: the target is a {type(target).__name__}; use a Tensor")
     array = np.asarray(target)
     if array.dtype.kind not in "iubf":
         raise TypeError(f"{operation}: the target is of dtype {array.dtype}; use real numbers")
+    return array
+
+
+def _target(prediction: Tensor, target: Any, operation: str) -> Any:
+    """A plain target in the dtype of the prediction; a Tensor as it is. ValueError for nan."""
+    array = _plain_target(target, operation)
+    if isinstance(array, Tensor):
+        return array
     if np.isnan(array).any():
         raise ValueError(f"{operation}: the target contains nan; clean the data first")
     return array.astype(prediction.dtype)

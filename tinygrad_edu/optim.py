@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from tinygrad_edu.graph import Node
 from tinygrad_edu.rules.rule import of
 
@@ -71,7 +73,7 @@ class SGD(Optimizer):
             if self.momentum:
                 v = self.velocities[i] = self.momentum * self.velocities[i] + d
                 d = d + self.momentum * v if self.nesterov else v
-            p.data = p.data - self.lr * d
+            _move(p, p.data - d * self.lr)
 
 
 class Adam(Optimizer):
@@ -104,7 +106,7 @@ class Adam(Optimizer):
             m = self.means[i] = beta1 * self.means[i] + (1 - beta1) * d
             v = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * d * d
             size = of(v).sqrt(v / (1 - beta2**self.steps)) + self.eps
-            p.data = p.data - self.lr * (m / (1 - beta1**self.steps)) / size
+            _move(p, p.data - self.lr * (m / (1 - beta1**self.steps)) / size)
 
     def _decayed(self, p: Any) -> Any:
         """The gradient with the weight decay applied."""
@@ -126,8 +128,14 @@ class AdamW(Adam):
 
     def _decayed(self, p: Any) -> Any:
         if self.weight_decay:
-            p.data = p.data * (1 - self.lr * self.weight_decay)
+            _move(p, p.data * (1 - self.lr * self.weight_decay))
         return p.grad
+
+
+def _move(p: Any, data: Any) -> None:
+    """Give a parameter new data, as the float or in the dtype and shape that it had."""
+    old = p.data
+    p.data = np.asarray(data, old.dtype) if isinstance(old, np.ndarray) else float(data)
 
 
 def not_negative(operation: str, **setting: float) -> float:

@@ -67,6 +67,7 @@ def networks(inputs, hidden, classes, batch):
     """The same training step by hand and by the engine, from the same start, in float32."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(batch, inputs)).astype(np.float32)
+    x.flags.writeable = False  # as a DataLoader gives it
     labels = rng.integers(0, classes, batch)
     model = nn.MLP(inputs, [hidden, classes], rng=0, dtype=np.float32)
     by_hand = TwoLayerNet([p.data for p in model.parameters()])

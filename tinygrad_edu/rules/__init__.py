@@ -5,6 +5,7 @@ the rules for Tensors.
 """
 
 from tinygrad_edu.rules.arrays import (
+    affine,
     broadcast_to,
     concatenate,
     einsum,
@@ -66,7 +67,7 @@ from tinygrad_edu.rules.reductions import (
 from tinygrad_edu.rules.rule import RULES, name_of, of, operations, rule, settings_of, symbol_of
 
 __all__ = [
-    "RULES", "abs", "add", "arccos", "arcsin", "arctan", "broadcast_to", "clip", "concatenate",
+    "RULES", "abs", "add", "affine", "arccos", "arcsin", "arctan", "broadcast_to", "clip", "concatenate",
     "cos", "cosh", "cumsum", "divide", "einsum", "exp", "expand_dims", "expm1", "getitem",
     "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean",
     "min", "minimum", "multiply", "name_of", "negative", "of", "operations", "power", "prod", "put",

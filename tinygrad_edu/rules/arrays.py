@@ -47,6 +47,21 @@ def _matmul_by_y(g: Any, x: Any, y: Any) -> Any:
     return product if y.ndim > 1 else product[..., 0]
 
 
+@rule("affine")
+def affine(x: A, weight: A, bias: A, /) -> Recorded[A]:
+    """x @ weight + bias: the fully connected layer as one rule, as courses teach it.
+
+    (N, inputs), (inputs, outputs) and (outputs,) give (N, outputs). Adjoints: dx = g weightᵀ,
+    dweight = xᵀ g, dbias = Σ g over the samples, which is the un-broadcasting of any sum.
+    """
+    y = of(x, weight).matmul(x, weight) + bias
+    return y, lambda g, x=x, w=weight: (
+        deferred(_matmul_by_x, g, x, w),
+        deferred(_matmul_by_y, g, x, w),
+        g,
+    )
+
+
 def _as_matrix(g: Any, x: Any, y: Any) -> Any:
     """The adjoint of x @ y with the axes that a 1-d operand lost put back."""
     if y.ndim == 1:

@@ -220,7 +220,8 @@ def softplus(x: T, /) -> Recorded[T]:
 def relu(x: T, /) -> Recorded[T]:
     """max(x, 0); its derivative at 0 is 0. A nan stays a nan."""
     # where, because g * (x > 0) gives nan for an infinite adjoint
-    return of(x).maximum(x, 0.0), lambda g, off=x <= 0: (of(g).where(off, 0.0, g),)
+    y = of(x).maximum(x, 0.0)
+    return y, lambda g, off=x <= 0: (of(g).where(off, 0.0, g),)
 
 
 @rule("leaky ReLU")

@@ -138,22 +138,35 @@ def cumsum(x: A, /, axis: int | None = None) -> Recorded[A]:
     return y, pullback
 
 
+# The forward formulas that NumPy lacks; they only ever see arrays.
+
+
 @plain_function
 def _logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    top = of(x).max(x, axis=axis, keepdims=True)
-    top = of(x).where(np.isfinite(top), top, 0.0)  # so that -inf - -inf is never formed
+    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)  # so that -inf - -inf is never formed
     # the log of a sum of vanished exponentials is -inf, and x - top may pass the end of float32
     with np.errstate(divide="ignore", over="ignore"):
-        y = of(x).log(of(x).sum(of(x).exp(x - top), axis=axis, keepdims=True)) + top
-    return y if keepdims else of(x).reshape(y, _dropped(x.shape, axis))
+        y = np.log(np.add.reduce(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else np.squeeze(y, axis)
 
 
-def _dropped(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
-    """The shape that keepdims=False gives: reduced axes are gone."""
-    if axis is None:
-        return ()
-    axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
-    return tuple(n for i, n in enumerate(shape) if i not in axes)
+@plain_function
+def _log_softmax(x: Any, axis: Axis = -1) -> Any:
+    shifted = _below_the_top(x, axis)
+    return shifted - np.log(np.add.reduce(np.exp(shifted), axis=axis, keepdims=True))
+
+
+@plain_function
+def _softmax(x: Any, axis: Axis = -1) -> Any:
+    e = np.exp(_below_the_top(x, axis))
+    return e / np.add.reduce(e, axis=axis, keepdims=True)
+
+
+def _below_the_top(x: Any, axis: Axis) -> Any:
+    """x minus its maximum, so that no exponential overflows; -inf where float32 ends."""
+    with np.errstate(over="ignore"):
+        return x - np.maximum.reduce(x, axis=axis, keepdims=True)
 
 
 @rule("logsumexp")
@@ -162,24 +175,6 @@ def logsumexp(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]
     y = of(x).logsumexp(x, axis=axis, keepdims=keepdims)
     kept = of(y).reshape(y, _kept(x.shape, axis))
     return y, lambda g, x=x, y=kept: (_spread(g, x.shape, axis) * of(x, y).exp(x - y),)
-
-
-def _below_the_top(x: Any, axis: Axis) -> Any:
-    """x minus its maximum, so that no exponential overflows; -inf where float32 ends."""
-    with np.errstate(over="ignore"):
-        return x - of(x).max(x, axis=axis, keepdims=True)
-
-
-@plain_function
-def _log_softmax(x: Any, axis: Axis = -1) -> Any:
-    shifted = _below_the_top(x, axis)
-    return shifted - of(x).log(of(x).sum(of(x).exp(shifted), axis=axis, keepdims=True))
-
-
-@plain_function
-def _softmax(x: Any, axis: Axis = -1) -> Any:
-    e = of(x).exp(_below_the_top(x, axis))
-    return e / of(x).sum(e, axis=axis, keepdims=True)
 
 
 @rule("softmax")
@@ -230,7 +225,8 @@ def softmax_cross_entropy_of_labels(
     """-log softmax(logits)[label], averaged over the samples: `softmax_cross_entropy` for one-hot
     targets, given as class indices of shape (...), which saves the zeros."""
     log_p = of(logits).log_softmax(logits, axis=-1)
-    chosen = (*np.indices(labels.shape, sparse=True), labels)
+    samples = (np.arange(len(labels)),) if labels.ndim == 1 else np.ix_(*map(range, labels.shape))
+    chosen = (*samples, labels)
     y = _reduce(-log_p[chosen], reduction)
 
     def pullback(g: Any, log_p: Any = log_p) -> tuple[Any]:

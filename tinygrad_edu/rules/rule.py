@@ -253,13 +253,30 @@ def _arc(function: Callable[[float], float]) -> Callable[[float], float]:
     return inverse
 
 
+# Small arrays spend more time in a call than in arithmetic. Three calls that every network makes
+# are worth a shorter way; figures are for 30 × 30 float32.
+
+
+@functools.cache
+def constant_array(number: float, dtype: np.dtype[Any]) -> Any:
+    """A number as an array of shape (), which a ufunc takes 1 µs sooner than a Python number."""
+    array = np.array(number, dtype)
+    array.flags.writeable = False
+    return array
+
+
 def _where(condition: Any, x: Any, y: Any) -> Any:
-    """np.where; a number first takes the dtype of the array, which halves the time of the call."""
+    """np.where, with constants as arrays: 2.6 instead of 6.4 µs."""
     if type(x) is float and type(y) is np.ndarray:
-        x = y.dtype.type(x)
+        x = constant_array(x, y.dtype)
     elif type(y) is float and type(x) is np.ndarray:
-        y = x.dtype.type(y)
+        y = constant_array(y, x.dtype)
     return np.where(condition, x, y)
+
+
+def _matmul(x: Any, y: Any) -> Any:
+    """np.matmul; the product of two matrices is also their dot, 2.9 instead of 3.6 µs."""
+    return x.dot(y) if x.ndim == 2 == y.ndim else np.matmul(x, y)
 
 
 scalars = SimpleNamespace(
@@ -276,7 +293,7 @@ arrays = SimpleNamespace(
     arcsin=np.arcsin, arccos=np.arccos, arctan=np.arctan, abs=np.abs, where=_where,
     maximum=np.maximum, minimum=np.minimum, mean=np.mean, cumsum=np.cumsum,
     sum=np.add.reduce, max=np.maximum.reduce, min=np.minimum.reduce, prod=np.multiply.reduce,
-    matmul=np.matmul, einsum=np.einsum, reshape=np.reshape, transpose=np.transpose,
+    matmul=_matmul, einsum=np.einsum, reshape=np.reshape, transpose=np.transpose,
     broadcast_to=np.broadcast_to, concatenate=np.concatenate, stack=np.stack,
 )  # fmt: skip
 """Functions of arrays: NumPy's own. Out of their domain they give nan and NumPy's warning.

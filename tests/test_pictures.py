@@ -1,0 +1,399 @@
+"""What pictures say about a graph, that they are sound files, and that drawing changes nothing."""
+
+import math
+import os
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ET
+from collections import namedtuple
+
+import graphviz
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinygrad_edu import Tensor, Value, to_dot, to_graphviz, to_svg, topological_order, where
+
+SVG = "{http://www.w3.org/2000/svg}"
+UNKNOWN = "·"
+Card = namedtuple("Card", "kind tip name value gradient symbol")
+TEXTS = {"name": "name", "value": "v", "gradient": "g", "symbol": "opt"}  # classes in the file
+
+HOSTILE = {
+    "script": "</script><script>alert(1)</script>",
+    "quotes": "\"double\" 'single' `back`",
+    "comment": "]]><![CDATA[ --><!--",
+    "markup": '<b onclick="x()">bold</b>',
+    "entity": "&lt;b&gt; &amp; &#65; AT&T",
+    "backslash": "\\N \\G \\n end\\",
+    "record": "{a|b} <port> [c] ; -> }",
+}
+INVISIBLE = {
+    "newline": "one\ntwo\r\nthree\tfour",
+    "right to left": "x\u202etxet",
+    "nul": "a\x00b\x07\x1b",
+    "lone surrogate": "x\ud800y\udfff",
+    "no character": "x\ufffe\uffff",
+}
+OPERATIONS = [
+    lambda x, y: x + y,
+    lambda x, y: y - x,
+    lambda x, y: x * y,
+    lambda x, _: x.tanh(),
+]
+any_text = st.text(st.characters(exclude_categories=()), max_size=40)
+numbers = st.floats(-1e300, 1e300)
+
+
+def parsed(svg):
+    return ET.fromstring(svg.encode("utf-8"))
+
+
+def main_part(svg):
+    """The drawing without its legend."""
+    return parsed(svg).find(f"{SVG}g")
+
+
+def cards(svg):
+    """The cards as a reader sees them, in the order of the file."""
+    found = []
+    for group in main_part(svg).findall(f"{SVG}g"):
+        if group.get("class") != "edge":
+            shown = {t.get("class"): t.text or "" for t in group.findall(f"{SVG}text")}
+            texts = {k: shown.get(c, "") for k, c in TEXTS.items()}
+            found.append(Card(group.get("class"), group.findtext(f"{SVG}title"), **texts))
+    return found
+
+
+def card(svg, name):
+    (found,) = (c for c in cards(svg) if c.name == name)
+    return found
+
+
+def derivatives(svg):
+    """What stands on the edges, in the order of the file."""
+    return [t.text for t in main_part(svg).findall(f"{SVG}text")]
+
+
+def edge_count(svg):
+    return len(main_part(svg).findall(f"{SVG}g[@class='edge']"))
+
+
+def operand_count(root):
+    return sum(len(node.operands) for node in topological_order(root))
+
+
+def structure(svg):
+    """All elements and attributes, without the texts."""
+    elements = list(parsed(svg).iter())
+    elements[0].attrib.pop("aria-label")
+    return [(e.tag, e.attrib) for e in elements]
+
+
+def apple_and_tax():
+    apple, count, tax = Value(100, "apple"), Value(2, "count"), Value(1.1, "tax")
+    price = apple * count * tax
+    price.label = "price"
+    return price
+
+
+@st.composite
+def graphs(draw):
+    """A root over a few leaves, with constants and numbers used again."""
+    nodes = [Value(draw(st.floats(-2, 2)), f"x{i}") for i in range(draw(st.integers(1, 3)))]
+    for _ in range(draw(st.integers(1, 8))):
+        x = draw(st.sampled_from(nodes))
+        y = draw(st.sampled_from([*nodes, 2.0, 0.5, 2.0]))
+        nodes.append(draw(st.sampled_from(OPERATIONS))(x, y))
+    return nodes[-1]
+
+
+def test_apple_and_tax_show_every_value_gradient_and_local_derivative():
+    price = apple_and_tax()
+    price.backward()
+    svg = to_svg(price)
+    shown = {c.name: (c.value, c.gradient) for c in cards(svg)}
+    assert shown["apple"] == ("100", "2.2")
+    assert shown["count"] == ("2", "110")
+    assert shown["tax"] == ("1.1", "200")
+    assert shown["price"] == ("220", "1")
+    assert shown[""] == ("200", "1.1")
+    assert sorted(derivatives(svg)) == sorted(["×2", "×100", "×1.1", "×200"])
+    assert [c.symbol for c in cards(svg) if c.kind.startswith("inner")] == ["×", "×"]
+    assert card(svg, "price").kind == "inner root"
+    assert card(svg, "apple").kind == "leaf"
+
+
+@given(graphs())
+def test_every_node_and_every_use_of_a_constant_is_a_card_and_every_operand_an_edge(root):
+    svg = to_svg(root)
+    nodes = topological_order(root)
+    constants = [x for node in nodes for x in node.operands if not isinstance(x, Value)]
+    drawn = cards(svg)
+    assert len(drawn) == len(nodes) + len(constants)
+    assert sum(c.kind == "constant" for c in drawn) == len(constants)
+    assert sum(c.kind.endswith("root") for c in drawn) == 1
+    assert edge_count(svg) == operand_count(root)
+    assert len(derivatives(svg)) == sum(len(node.parents) for node in nodes)
+
+
+def test_a_number_times_itself_has_two_edges_from_one_card():
+    a = Value(3, "a")
+    svg = to_svg(a * a)
+    assert [c.kind for c in cards(svg)] == ["leaf", "inner root"]
+    assert edge_count(svg) == 2
+    assert derivatives(svg) == ["×3", "×3"]
+
+
+def test_a_constant_has_a_value_and_neither_a_gradient_nor_a_local_derivative():
+    svg = to_svg(2 * Value(3, "x") + 2)
+    constants = [c for c in cards(svg) if c.kind == "constant"]
+    assert [(c.value, c.gradient) for c in constants] == [("2", ""), ("2", "")]
+    assert sorted(derivatives(svg)) == ["×1", "×2"]
+
+
+@given(numbers, st.floats(1e-300, 1e300))
+def test_a_card_shows_four_significant_digits_and_its_tip_shows_all(number, gradient):
+    x = Value(number, "x")
+    x.grad = gradient
+    shown = cards(to_svg(x))[0]
+    for text, true in ((shown.value, number), (shown.gradient, gradient)):
+        plain = text.replace("−", "-")
+        assert math.isclose(float(plain), true, rel_tol=5.01e-4, abs_tol=3e-324)
+        assert len(re.sub(r"e.*|[-.]", "", plain).lstrip("0")) <= 4
+    in_full = re.findall(r"(?:value|gradient) (\S+)", shown.tip)
+    assert [float(text) for text in in_full] == [number, gradient]
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_infinity_and_nan_are_shown_as_they_are(number):
+    x = Value(number, "x")
+    shown = cards(to_svg(x + 0))
+    assert {c.value.replace("−", "-") for c in shown} == {str(number), "0"}
+
+
+@given(graphs())
+def test_before_a_backward_pass_every_gradient_is_a_dot_and_never_a_number(root):
+    shown = [c for c in cards(to_svg(root)) if c.kind != "constant"]
+    assert {c.gradient for c in shown} == {UNKNOWN}
+    assert all("gradient not known yet" in c.tip for c in shown)
+    assert "gradient 0" not in to_dot(root)
+
+
+def test_after_a_backward_pass_a_gradient_of_0_is_a_number():
+    x = Value(-3, "x")
+    root = x.relu()
+    root.backward()
+    assert card(to_svg(root), "x").gradient == "0"
+    assert "gradient 0" in to_dot(root)
+
+
+def test_a_derivative_that_does_not_exist_is_a_dot_on_its_edge():
+    root = Value(0, "x").sqrt()
+    assert derivatives(to_svg(root)) == [UNKNOWN]
+    assert f'label="{UNKNOWN}"' in to_dot(root) or f"label={UNKNOWN}" in to_dot(root)
+
+
+@pytest.mark.parametrize("draw", [to_svg, to_dot])
+def test_drawing_an_infinite_derivative_of_a_tensor_gives_no_warning(draw):
+    assert "√" in draw(Tensor(0.0, "x").sqrt())
+
+
+def test_a_tensor_is_shown_by_its_shape_and_a_tensor_of_one_number_like_a_value():
+    x = Tensor(np.ones((2, 3), np.float32), "x")
+    total = x.sum()
+    root = total * Tensor(2.5, "factor")
+    svg = to_svg(root)
+    assert card(svg, "x").value == "2 × 3"
+    assert "(2, 3), float32" in card(svg, "x").tip
+    assert card(svg, "x").gradient == UNKNOWN
+    assert sorted(derivatives(svg)) == ["×2.5", "×6"]  # none on the edge from an array
+    root.backward()
+    svg = to_svg(root)
+    assert (card(svg, "x").gradient, card(svg, "factor").gradient) == ("2 × 3", "6")
+
+
+def test_a_graph_of_arrays_with_settings_and_constants_is_drawn():
+    x = Tensor(np.arange(6.0).reshape(2, 3), "x")
+    root = (where(x > 1, x, 0.0) @ np.ones((3, 2)) + x[:, [0, 0]].clip(0, 2)).mean()
+    svg = to_svg(root)
+    assert edge_count(svg) == operand_count(root)
+    assert isinstance(to_dot(root), str)
+
+
+@given(graphs())
+def test_a_picture_is_well_formed_and_holds_no_script_and_nothing_from_elsewhere(root):
+    svg = to_svg(root)
+    tags = {e.tag.removeprefix(SVG) for e in parsed(svg).iter()}
+    assert tags <= {"svg", "title", "style", "g", "rect", "path", "text"}
+    attributes = {name for e in parsed(svg).iter() for name in e.attrib}
+    assert not any(name.startswith("on") or "href" in name for name in attributes)
+    assert "http" not in svg.replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert not re.search(r"url\(|@import|<!|<\?|&#", svg)
+
+
+@pytest.mark.parametrize("draw", [to_svg, to_dot])
+def test_the_same_program_draws_the_same_bytes(draw):
+    pictures = set()
+    for _ in range(3):
+        root = apple_and_tax() + Value(3, "x").exp() * 2
+        root.backward()
+        pictures.add(draw(root))
+    assert len(pictures) == 1
+
+
+@given(any_text, any_text)
+def test_nothing_in_a_label_becomes_markup(first, second):
+    def picture(leaf, root):
+        node = Value(1, leaf) * 2
+        node.label = root
+        return to_svg(node)
+
+    assert structure(picture(first, second)) == structure(picture("leaf", "root"))
+
+
+@pytest.mark.parametrize("label", HOSTILE.values(), ids=HOSTILE)
+def test_a_label_is_shown_as_it_is(label):
+    root = Value(3, label).exp()
+    root.label = label
+    svg = to_svg(root)
+    for shown in cards(svg):
+        assert shown.tip.splitlines()[0] == label
+        assert shown.name.rstrip("…") == label[: len(shown.name.rstrip("…"))]
+    assert parsed(svg).findtext(f"{SVG}title") == f"computation graph of {label}"
+    assert parsed(svg).get("aria-label") == f"computation graph of {label}"
+
+
+@pytest.mark.parametrize("label", INVISIBLE.values(), ids=INVISIBLE)
+def test_characters_that_cannot_be_seen_do_no_harm(label):
+    root = Value(3, label).exp()
+    root.label = label
+    for text in (to_svg(root), to_dot(root)):
+        assert not re.search("[\u202e\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]", text)
+    for shown in cards(to_svg(root)):
+        assert shown.name.startswith(label[0])
+        assert shown.tip.count("\n") == 2  # name, value, gradient
+
+
+def test_a_label_of_ten_thousand_characters_is_cut_on_the_card_and_whole_in_the_tip():
+    label = "long " * 2000
+    svg = to_svg(Value(3, label) + Value(1, "x"))
+    (shown,) = (c for c in cards(svg) if c.name.startswith("long"))
+    assert len(shown.name) < 20
+    assert shown.name.endswith("…")
+    assert shown.tip.splitlines()[0] == label
+    assert len(to_dot(Value(3, label))) < 1000
+
+
+@pytest.mark.parametrize("kind", [str, lambda path: path], ids=["str", "Path"])
+def test_a_picture_is_written_whole_and_alone_and_replaces_the_old_one(tmp_path, kind):
+    path, like_any = tmp_path / "graph.svg", tmp_path / "other.txt"
+    path.write_text("old")
+    like_any.write_text("")
+    text = to_svg(Value(3, "x\n漢"), kind(path))
+    assert path.read_bytes() == text.encode("utf-8")
+    assert text == to_svg(Value(3, "x\n漢"))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["graph.svg", "other.txt"]
+    assert path.stat().st_mode == like_any.stat().st_mode
+
+
+@pytest.mark.parametrize("step", ["open", "replace"])
+def test_a_picture_that_cannot_be_written_leaves_the_old_one_as_it_was(tmp_path, monkeypatch, step):
+    path = tmp_path / "graph.svg"
+    path.write_text("old")
+
+    def refuse(*_, **__):
+        raise PermissionError("the folder is read-only")
+
+    monkeypatch.setattr(os, step, refuse)
+    with pytest.raises(PermissionError, match="read-only"):
+        to_svg(Value(3), path)
+    monkeypatch.undo()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("place", ["missing/graph.svg", "file/graph.svg", ""])
+def test_a_place_where_no_file_can_be_is_an_error_and_nothing_is_left_there(tmp_path, place):
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(OSError, match=r"No such file|Not a directory|directory|busy"):
+        to_svg(Value(3), tmp_path / place)
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+    assert not list(tmp_path.parent.glob("*.part"))
+
+
+def rendered_texts(source):
+    """The texts that the `dot` program draws, or None where there is no such program."""
+    if shutil.which("dot") is None:
+        return None
+    done = subprocess.run(
+        ["dot", "-Tsvg"], input=source.encode("utf-8"), capture_output=True, check=True, timeout=60
+    )
+    assert done.stderr == b""
+    texts = ET.fromstring(done.stdout).iter(f"{SVG}text")
+    return [(t.text or "").replace("\xa0", " ") for t in texts]
+
+
+def test_graphviz_gets_every_card_and_every_edge():
+    price = apple_and_tax() + 0.5
+    price.backward()
+    graph = to_graphviz(price)
+    assert isinstance(graph, graphviz.Digraph)
+    assert graph.source == to_dot(price)
+    assert (
+        graph.source.count("->") == operand_count(price) + 3
+    )  # and one from each operation to its result
+    texts = rendered_texts(graph.source)
+    wanted = ["apple", "value 100", "gradient 2.2", "×1.1", "×100", "×2", "×200", "0.5", "+"]
+    for text in wanted:
+        assert text in (graph.source if texts is None else texts)
+
+
+def test_labels_cannot_break_out_of_the_dot_language():
+    labels = [*HOSTILE.values(), *INVISIBLE.values(), "long " * 2000]
+
+    def source_with(names):
+        root = Value(0)
+        for name in names:
+            root = root + Value(1, name)
+        root.label = names[0]
+        return to_dot(root)
+
+    source = source_with(labels)
+    assert source.count("\n") == source_with(["plain"] * len(labels)).count("\n")
+    texts = rendered_texts(source)
+    for label in HOSTILE.values():
+        assert texts is None or label in texts
+
+
+@pytest.mark.parametrize("draw", [to_svg, to_dot, to_graphviz])
+@pytest.mark.parametrize("thing", [3.0, None, "x", [Value(1)], Value, np.ones(2)], ids=repr)
+def test_only_nodes_are_drawn(draw, thing):
+    kind = type(thing).__name__
+    with pytest.raises(TypeError, match=f"{draw.__name__}: expected a node, got {kind}"):
+        draw(thing)
+
+
+@pytest.mark.parametrize("draw", [to_svg, to_dot, to_graphviz])
+@pytest.mark.parametrize("after_backward", [False, True])
+@pytest.mark.parametrize("kind", [Value, Tensor])
+def test_drawing_changes_nothing(draw, after_backward, kind):
+    x, y = kind(2.0, "x"), kind(3.0, "y")
+    root = (x * y + x**2).sqrt() * 0.5
+    if after_backward:
+        root.backward()
+
+    def state():
+        nodes = topological_order(root)
+        grads = [(float(n.data), float(n.grad), n.label) for n in nodes]
+        return grads, [(n.data, n.operands, n.rule, n.pullback) for n in nodes]
+
+    before = state()
+    draw(root)
+    assert state() == before
+    x.zero_grad()
+    y.zero_grad()
+    root.backward()
+    assert (x.grad, y.grad) == pytest.approx((0.5 * 7 / (2 * 10**0.5), 0.5 * 2 / (2 * 10**0.5)))
