@@ -35,7 +35,7 @@ def test_the_numerical_gradient_of_a_polynomial_is_its_derivative(coefficients, 
     p = np.polynomial.Polynomial(coefficients)
     x = np.array(points)
     found = numerical_gradient(lambda a: p(a).sum(), x)
-    np.testing.assert_allclose(found, p.deriv()(x), rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(found, p.deriv()(x), rtol=1e-6, atol=1e-6)
 
 
 X = np.array([[0.5, -1.0, 2.0], [3.0, 0.25, -0.75]])
@@ -153,13 +153,13 @@ def test_any_right_composition_passes(numbers, scale):
 # --- the check of wrong rules --------------------------------------------------------------------
 
 
-@pytest.fixture()
+@pytest.fixture
 def wrong_rule():
     """A rule with a derivative of the test's own, forgotten again after the test."""
 
     def declare(forward, pullback_of):
         @rule("?")
-        def planted_by_a_test(x, y=None, /):
+        def planted_by_a_test(x, /):
             return forward(x), pullback_of(x)
 
         return rules.operations.planted_by_a_test
@@ -195,9 +195,8 @@ def test_of_several_inputs_only_the_wrong_ones_are_named(wrong_rule):
     with pytest.raises(GradientError, match="second = 2: analytic 1, numeric") as found:
         gradcheck(lambda x, y: x * x + double(y), a, b)
     assert "first" not in str(found.value)
-    with pytest.raises(GradientError, match=r"(?s)input 0 = 3.*|input 1 = 4.*") as found:
+    with pytest.raises(GradientError, match=r"(?s)input [01] = [34].*input [01] = [34]"):
         gradcheck(lambda x, y: double(x) + double(y), 3, 4)
-    assert {"input 0", "input 1"} <= set(re.findall(r"input \d", str(found.value)))
 
 
 WRONG = {
@@ -214,9 +213,7 @@ WRONG = {
 @pytest.mark.parametrize("x", [3.0, 3, np.array([1.0, 3.0]), np.array([1, 3])], ids=repr)
 def test_every_kind_of_wrong_derivative_is_found(wrong_rule, pullback_of, x):
     square = wrong_rule(lambda x: x * x, pullback_of)
-    with pytest.raises(
-        GradientError, match=r"input 0.* = [13]: analytic .* numeric [26]|numeric 5"
-    ):
+    with pytest.raises(GradientError, match=r"input 0.* = [13]: analytic .*, numeric \d"):
         gradcheck(lambda a: square(a) * 1.5 - a * a * 0.5, x)
 
 

@@ -5,6 +5,7 @@ Shapes: a batch is (N, features), class scores (logits) are (N, classes).
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -91,14 +92,7 @@ class Linear(Module):
             raise ValueError(
                 f"Linear: {inputs} inputs and {outputs} outputs; both must be 1 or more"
             )
-        if init == "he":
-            deviation = np.sqrt(2 / inputs)
-        elif init == "glorot":
-            deviation = np.sqrt(2 / (inputs + outputs))
-        elif isinstance(init, numbers.Real) and 0 <= init < float("inf"):
-            deviation = float(init)
-        else:
-            raise ValueError(f'Linear: init is {init!r}; use "he", "glorot" or a deviation')
+        deviation = _deviation(init, inputs, outputs)
         start = np.random.default_rng(rng).normal(0, deviation, (inputs, outputs))
         self.weight = Tensor(start, "weight", dtype)
         self.bias = Tensor(np.zeros(outputs), "bias", dtype) if bias else None
@@ -107,6 +101,16 @@ class Linear(Module):
         if self.bias is None:
             return self.weight.__rmatmul__(x)
         return self.weight._record(_affine, (x, self.weight, self.bias), {})
+
+
+def _deviation(init: Any, inputs: int, outputs: int) -> float:
+    if init == "he":
+        return math.sqrt(2 / inputs)
+    if init == "glorot":
+        return math.sqrt(2 / (inputs + outputs))
+    if isinstance(init, numbers.Real) and 0 <= float(init) < math.inf:
+        return float(init)
+    raise ValueError(f'Linear: init is {init!r}; use "he", "glorot" or a deviation from 0 up')
 
 
 class ReLU(Module):
@@ -223,7 +227,8 @@ def cross_entropy(
     if label_smoothing:
         label_smoothing = float(label_smoothing)
         target = target * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
-    return rules.softmax_cross_entropy(logits, target, reduction)
+    smoothed: Tensor = rules.softmax_cross_entropy(logits, target, reduction)
+    return smoothed
 
 
 def _check_distributions(target: Any) -> None:

@@ -71,11 +71,12 @@ class Tensor(Methods, Portable):
         """
         if self._grad is None:
             self._grad = np.zeros_like(self.data)
-        if self.operands:
-            view: Array = self._grad.view()
-            view.flags.writeable = False
-            return view
+        elif type(self._grad) is not np.ndarray:  # NumPy gives scalars for shape ()
+            self._grad = np.asarray(self._grad)
         grad: Array = self._grad
+        if self.operands:
+            grad = grad.view()
+            grad.flags.writeable = False
         return grad
 
     @grad.setter
