@@ -54,8 +54,8 @@ def plot(model: scalar_nn.MLP, points: np.ndarray, labels: np.ndarray, path: str
     axes.contour(xs, ys, score, levels=[0], colors="black")
     for label, marker in ((-1, "o"), (1, "^")):
         chosen = points[labels == label]
-        axes.scatter(*chosen.T, marker=marker, c="#b64500" if label < 0 else "#005fa3",
-                     edgecolors="white", label=f"label {label}")  # fmt: skip
+        axes.scatter(chosen[:, 0], chosen[:, 1], marker=marker, edgecolors="white",
+                     c="#b64500" if label < 0 else "#005fa3", label=f"label {label}")  # fmt: skip
     axes.set(title="score of the network; the line is the decision boundary")
     axes.legend()
     figure.colorbar(shown)

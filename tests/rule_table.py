@@ -49,7 +49,7 @@ ELEMENTWISE = {
         (POSITIVE, R),
         kinks={(0.0, 0.0): (0.0, 0.0), (2.0, 0.0): (0.0, float(mpmath.log(2))), (0.0, 1.0): (1, 0)},
     ),
-    "abs": Elementwise(abs, (R,), kinks={(0.0,): (0.0,), (-0.0,): (0.0,)}),
+    "abs": Elementwise(abs, (R,), kinks={(0.0,): (0.0,)}),
     "exp": Elementwise(mpmath.exp, (R,)),
     "expm1": Elementwise(mpmath.expm1, (R,)),
     "log": Elementwise(mpmath.log, (POSITIVE,)),
@@ -67,7 +67,7 @@ ELEMENTWISE = {
     "sigmoid": Elementwise(mpmath.sigmoid if hasattr(mpmath, "sigmoid") else
                            lambda x: 1 / (1 + mpmath.exp(-x)), (R,)),
     "softplus": Elementwise(lambda x: mpmath.log(1 + mpmath.exp(x)), (R,)),
-    "relu": Elementwise(lambda x: max(x, 0), (R,), kinks={(0.0,): (0.0,), (-0.0,): (0.0,)}),
+    "relu": Elementwise(lambda x: max(x, 0), (R,), kinks={(0.0,): (0.0,)}),
     "leaky_relu": Elementwise(
         lambda x: x if x > 0 else x * mpmath.mpf(0.2),
         (R,),

@@ -25,7 +25,6 @@ from tinygrad_edu.rules import name_of, of
 from tinygrad_edu.rules.rule import (
     RULES,
     Rule,
-    array_from_list,
     as_plain,
     bind,
     constant_array,

@@ -67,11 +67,12 @@ from tinygrad_edu.rules.reductions import (
 from tinygrad_edu.rules.rule import RULES, name_of, of, operations, rule, settings_of, symbol_of
 
 __all__ = [
-    "RULES", "abs", "add", "affine", "arccos", "arcsin", "arctan", "broadcast_to", "clip", "concatenate",
-    "cos", "cosh", "cumsum", "divide", "einsum", "exp", "expand_dims", "expm1", "getitem",
-    "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean",
-    "min", "minimum", "multiply", "name_of", "negative", "of", "operations", "power", "prod", "put",
-    "relu", "reshape", "rule", "settings_of", "sigmoid", "sin", "sinh", "softmax",
-    "softmax_cross_entropy", "softmax_cross_entropy_of_labels", "softplus", "sqrt", "squeeze", "stack", "std", "subtract", "sum",
-    "symbol_of", "tan", "tanh", "transpose", "var", "where",
+    "RULES", "abs", "add", "affine", "arccos", "arcsin", "arctan", "broadcast_to", "clip",
+    "concatenate", "cos", "cosh", "cumsum", "divide", "einsum", "exp", "expand_dims", "expm1",
+    "getitem", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max",
+    "maximum", "mean", "min", "minimum", "multiply", "name_of", "negative", "of", "operations",
+    "power", "prod", "put", "relu", "reshape", "rule", "settings_of", "sigmoid", "sin", "sinh",
+    "softmax", "softmax_cross_entropy", "softmax_cross_entropy_of_labels", "softplus", "sqrt",
+    "squeeze", "stack", "std", "subtract", "sum", "symbol_of", "tan", "tanh", "transpose",
+    "var", "where",
 ]  # fmt: skip
