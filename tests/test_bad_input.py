@@ -105,7 +105,11 @@ BAD_CALLS = {
     "squeeze no axis": (lambda w: w.x.squeeze(5), IndexError, r"squeeze\(x.*axis 5.*out of bounds"),
     "squeeze twice": (lambda w: w.ones.squeeze((0, 0)), ValueError, r"squeeze\(ones.*\(0, 0\)"),
     "expand_dims": (lambda w: w.x.expand_dims(5), IndexError, r"expand_dims\(x.*axis 5"),
-    "expand_dims twice": (lambda w: w.x.expand_dims((0, 0)), ValueError, r"expand_dims\(x.*twice"),
+    "expand_dims twice": (
+        lambda w: w.x.expand_dims((0, 0)),
+        ValueError,
+        r"expand_dims\(x.*repeated",
+    ),
     "transpose": (lambda w: w.x.transpose(0, 2), IndexError, r"transpose\(x.*axis 2"),
     "transpose twice": (lambda w: w.x.transpose(0, 0), ValueError, r"transpose\(x.*repeated"),
     "einsum": (lambda w: einsum("ij,jk", w.x, w.x), ValueError, r"einsum\(x.*\(2, 3\).*'ij,jk'"),

@@ -22,7 +22,8 @@ every_call = pytest.mark.parametrize(
 
 
 def test_every_rule_has_a_row():
-    assert set(RULES) == set(ELEMENTWISE) | set(ARRAYS)
+    ours = {name for name, rule in RULES.items() if rule.__module__.startswith("tinygrad_edu.")}
+    assert ours == set(ELEMENTWISE) | set(ARRAYS)
 
 
 def test_every_rule_has_a_symbol_a_docstring_and_a_public_function():

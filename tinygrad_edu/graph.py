@@ -96,6 +96,8 @@ def topological_order(root: Node) -> list[Node]:
     The leaves come first, then the recorded nodes in the order of a forward pass. It follows the
     operands, so it is the same on every run.
     """
+    if not isinstance(root, Node):
+        raise TypeError(f"topological_order: expected a node, got {type(root).__name__}")
     leaves, inner = leaves_and_inner(root)
     return leaves + inner
 
@@ -167,7 +169,11 @@ def gradients(root: Node, *wrt: Node, gradient: Any = None) -> tuple[Node, ...]:
     for x in (root, *wrt):
         if not isinstance(x, Node):
             raise TypeError(f"gradients: expected nodes, got {type(x).__name__} {x!r}")
-    seed = gradient if isinstance(gradient, Node) else root._seed(gradient)
+    if isinstance(gradient, Node):
+        root._seed(gradient.data)  # checks the shape
+        seed = gradient
+    else:
+        seed = root._seed(gradient)
     wanted = set(wrt)
     for node in topological_order(root):
         if any(parent in wanted for parent in node.parents):
@@ -208,10 +214,11 @@ def backward_error(node: Node, error: Exception) -> Exception:
     """The error of a pullback, with the node that it happened at."""
     assert node.rule is not None
     shown = ", ".join(_described(x) for x in node.operands)
+    why = "the derivative does not exist there, and " if isinstance(error, ArithmeticError) else ""
     return _same_kind(
         error,
         f"backward through {_described(node)} = {name_of(node.rule)}({shown}): {error}; "
-        "the derivative does not exist there, and no gradient was changed",
+        f"{why}no gradient was changed",
     )
 
 

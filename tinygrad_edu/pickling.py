@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import copy
 import threading
+import weakref
 from typing import Any, Self
+
+import numpy as np
 
 from tinygrad_edu.graph import Node, leaves_and_inner, topological_order
 from tinygrad_edu.rules import RULES, name_of, settings_of
@@ -41,7 +44,7 @@ class Portable(Node):
         for node in inner:
             if id(node) not in memo:
                 operands = tuple(memo.get(id(x), x) for x in node.operands)
-                memo[id(node)] = _filled(node, operands, node.data, node.pullback)
+                memo[id(node)] = _filled(node, operands, copy.copy(node.data), node.pullback)
         found: Self = memo[id(self)]
         return found
 
@@ -53,8 +56,13 @@ class Portable(Node):
         state = (self.data, getattr(self, grad_slot), self.label)
         if self.rule is None:
             return _restore, (type(self), state)
+        if not np.array_equal(_run(self.rule, self.operands)[0], self.data, equal_nan=True):
+            raise ValueError(
+                f"pickling: {name_of(self.rule)} of its operands no longer gives {self!r}: a leaf "
+                "has new data since the forward pass; run it again first, or pickle the leaves"
+            )
         ancestors = None
-        if not getattr(_thread, "in_order", False):
+        if not _in_order():
             ancestors = [_InOrder(True), *topological_order(self)[:-1], _InOrder(False)]
         made_by = (name_of(self.rule), settings_of(self.rule), self.operands)
         return _restore, (type(self), state, ancestors, *made_by)
@@ -67,8 +75,20 @@ class _InOrder:
         self.begins = begins
 
     def __reduce__(self) -> tuple[Any, ...]:
-        _thread.in_order = self.begins
+        # known by a weak reference, which dies with a pickling that fails between the marks
+        _thread.mark = weakref.ref(self) if self.begins else None
         return _InOrder, (self.begins,)
+
+
+def _in_order() -> bool:
+    mark = getattr(_thread, "mark", None)
+    return mark is not None and mark() is not None
+
+
+def _run(rule: Any, operands: tuple[Any, ...]) -> Any:
+    """Run a rule again on the data of its operands; NumPy has warned the first time."""
+    with np.errstate(all="ignore"):
+        return rule(*(x.data if isinstance(x, Node) else x for x in operands))
 
 
 def _filled(like: Any, operands: tuple[Any, ...], data: Any, pullback: Any) -> Any:
@@ -99,5 +119,5 @@ def _restore(
                 f"unpickling: there is no rule {rule_name!r}; import the module that declares it"
             )
         node.rule = bind(RULES[rule_name], settings or {})
-        node.pullback = node.rule(*(x.data if isinstance(x, Node) else x for x in operands))[1]
+        node.pullback = _run(node.rule, operands)[1]
     return node

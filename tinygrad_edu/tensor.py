@@ -27,7 +27,6 @@ from tinygrad_edu.rules.rule import (
     Rule,
     as_plain,
     bind,
-    constant_array,
     deferred,
 )
 
@@ -104,6 +103,10 @@ class Tensor(Methods, Portable):
 
     def item(self) -> float:
         """The only element as a float; ValueError if there are more."""
+        if self.data.size != 1:
+            raise ValueError(
+                f"item: a Tensor of shape {self.shape} has {self.size} elements, not 1"
+            )
         return float(self.data.item())
 
     def __len__(self) -> int:
@@ -200,10 +203,7 @@ class Tensor(Methods, Portable):
             # much as arithmetic, the general one makes the backward pass a third longer
             leaves, inner = leaves_and_inner(self)
             for node in reversed(inner):
-                try:
-                    arriving = node.pullback(adjoints[node])
-                except (ArithmeticError, ValueError) as error:
-                    raise backward_error(node, error) from error
+                arriving = node.pullback(adjoints[node])
                 i = 0
                 for operand in node.operands:
                     if type(operand) is Tensor:
@@ -220,6 +220,8 @@ class Tensor(Methods, Portable):
                             ours.add(operand)
                         adjoints[operand] = adjoint
                     i += 1
+        except (ArithmeticError, ValueError) as error:
+            raise backward_error(node, error) from error
         finally:
             if paused:
                 gc.enable()
@@ -243,8 +245,7 @@ class Tensor(Methods, Portable):
                     f"backward: this Tensor has shape {self.shape}; give the gradient of that "
                     "shape, or reduce it to one number first, as with .sum() or .mean()"
                 )
-            one: Array = constant_array(1.0, self.data.dtype)
-            return one if not self.data.shape else one.reshape(self.data.shape)
+            return np.ones(self.data.shape, self.data.dtype)
         if isinstance(gradient, Node):
             raise TypeError("backward: the gradient is plain numbers; use its .data")
         seed = np.array(as_plain(gradient, "backward: gradient"), dtype=self.data.dtype)
@@ -335,7 +336,7 @@ def unbroadcast(adjoint: Any, shape: tuple[int, ...]) -> Any:
     return of(total).reshape(total, shape)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=16)
 def _ones(n: int, dtype: np.dtype[Any]) -> Array:
     return np.ones(n, dtype)
 
@@ -362,7 +363,8 @@ _CURES = {
 
 
 def _with_cure(rule: Rule, operands: tuple[Any, ...], error: Exception) -> Exception:
-    cure = _CURES.get(name_of(rule))
+    about_shapes = isinstance(error, ValueError) and not isinstance(error, IndexError)
+    cure = _CURES.get(name_of(rule)) if about_shapes else None
     if cure is None and "broadcast" in str(error):
         cure = "axes must be equally long, or 1, counted from the right"
     return forward_error(rule, operands, error, cure)

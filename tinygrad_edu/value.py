@@ -27,8 +27,13 @@ _new = object.__new__
 _CURES = {
     "power": "a negative base takes whole exponents only, and 0 takes none below 0",
     "divide": "the divisor is 0",
-    "exp": "the result is larger than any float",
 }
+
+
+def _cure(name: str, error: Exception) -> str | None:
+    if isinstance(error, OverflowError):
+        return "the result is larger than any float"
+    return _CURES.get(name)
 
 
 def _operator(name: str) -> Any:
@@ -49,7 +54,7 @@ def _operator(name: str) -> Any:
                     other = float(other) if type(other) is int else _constant(name, other)
                 data, pullback = rule(self.data, other)
         except (ArithmeticError, ValueError) as error:
-            raise forward_error(rule, (self, other), error, _CURES.get(name)) from error
+            raise forward_error(rule, (self, other), error, _cure(name, error)) from error
         node = _new(Value)
         node.data = data
         node.grad = 0.0
@@ -74,7 +79,7 @@ def _reflected_operator(name: str) -> Any:
                 other = float(other) if type(other) is int else _constant(name, other)
             data, pullback = rule(other, self.data)
         except (ArithmeticError, ValueError) as error:
-            raise forward_error(rule, (other, self), error, _CURES.get(name)) from error
+            raise forward_error(rule, (other, self), error, _cure(name, error)) from error
         node = _new(Value)
         node.data = data
         node.grad = 0.0
@@ -97,7 +102,7 @@ def _function(name: str) -> Any:
         try:
             data, pullback = rule(self.data)
         except (ArithmeticError, ValueError) as error:
-            raise forward_error(rule, (self,), error, _CURES.get(name)) from error
+            raise forward_error(rule, (self,), error, _cure(name, error)) from error
         node = _new(Value)
         node.data = data
         node.grad = 0.0
@@ -151,7 +156,7 @@ class Value(Methods, Portable):
         try:
             data, pullback = rule(*[x.data if type(x) is Value else x for x in operands])
         except (ArithmeticError, ValueError) as error:
-            raise forward_error(rule, operands, error, _CURES.get(name_of(rule))) from error
+            raise forward_error(rule, operands, error, _cure(name_of(rule), error)) from error
         except AttributeError as error:
             raise TypeError(f"{name_of(rule)} takes Tensors, not a Value: {operands}") from error
         node = _new(Value)

@@ -6,6 +6,7 @@ from string import ascii_letters
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_edu.rules.rule import (
     A,
@@ -167,11 +168,11 @@ def transpose(x: A, /, axes: tuple[int, ...] | list[int] | None = None) -> Recor
 @rule("squeeze")
 def squeeze(x: A, /, axis: int | tuple[int, ...] | None = None) -> Recorded[A]:
     """Without the axes of length 1, or without those named. ValueError for a longer axis."""
-    axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     for i in axes:
         if axis is not None and x.shape[i] != 1:
             raise ValueError(f"squeeze: axis {i} of shape {x.shape} has length {x.shape[i]}, not 1")
-    gone = {i % x.ndim for i in axes if x.shape[i] == 1}
+    gone = {i for i in axes if x.shape[i] == 1}
     shape = tuple(n for i, n in enumerate(x.shape) if i not in gone)
     return of(x).reshape(x, shape), lambda g, shape=x.shape: (of(g).reshape(g, shape),)
 
@@ -179,14 +180,8 @@ def squeeze(x: A, /, axis: int | tuple[int, ...] | None = None) -> Recorded[A]:
 @rule("expand_dims")
 def expand_dims(x: A, /, axis: int | tuple[int, ...]) -> Recorded[A]:
     """With new axes of length 1 at the places that `axis` names in the result."""
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    ndim = x.ndim + len(axes)
-    for i in axes:
-        if not -ndim <= i < ndim:
-            raise IndexError(f"expand_dims: axis {i} is out of bounds for {ndim} axes")
-    new = {i % ndim for i in axes}
-    if len(new) < len(axes):
-        raise ValueError(f"expand_dims: axis {axis} names a place twice")
+    ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
+    new = normalize_axis_tuple(axis, ndim)
     old = iter(x.shape)
     shape = tuple(1 if i in new else next(old) for i in range(ndim))
     return of(x).reshape(x, shape), lambda g, shape=x.shape: (of(g).reshape(g, shape),)

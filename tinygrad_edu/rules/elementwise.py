@@ -15,8 +15,10 @@ from tinygrad_edu.rules.rule import (
     Pullback,
     Recorded,
     T,
+    as_plain,
     deferred,
     of,
+    operations,
     plain_function,
     rule,
 )
@@ -259,13 +261,8 @@ def minimum(x: T, y: Operand, /) -> Recorded[T]:
 
 
 @rule("where")
-def where(condition: Any, x: T, y: Operand, /) -> Recorded[T]:
-    """x where the condition holds, y elsewhere.
-
-    The condition is plain booleans, such as `x > 0` gives; it has no derivative.
-    """
-    if hasattr(condition, "_record"):
-        raise TypeError("where: the condition must be plain booleans such as x > 0, not a node")
+def _where(condition: Any, x: T, y: Operand, /) -> Recorded[T]:
+    """x where the condition holds, y elsewhere; see the public `where`."""
 
     def pullback(g: Any, chosen: Any = condition) -> tuple[Any, Any, Any]:
         where = of(chosen, g).where
@@ -274,14 +271,29 @@ def where(condition: Any, x: T, y: Operand, /) -> Recorded[T]:
     return of(condition, x, y).where(condition, x, y), pullback
 
 
+def where(condition: Any, x: T, y: Operand, /) -> T:
+    """x where the condition holds, y elsewhere.
+
+    The condition is plain booleans, such as `x > 0` gives; it has no derivative. TypeError if it
+    is a node.
+    """
+    if hasattr(condition, "_record"):
+        raise TypeError("where: the condition must be plain booleans such as x > 0, not a node")
+    return _where(condition, x, y)
+
+
+operations.where = where
+
+
 @rule("clip")
 def clip(x: T, /, min: float | None = None, max: float | None = None) -> Recorded[T]:
     """x held between min and max, numbers or plain arrays; None leaves that side open.
 
-    At a bound the operand counts as inside: the derivative there is 1. ValueError if min > max.
+    At a bound the operand counts as inside: the derivative there is 1. ValueError if min > max;
+    TypeError if a bound is a node.
     """
-    low = -math.inf if min is None else min
-    high = math.inf if max is None else max
+    low = -math.inf if min is None else as_plain(min, "clip")
+    high = math.inf if max is None else as_plain(max, "clip")
     if _any(low > high):
         raise ValueError(f"clip: min {low} is above max {high}")
     below, above = x < low, x > high

@@ -10,6 +10,7 @@ import math
 from typing import Any, Literal
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_edu.rules.rule import A, Axis, Recorded, deferred, of, plain_function, rule
 
@@ -18,7 +19,7 @@ def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """The shape that keepdims=True gives: reduced axes have length 1."""
     if axis is None:
         return (1,) * len(shape)
-    axes = {i % len(shape) for i in (axis if isinstance(axis, tuple) else (axis,))}
+    axes = normalize_axis_tuple(axis, len(shape))
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 

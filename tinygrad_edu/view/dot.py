@@ -26,7 +26,7 @@ def to_graphviz(node: Node) -> graphviz.Digraph:
         if card.is_constant:
             graph.node(f"n{i}", graphviz.nohtml(card.value), shape="box", style="dashed")
             continue
-        name = graphviz.escape(shown_text(card.name, 60))
+        name = graphviz.escape(shown_text(card.name, 60).replace("&", "&amp;"))
         lines = [str(name), f"value {card.value}", f"gradient {card.gradient}"]
         label = graphviz.nohtml(r"\n".join(line for line in lines if line))
         graph.node(f"n{i}", label, shape="box", style="rounded,bold" if card.is_root else "rounded")
@@ -39,5 +39,7 @@ def to_graphviz(node: Node) -> graphviz.Digraph:
 
 
 def to_dot(node: Node) -> str:
-    """The graph of a node in the DOT language."""
+    """The graph of a node in the DOT language. TypeError unless given a node."""
+    if not isinstance(node, Node):
+        raise TypeError(f"to_dot: expected a node, got {type(node).__name__}")
     return str(to_graphviz(node).source)

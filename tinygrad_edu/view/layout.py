@@ -79,6 +79,9 @@ def place(
         box.y = spot[id(box)].middle - box.height / 2 - top
     for edge, chain in zip(edges, bends, strict=True):
         edge.points = [(edge.tail.x + edge.tail.width, edge.tail.y + edge.tail.height / 2)]
+        column_end = lefts[layer[id(edge.tail)] + 1] - gap_x
+        if column_end > edge.points[0][0]:  # straight out of a column of wider boxes
+            edge.points.append((column_end, edge.points[0][1]))
         for i, bend in enumerate(chain, start=layer[id(edge.tail)] + 1):
             edge.points.append((lefts[i], bend.middle - top))
             edge.points.append((lefts[i + 1] - gap_x, bend.middle - top))
@@ -108,7 +111,7 @@ def _layers(boxes: Sequence[Box], edges: Sequence[Edge]) -> dict[int, int]:
 def _order(columns: list[list[_Spot]]) -> None:
     """Sort each layer by the mean place of its neighbours, sweeping back and forth."""
     for sweep in range(8):
-        forward = sweep % 2 == 1
+        forward = sweep % 2 == 0  # the last sweep is backwards: it puts operands in order
         for column in columns if forward else reversed(columns):
             place = {id(s): i for other in columns for i, s in enumerate(other)}
 

@@ -66,6 +66,7 @@ def read(root: Node) -> tuple[list[Card], list[Link]]:
     return cards, links
 
 
+@np.errstate(all="ignore")
 def local_derivatives(node: Node) -> list[str]:
     """∂node/∂operand for each operand as shown on its edge; empty where it is no single number."""
     if node.pullback is None or np.shape(node.data) != ():
