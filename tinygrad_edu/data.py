@@ -5,11 +5,10 @@ Everything here is plain arrays; a plain array is a constant in a graph and cost
 
 from __future__ import annotations
 
-import gzip
 import math
+import os
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 if TYPE_CHECKING:  # numpy.random is loaded only when somebody draws from it
+    from pathlib import Path
+
     Rng = np.random.Generator | int | None
 
 
@@ -27,7 +28,7 @@ def load_digits() -> tuple[Array, Array]:
     are the test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak,
     1998, https://doi.org/10.24432/C50P49), under the licence CC BY 4.0. Nothing is downloaded.
     """
-    path = Path(__file__).parent / "datasets" / "digits.npz"
+    path = os.path.join(os.path.dirname(__file__), "datasets", "digits.npz")
     with np.load(path, allow_pickle=False) as arrays:
         return arrays["pixels"].astype(np.float64), arrays["labels"].astype(np.int64)
 
@@ -174,6 +175,8 @@ def load_idx(images: str | Path, labels: str | Path, classes: int = 10) -> tuple
 
 
 def _read_idx(path: str | Path, ndim: int) -> Array:
+    import gzip  # here, with the few programs that need it
+
     opener: Any = gzip.open if str(path).endswith(".gz") else open
     with opener(path, "rb") as file:
         try:

@@ -117,21 +117,21 @@ class ReLU(Module):
     """max(x, 0), elementwise."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        return rules.relu(x)
+        return x.relu()
 
 
 class Sigmoid(Module):
     """1 / (1 + exp(-x)), elementwise."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        return rules.sigmoid(x)
+        return x.sigmoid()
 
 
 class Tanh(Module):
     """The hyperbolic tangent, elementwise."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        return rules.tanh(x)
+        return x.tanh()
 
 
 class Sequential(Module):

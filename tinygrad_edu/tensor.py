@@ -148,9 +148,10 @@ class Tensor(Methods, Portable):
             elif kind is float or kind is int:
                 plain.append(x)
             else:
-                x = self._constant(name_of(rule), x)
-                operands = (*operands[: len(plain)], x, *operands[len(plain) + 1 :])
-                plain.append(x)
+                constant = self._constant(rule, x)
+                if constant is not x:
+                    operands = (*operands[: len(plain)], constant, *operands[len(plain) + 1 :])
+                plain.append(constant)
         if settings:
             rule = bind(rule, settings)
         try:
@@ -171,16 +172,17 @@ class Tensor(Methods, Portable):
             node.pullback = pullback
         return node
 
-    def _constant(self, operation: str, x: Any) -> Any:
+    def _constant(self, rule: Rule, x: Any) -> Any:
         """A plain operand: a Python number, or an array of our own that nobody else can change."""
         if isinstance(x, Node):
             raise TypeError(
-                f"{operation}: a Tensor and a {type(x).__name__} do not mix; "
+                f"{name_of(rule)}: a Tensor and a {type(x).__name__} do not mix; "
                 "use .data of one of them as a constant"
             )
-        x = as_plain(x, operation)
-        if not isinstance(x, np.ndarray):
-            return x
+        if type(x) is not np.ndarray or x.dtype.kind != "f":
+            x = as_plain(x, name_of(rule))
+            if not isinstance(x, np.ndarray):
+                return x
         if x.dtype.kind in "iu":  # NumPy would make float64 of float32 and integers
             return x.astype(self.data.dtype)
         # A copy, so that the graph stays as it is when the caller's array changes; a read-only
@@ -245,7 +247,7 @@ class Tensor(Methods, Portable):
                     f"backward: this Tensor has shape {self.shape}; give the gradient of that "
                     "shape, or reduce it to one number first, as with .sum() or .mean()"
                 )
-            return np.ones(self.data.shape, self.data.dtype)
+            return np.array(1, self.data.dtype).reshape(self.data.shape)
         if isinstance(gradient, Node):
             raise TypeError("backward: the gradient is plain numbers; use its .data")
         seed = np.array(as_plain(gradient, "backward: gradient"), dtype=self.data.dtype)

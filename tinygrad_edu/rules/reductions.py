@@ -228,7 +228,7 @@ def softmax_cross_entropy_of_labels(
     log_p = of(logits).log_softmax(logits, axis=-1)
     samples = (np.arange(len(labels)),) if labels.ndim == 1 else np.ix_(*map(range, labels.shape))
     chosen = (*samples, labels)
-    y = _reduce(-log_p[chosen], reduction)
+    y = -_reduce(log_p[chosen], reduction)
 
     def pullback(g: Any, log_p: Any = log_p) -> tuple[Any]:
         one_hot = np.zeros(log_p.shape, log_p.dtype)

@@ -149,7 +149,9 @@ def as_plain(x: Any, operation: str) -> Any:
 
     Raises TypeError for strings, complex numbers, objects and ragged lists, naming the operation.
     """
-    if isinstance(x, float | int) and not isinstance(x, np.generic):
+    if type(x) is float or type(x) is int or type(x) is bool:
+        return x
+    if type(x) is np.ndarray and x.dtype.kind in "fiub":
         return x
     if hasattr(x, "_record"):
         raise TypeError(
@@ -162,7 +164,7 @@ def as_plain(x: Any, operation: str) -> Any:
     if isinstance(x, list | tuple):
         x = array_from_list(x, operation)
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
-        return x
+        return np.asarray(x)
     kind = f"array of {x.dtype}" if isinstance(x, np.ndarray) else type(x).__name__
     raise TypeError(
         f"{operation}: {_short(x)} is of type {kind}; "
@@ -276,7 +278,11 @@ def _where(condition: Any, x: Any, y: Any) -> Any:
 
 def _matmul(x: Any, y: Any) -> Any:
     """np.matmul; the product of two matrices is also their dot, 2.9 instead of 3.6 µs."""
-    return x.dot(y) if np.ndim(x) == 2 == np.ndim(y) else np.matmul(x, y)
+    try:
+        both_are_matrices = x.ndim == 2 == y.ndim
+    except AttributeError:  # a number, which NumPy refuses in its own words
+        both_are_matrices = False
+    return x.dot(y) if both_are_matrices else np.matmul(x, y)
 
 
 scalars = SimpleNamespace(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.view.files import write_whole
 from tinygrad_edu.view.layout import Box, Edge, place
 from tinygrad_edu.view.reading import Card, Link, read, shown_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CARD_WIDTH, CARD_HEIGHT = 166, 72
 CONSTANT_WIDTH, CONSTANT_HEIGHT = 64, 40
