@@ -165,7 +165,8 @@ def test_a_layer_against_a_column_of_targets_gives_the_figures_once_broadcasting
         (lambda: Linear(2, 3, init=-1.0), r"Linear: init is -1\.0"),
         (lambda: Linear(2, 3, init=float("nan")), r"Linear: init is nan"),
         (lambda: Linear(2, 5)(np.ones((4, 3))), r"\(4, 3\), weight of shape \(2, 5\)"),
-        (lambda: MLP(2, []), r"MLP: outputs is empty; give the width .* \[30, 10\]"),
+        (lambda: MLP(64, 10), r"MLP: outputs is 10; give the width"),
+        (lambda: MLP(2, []), r"MLP: outputs is \[\]; give the width .* \[30, 10\]"),
     ],
 )
 def test_a_layer_names_what_is_wrong(make, message):

@@ -97,7 +97,7 @@ def test_a_wrong_number_of_inputs_is_refused_with_both_counts():
 
 
 def test_a_network_without_layers_is_refused():
-    with pytest.raises(ValueError, match=r"MLP: nouts is empty; give the width .* \[16, 16, 1\]"):
+    with pytest.raises(ValueError, match=r"MLP: nouts is \[\]; give the width"):
         MLP(2, [])
 
 

@@ -33,11 +33,7 @@ class Module:
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """Pairs of a dotted name, such as `layers.0.weight`, and a leaf; each leaf once."""
-        seen: set[Node] = set()
-        for name, leaf in _named_leaves(self, prefix):
-            if leaf not in seen:
-                seen.add(leaf)
-                yield name, leaf
+        yield from _named_leaves(self, prefix, set())
 
     def parameters(self) -> list[Any]:
         """All parameters, in the order in which they were made attributes."""
@@ -52,7 +48,10 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} needs a method __call__(self, x)")
 
 
-def _named_leaves(owner: Any, prefix: str) -> Iterator[tuple[str, Node]]:
+def _named_leaves(owner: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Node]]:
+    if id(owner) in seen:  # a shared parameter, or a module that refers back to its parent
+        return
+    seen.add(id(owner))
     if isinstance(owner, Node):
         if not owner.operands:
             yield prefix, owner
@@ -66,7 +65,7 @@ def _named_leaves(owner: Any, prefix: str) -> Iterator[tuple[str, Node]]:
     else:
         return
     for name, part in items:
-        yield from _named_leaves(part, f"{prefix}.{name}" if prefix else str(name))
+        yield from _named_leaves(part, f"{prefix}.{name}" if prefix else str(name), seen)
 
 
 class Linear(Module):
@@ -147,6 +146,12 @@ class Sequential(Module):
         return result
 
 
+def check_widths(name: str, widths: Any) -> None:
+    """ValueError unless widths is a list of at least one number."""
+    if not isinstance(widths, Sequence) or not widths:
+        raise ValueError(f"MLP: {name} is {widths!r}; give the width of each layer, as [30, 10]")
+
+
 class MLP(Sequential):
     """Linear layers with ReLU between them: `MLP(64, [30, 10])` is 64-30-10.
 
@@ -162,8 +167,7 @@ class MLP(Sequential):
         rng: Rng = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        if not outputs:
-            raise ValueError("MLP: outputs is empty; give the width of each layer, as [30, 10]")
+        check_widths("outputs", outputs)
         rng = np.random.default_rng(rng)
         layers: list[Module] = []
         for before, after in zip([inputs, *outputs], outputs, strict=False):

@@ -135,7 +135,9 @@ class AdamW(Adam):
 def _move(p: Any, data: Any) -> None:
     """Give a parameter new data, as the float or in the dtype and shape that it had."""
     old = p.data
-    p.data = np.asarray(data, old.dtype) if isinstance(old, np.ndarray) else float(data)
+    if type(data) is not type(old) or (type(old) is np.ndarray and data.dtype != old.dtype):
+        data = np.asarray(data, old.dtype) if isinstance(old, np.ndarray) else float(data)
+    p.data = data
 
 
 def not_negative(operation: str, **setting: float) -> float:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_edu.nn import Module
+from tinygrad_edu.nn import Module, check_widths
 from tinygrad_edu.value import Value
 
 
@@ -60,8 +60,7 @@ class MLP(Module):
     """Layers of ReLU neurons, the last one linear: `MLP(2, [16, 16, 1])`."""
 
     def __init__(self, nin: int, nouts: Sequence[int], rng: random.Random | None = None) -> None:
-        if not nouts:
-            raise ValueError("MLP: nouts is empty; give the width of each layer, as [16, 16, 1]")
+        check_widths("nouts", nouts)
         sizes = [nin, *nouts]
         last = len(nouts) - 1
         self.layers = [

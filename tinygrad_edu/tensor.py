@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 from collections.abc import Iterator
 from typing import Any, final
 
@@ -197,7 +198,6 @@ class Tensor(Methods, Portable):
         pullback raises, nothing has changed.
         """
         adjoints = {self: self._seed(gradient)}
-        ours: set[Tensor] = set()  # leaves whose adjoint is an array that nobody else holds
         paused = gc.isenabled()
         gc.disable()
         try:
@@ -212,14 +212,11 @@ class Tensor(Methods, Portable):
                         adjoint = arriving[i]
                         if type(adjoint) is deferred:
                             adjoint = adjoint()
-                            ours.add(operand)
                         data = operand.data
                         if adjoint.shape != data.shape or adjoint.dtype is not data.dtype:
                             adjoint = operand._fit(adjoint)
-                            ours.add(operand)
                         if operand in adjoints:
                             adjoint = adjoints[operand] + adjoint
-                            ours.add(operand)
                         adjoints[operand] = adjoint
                     i += 1
         except (ArithmeticError, ValueError) as error:
@@ -233,8 +230,10 @@ class Tensor(Methods, Portable):
             adjoint = adjoints[leaf]
             if leaf._grad is not None:
                 leaf._grad = leaf._grad + adjoint
+            elif adjoint.base is None and sys.getrefcount(adjoint) == 3:
+                leaf._grad = adjoint  # held by `adjoints`, this name and the call, nobody else
             else:
-                leaf._grad = adjoint if leaf in ours and adjoint.base is None else adjoint.copy()
+                leaf._grad = adjoint.copy()
 
     def zero_grad(self) -> None:
         """Set the gradient of this node to 0."""
