@@ -10,8 +10,7 @@ from rule_table import ARRAYS, ELEMENTWISE
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, gradcheck, gradients
-from tinygrad_edu.rules import RULES
-from tinygrad_edu.rules.rule import operations
+from tinygrad_edu.rules import RULES, operations
 
 elementwise = pytest.mark.parametrize("name", ELEMENTWISE)
 every_call = pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_edu import rules
-from tinygrad_edu.rules.rule import RULES, Rule, operations
+from tinygrad_edu.rules import operations
+from tinygrad_edu.rules.rule import RULES, Rule
 
 # The rules themselves, (output, pullback) and all; `rules.add` is the public function.
 _add, _subtract, _multiply = RULES["add"], RULES["subtract"], RULES["multiply"]

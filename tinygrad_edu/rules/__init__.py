@@ -49,6 +49,7 @@ from tinygrad_edu.rules.elementwise import (
     tanh,
     where,
 )
+from tinygrad_edu.rules.namespaces import of, operations
 from tinygrad_edu.rules.reductions import (
     cumsum,
     log_softmax,
@@ -64,7 +65,7 @@ from tinygrad_edu.rules.reductions import (
     sum,
     var,
 )
-from tinygrad_edu.rules.rule import RULES, name_of, of, operations, rule, settings_of, symbol_of
+from tinygrad_edu.rules.rule import RULES, name_of, rule, settings_of, symbol_of
 
 __all__ = [
     "RULES", "abs", "add", "affine", "arccos", "arcsin", "arctan", "broadcast_to", "clip",

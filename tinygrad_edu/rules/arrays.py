@@ -8,16 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_edu.rules.rule import (
-    A,
-    Recorded,
-    array_from_list,
-    deferred,
-    of,
-    operations,
-    plain_function,
-    rule,
-)
+from tinygrad_edu.rules.namespaces import of, operations, plain_function
+from tinygrad_edu.rules.rule import A, Recorded, array_from_list, deferred, rule
 
 
 @rule("@")

@@ -10,18 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tinygrad_edu.rules.rule import (
-    Operand,
-    Pullback,
-    Recorded,
-    T,
-    as_plain,
-    deferred,
-    of,
-    operations,
-    plain_function,
-    rule,
-)
+from tinygrad_edu.rules.namespaces import of, operations, plain_function
+from tinygrad_edu.rules.rule import Operand, Pullback, Recorded, T, as_plain, deferred, rule
 
 
 def _pass_on(g: Any) -> tuple[Any, Any]:
