@@ -353,7 +353,7 @@ def test_cross_entropy_is_stable_for_the_largest_logits(dtype, logits, label, lo
     ],
 )
 def test_cross_entropy_names_what_is_wrong(shape, target, settings, error, message):
-    with pytest.raises(error, match=rf"^cross_entropy: .*{message}"):
+    with pytest.raises(error, match=rf"cross_entropy.*: .*{message}"):
         nn.cross_entropy(Tensor(np.ones(shape)), target, **settings)
 
 
