@@ -66,6 +66,7 @@ class SGD(Optimizer):
 
     def step(self) -> None:
         """Move every parameter against its gradient."""
+        lr = float(self.lr)
         for i, p in enumerate(self.parameters):
             d = p.grad
             if self.weight_decay:
@@ -73,7 +74,7 @@ class SGD(Optimizer):
             if self.momentum:
                 v = self.velocities[i] = self.momentum * self.velocities[i] + d
                 d = d + self.momentum * v if self.nesterov else v
-            _move(p, p.data - d * self.lr)
+            _move(p, p.data - d * lr)
 
 
 class Adam(Optimizer):

@@ -16,7 +16,7 @@ from tinygrad_edu.rules.rule import Operand, Pullback, Recorded, T, as_plain, de
 
 def _pass_on(g: Any) -> tuple[Any, Any]:
     """Addition hands the adjoint on. A shared function: a sum closes over nothing, and a chain of
-    a million sums takes 216 bytes a node instead of 360."""
+    a million sums takes 200 bytes a node where products take 400."""
     return g, g
 
 

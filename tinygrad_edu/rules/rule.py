@@ -16,7 +16,7 @@ Two habits, for the whole package:
 
 - A pullback takes what it needs as default arguments (`lambda g, y=y:`) and not as captured
   variables. Python's cyclic collector walks captured variables one by one; on the moons MLP,
-  where every scalar is a node, a training step takes four times as long with them.
+  where every scalar is a node, a training step takes a third longer with them in `multiply` alone.
 - A pullback holds plain data or the operands it was given, so a recorded node never points at
   itself and a dropped graph is freed at once, without the collector.
 
