@@ -15,11 +15,13 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import argparse
 import gc
 import multiprocessing
+import platform
 import random
 import statistics
 import subprocess
 import sys
 import time
+from importlib.metadata import version
 
 import numpy as np
 from micrograd import engine as micrograd_engine
@@ -169,6 +171,8 @@ def main():
         rows.append((what, against, ours, ratio, mark))
         print(f"| {what} | {against} | {ours} | {ratio} | {mark} |", flush=True)
 
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
+    print(f"{time.strftime('%Y-%m-%d')}, {versions}, micrograd {version('micrograd')}\n")
     print("| workload | compared with | tinygrad_edu | ratio | mark |\n|---|---|---|---|---|")
     np.testing.assert_allclose(
         readme_expression(Value), readme_expression(micrograd_engine.Value), rtol=1e-12
