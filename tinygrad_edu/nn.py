@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 _affine = RULES["affine"]
+_relu = RULES["relu"]
 _cross_entropy_of_labels = RULES["softmax_cross_entropy_of_labels"]
 
 
@@ -116,7 +117,7 @@ class ReLU(Module):
     """max(x, 0), elementwise."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        return x.relu()
+        return x._record(_relu, (x,), {})
 
 
 class Sigmoid(Module):
@@ -206,19 +207,17 @@ def cross_entropy(
             f"cross_entropy: the logits have shape {shape}; "
             "expected (N, classes) with at least one sample"
         )
+    target = _plain_target(target, "cross_entropy")
+    if target.dtype.kind in "iu" and target.shape == shape[:-1]:
+        if not label_smoothing:
+            settings = {"labels": target.copy(), "reduction": reduction}
+            return logits._record(_cross_entropy_of_labels, (logits,), settings)
+        target = one_hot(target, shape[-1], dtype=logits.dtype)
+    elif target.shape == shape and not isinstance(target, Tensor):
+        target = target.astype(logits.dtype)
+    _check_reduction(reduction, "cross_entropy")
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing is {label_smoothing}; use 0 to 1")
-    _check_reduction(reduction, "cross_entropy")
-    target = _plain_target(target, "cross_entropy")
-    if not isinstance(target, Tensor):
-        if target.dtype.kind in "iu" and target.shape == shape[:-1]:
-            if not label_smoothing:
-                settings = {"labels": target.copy(), "reduction": reduction}
-                loss: Tensor = logits._record(_cross_entropy_of_labels, (logits,), settings)
-                return loss
-            target = one_hot(target, shape[-1], dtype=logits.dtype)
-        elif target.shape == shape:
-            target = target.astype(logits.dtype)
     if target.shape == shape:
         _check_distributions(target.data if isinstance(target, Tensor) else target)
     if target.shape != logits.shape:

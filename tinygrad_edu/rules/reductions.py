@@ -262,7 +262,11 @@ def _reduce(losses: Any, reduction: Reduction) -> Any:
     if reduction == "none":
         return losses
     total = of(losses).sum(losses, axis=None)
-    return total if reduction == "sum" else total / math.prod(losses.shape)
+    if reduction == "mean":
+        return total / math.prod(losses.shape)
+    if reduction == "sum":
+        return total
+    raise ValueError(f'reduction is {reduction!r}; use "mean", "sum" or "none"')
 
 
 def _each(g: Any, shape: tuple[int, ...], reduction: Reduction) -> Any:
