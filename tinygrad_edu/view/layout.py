@@ -138,19 +138,22 @@ def _level(columns: list[list[_Spot]], gap: float) -> None:
             for s in column:
                 near = (s.before if sweep % 2 else s.after) or s.before + s.after
                 wishes.append(sum(n.middle for n in near) / len(near) if near else s.middle)
-            for s, y in zip(column, _spaced(column, wishes, gap), strict=True):
+            heights = [s.height for s in column]
+            for s, y in zip(column, spaced(heights, wishes, gap), strict=True):
                 s.middle = y
 
 
-def _spaced(column: list[_Spot], wishes: list[float], gap: float) -> list[float]:
-    """The heights nearest to the wishes, in the sense of least squares, that keep the gaps.
+def spaced(heights: Sequence[float], wishes: Sequence[float], gap: float) -> list[float]:
+    """The middles nearest to the wishes, in the sense of least squares, that keep the gaps.
+
+    Things of these heights stand one below the other, in this order.
 
     Subtracting the space that the spots above need turns the gaps into plain order; the best
     sequence in order comes from pooling neighbours that would swap and giving them their mean.
     """
     offsets = [0.0]
-    for a, b in pairwise(column):
-        offsets.append(offsets[-1] + (a.height + b.height) / 2 + gap)
+    for a, b in pairwise(heights):
+        offsets.append(offsets[-1] + (a + b) / 2 + gap)
     pools: list[tuple[float, int]] = []  # (mean, how many)
     for wish, offset in zip(wishes, offsets, strict=False):
         mean, n = wish - offset, 1

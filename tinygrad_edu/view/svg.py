@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.view.files import write_whole
-from tinygrad_edu.view.layout import Box, Edge, place
+from tinygrad_edu.view.layout import Box, Edge, place, spaced
 from tinygrad_edu.view.reading import Card, Link, read, shown_text
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CARD_WIDTH, CARD_HEIGHT = 166, 72
 CONSTANT_WIDTH, CONSTANT_HEIGHT = 64, 40
 CIRCLE = 16
+PILL_HEIGHT = 22.0
 MARGIN, LEGEND = 26, 44
 
 STYLE = """
@@ -66,7 +67,7 @@ def to_svg(node: Node, path: str | Path | None = None) -> str:
         f'<g transform="translate({MARGIN + CIRCLE / 2:g} {MARGIN})">',
         *(_draw_edge(edge) for edge in edges),
         *(_draw_card(card, box) for card, box in zip(cards, boxes, strict=True)),
-        *(_draw_pill(edge, link) for edge, link in zip(edges, links, strict=True)),
+        *(_draw_pill(link, x, y) for link, (x, y) in zip(links, _pill_places(edges), strict=True)),
         "</g>",
         _draw_legend(full_height - LEGEND / 2 - 4),
         "</svg>\n",
@@ -103,19 +104,37 @@ def _draw_edge(edge: Edge) -> str:
     return f'<g class="edge"><path d="{"".join(path)}"/></g>'
 
 
-def _draw_pill(edge: Edge, link: Link) -> str:
-    """The local derivative, on the last curve of its edge, a little before its middle."""
+def _pill_places(edges: list[Edge]) -> list[tuple[float, float]]:
+    """Where the local derivatives stand: on the last curve of each edge, a little before its
+    middle, and moved apart where they would cover one another."""
+    t = 0.46
+    wishes = []
+    for edge in edges:
+        (x0, y0), (x1, y1) = edge.points[-2:]
+        # a point of the cubic curve whose control points lie at half the width
+        x = (1 - t) ** 3 * x0 + 1.5 * (t * (1 - t)) * (x0 + x1) + t**3 * x1
+        y = ((1 - t) ** 3 + 3 * (1 - t) ** 2 * t) * y0 + (3 * (1 - t) * t * t + t**3) * y1
+        wishes.append((x, y))
+    places = list(wishes)
+    columns: dict[int, list[int]] = {}
+    for i, (x, _) in enumerate(wishes):
+        columns.setdefault(round(x), []).append(i)
+    for column in columns.values():
+        column.sort(key=lambda i: wishes[i][1])
+        heights = [PILL_HEIGHT] * len(column)
+        for i, y in zip(column, spaced(heights, [wishes[i][1] for i in column], 3), strict=True):
+            places[i] = (wishes[i][0], y)
+    return places
+
+
+def _draw_pill(link: Link, x: float, y: float) -> str:
     if not link.derivative:
         return ""
-    (x0, y0), (x1, y1) = edge.points[-2:]
-    t = 0.46
-    # a point of the cubic curve whose control points lie at half the width
-    x = (1 - t) ** 3 * x0 + 1.5 * (t * (1 - t)) * (x0 + x1) + t**3 * x1
-    y = ((1 - t) ** 3 + 3 * (1 - t) ** 2 * t) * y0 + (3 * (1 - t) * t * t + t**3) * y1
     width = max(52, 8 * len(link.derivative) + 14)
     return (
-        f'<rect class="pill" x="{x - width / 2:.1f}" y="{y - 11:.1f}" width="{width}" height="22" '
-        f'rx="11"/><text class="pt" x="{x:.1f}" y="{y + 4.5:.1f}">{link.derivative}</text>'
+        f'<rect class="pill" x="{x - width / 2:.1f}" y="{y - PILL_HEIGHT / 2:.1f}" '
+        f'width="{width}" height="{PILL_HEIGHT:g}" rx="11"/>'
+        f'<text class="pt" x="{x:.1f}" y="{y + 4.5:.1f}">{link.derivative}</text>'
     )
 
 
