@@ -1,8 +1,8 @@
 """The operators and methods that Value and Tensor share; every one of them is a rule.
 
 A rule's public function is an ordinary function, so that as an attribute of a class it is a
-method: `x.exp()` is `exp(x)`. The operators take a shorter way to the same rules, `_binary`,
-because a scalar graph is made of them.
+method: `x.exp()` is `exp(x)`. The operators go to the same rules by `_binary`; Value overrides them
+with shorter ways of its own, because a scalar graph is made of them.
 """
 
 from __future__ import annotations

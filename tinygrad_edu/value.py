@@ -248,4 +248,7 @@ def _constant(where: str, x: Any) -> float:
                 f"{where}: got an array of shape {x.shape}; a Value is one number, use Tensor"
             )
         x = x.item()
-    return float(x)
+    try:
+        return float(x)
+    except OverflowError as error:
+        raise OverflowError(f"{where}: {str(x)[:20]}... is larger than any float") from error
