@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import sys
 from collections.abc import Iterator
 from typing import Any, final
 
@@ -230,10 +229,8 @@ class Tensor(Methods, Portable):
             adjoint = adjoints[leaf]
             if leaf._grad is not None:
                 leaf._grad = leaf._grad + adjoint
-            elif adjoint.base is None and sys.getrefcount(adjoint) == 3:
-                leaf._grad = adjoint  # held by `adjoints`, this name and the call, nobody else
             else:
-                leaf._grad = adjoint.copy()
+                leaf._grad = adjoint.copy()  # it may be shared; the gradient of a leaf is its own
 
     def zero_grad(self) -> None:
         """Set the gradient of this node to 0."""
