@@ -181,27 +181,28 @@ class Value(Methods, Portable):
         # the README expression the general form takes half as long again
         paused = gc.isenabled()
         gc.disable()
-        leaves, inner = leaves_and_inner(self)
-        before = [leaf.grad for leaf in leaves]
-        for node in inner:
-            node.grad = 0.0
-        self.grad += seed
         try:
-            for node in reversed(inner):
-                adjoints = node.pullback(node.grad)
-                i = 0
-                for operand in node.operands:  # not zip, which takes twice as long here
-                    if type(operand) is Value:
-                        operand.grad += adjoints[i]  # a deferred adjoint adds itself
-                    i += 1
-        except BaseException as error:
-            for leaf, grad in zip(leaves, before, strict=True):
-                leaf.grad = grad
-            for unfinished in inner:
-                unfinished.grad = 0.0
-            if isinstance(error, ArithmeticError | ValueError):
-                raise backward_error(node, error) from error
-            raise
+            leaves, inner = leaves_and_inner(self)
+            before = [leaf.grad for leaf in leaves]
+            try:
+                for node in inner:
+                    node.grad = 0.0
+                self.grad += seed
+                for node in reversed(inner):
+                    adjoints = node.pullback(node.grad)
+                    i = 0
+                    for operand in node.operands:  # not zip, which takes twice as long here
+                        if type(operand) is Value:
+                            operand.grad += adjoints[i]  # a deferred adjoint adds itself
+                        i += 1
+            except BaseException as error:
+                for leaf, grad in zip(leaves, before, strict=True):
+                    leaf.grad = grad
+                for unfinished in inner:
+                    unfinished.grad = 0.0
+                if isinstance(error, ArithmeticError | ValueError):
+                    raise backward_error(node, error) from error
+                raise
         finally:
             if paused:
                 gc.enable()
