@@ -110,19 +110,23 @@ def _layers(boxes: Sequence[Box], edges: Sequence[Edge]) -> dict[int, int]:
 
 def _order(columns: list[list[_Spot]]) -> None:
     """Sort each layer by the mean place of its neighbours, sweeping back and forth."""
+    place = {id(s): i for column in columns for i, s in enumerate(column)}
+
+    def wish_forward(s: _Spot) -> float:
+        if not s.before:
+            return place[id(s)]
+        return sum(place[id(n)] for n in s.before) / len(s.before)
+
+    def wish_backward(s: _Spot) -> float:
+        if not s.after:
+            return place[id(s)]
+        return sum(place[id(n)] + n.port(s) for n in s.after) / len(s.after)
+
     for sweep in range(8):
         forward = sweep % 2 == 0  # the last sweep is backwards: it puts operands in order
         for column in columns if forward else reversed(columns):
-            place = {id(s): i for other in columns for i, s in enumerate(other)}
-
-            def wish(s: _Spot, forward: bool = forward, place: dict[int, int] = place) -> float:
-                if forward:
-                    places = [float(place[id(n)]) for n in s.before]
-                else:
-                    places = [place[id(n)] + n.port(s) for n in s.after]
-                return sum(places) / len(places) if places else place[id(s)]
-
-            column.sort(key=wish)
+            column.sort(key=wish_forward if forward else wish_backward)
+            place.update((id(s), i) for i, s in enumerate(column))
 
 
 def _level(columns: list[list[_Spot]], gap: float) -> None:
