@@ -254,7 +254,10 @@ def test_the_inputs_stay_as_they_are(right):
     (v * v).backward()
     (t * t).sum().backward()
     array, numbers = X.copy(), [1.0, 2.0]
-    of_v = lambda x: x.exp() if right else x.detach()  # noqa: E731
+
+    def of_v(x):
+        return x.exp() if right else x.detach()
+
     for inputs in ((v,), (t,), (array,), (numbers,)):
         numerical_gradient(lambda x: (x * x).sum() if hasattr(x, "sum") else x * x, inputs[0])
         if right:

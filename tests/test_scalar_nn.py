@@ -217,7 +217,7 @@ def draw_dot(root):
     nodes, edges = trace(root)
     for n in nodes:
         name = str(id(n))
-        dot.node(name, "{ data %.4f | grad %.4f }" % (n.data, n.grad), shape="record")  # noqa: UP031
+        dot.node(name, f"{{ data {n.data:.4f} | grad {n.grad:.4f} }}", shape="record")
         if n._op:
             dot.node(name + n._op, n._op)
             dot.edge(name + n._op, name)

@@ -33,6 +33,9 @@ class Node:
     rule: Rule | None
     pullback: Pullback | None
 
+    def __init__(self, data: Any, label: str = "") -> None:
+        raise TypeError("Node is what Value and Tensor share; make one of those")
+
     @property
     def parents(self) -> tuple[Node, ...]:
         """The operands that are nodes, in operand order."""
@@ -57,7 +60,7 @@ class Node:
 
     def detach(self) -> Self:
         """A new leaf with the same data, cut off from the graph."""
-        return type(self)(self.data, self.label)  # type: ignore[call-arg]
+        return type(self)(self.data, self.label)
 
     def _record(self, rule: Rule, operands: tuple[Any, ...], settings: dict[str, Any]) -> Node:
         """Run the rule on the operands' data and return the node that remembers it."""
@@ -82,7 +85,7 @@ class Node:
     @property
     def _prev(self) -> set[Node]:
         """micrograd's name for the operands; constants are wrapped as leaves, as it does."""
-        return {x if isinstance(x, Node) else type(self)(x) for x in self.operands}  # type: ignore[call-arg]
+        return {x if isinstance(x, Node) else type(self)(x) for x in self.operands}
 
     @property
     def _op(self) -> str:
@@ -186,7 +189,7 @@ def gradients(root: Node, *wrt: Node, gradient: Any = None) -> tuple[Node, ...]:
     adjoints = sweep(root, seed, record_pullback, wanted)
     found = (adjoints.get(x, None) for x in wrt)
     return tuple(
-        g if isinstance(g, Node) else type(x)(x._zero() if g is None else g)  # type: ignore[call-arg]
+        g if isinstance(g, Node) else type(x)(x._zero() if g is None else g)
         for x, g in zip(wrt, found, strict=True)
     )
 
