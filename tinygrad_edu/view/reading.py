@@ -22,6 +22,7 @@ UNKNOWN = "·"
 class Card:
     """One node, or one constant, as it is shown."""
 
+    item: Any  # the node, or the plain number or array
     name: str
     value: str
     gradient: str
@@ -56,7 +57,7 @@ def read(root: Node) -> tuple[list[Card], list[Link]]:
         for i, x in enumerate(node.operands):
             if tails[i] is None and _drawable(x):
                 tails[i] = len(cards)
-                cards.append(Card("", short(x), "", "", full(x), False, True, False))
+                cards.append(Card(x, "", short(x), "", "", full(x), False, True, False))
         place[id(node)] = len(cards)
         cards.append(_card(node, node is root, done))
         derivatives = local_derivatives(node)
@@ -97,9 +98,8 @@ def _card(node: Node, is_root: bool, done: bool) -> Card:
     is_leaf = not node.operands
     detail = f"value {full(node.data)}\ngradient {full(node.grad) if known else 'not known yet'}"
     gradient = short(node.grad) if known else UNKNOWN
-    return Card(
-        node.label, short(node.data), gradient, node.symbol, detail, is_leaf, False, is_root
-    )
+    value = short(node.data)
+    return Card(node, node.label, value, gradient, node.symbol, detail, is_leaf, False, is_root)
 
 
 def _backward_ran(root: Node) -> bool:
