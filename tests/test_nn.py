@@ -204,6 +204,35 @@ def test_a_network_is_its_layers_one_after_the_other():
     assert Sequential(*model.layers)(x).data.tolist() == model(x).data.tolist()
 
 
+def labels(module):
+    return [p.label for p in module.parameters()]
+
+
+def test_parameters_of_a_network_have_labels_that_name_their_layer():
+    assert labels(Linear(2, 2)) == ["weight", "bias"]
+    first, last = ([f"layers.{i}.weight", f"layers.{i}.bias"] for i in (0, 2))
+    assert labels(MLP(3, [3, 1])) == first + last
+    inner, linear = MLP(1, [1]), Linear(1, 1, bias=False)
+    inside = ["layers.1.layers.0.weight", "layers.1.layers.0.bias"]
+    assert labels(Sequential(linear, inner, Tanh(), linear)) == ["layers.0.weight", *inside]
+
+
+def test_labels_of_the_users_own_are_kept():
+    layer = Linear(1, 1)
+    layer.weight.label = "slope"
+    assert labels(Sequential(Tanh(), layer)) == ["slope", "layers.1.bias"]
+    model = MLP(1, [1])
+    model.layers[0].weight.label, model.layers[0].bias.label = "", "layers.7.bias"
+    assert labels(Sequential(model)) == ["", "layers.7.bias"]
+
+
+def test_a_network_of_layers_that_have_a_label_already_keeps_it():
+    model = MLP(1, [1, 1])
+    before = labels(model)
+    assert labels(Sequential(*reversed(model.layers))) == before[2:] + before[:2]
+    assert labels(model) == before
+
+
 # --- losses -----------------------------------------------------------------------
 
 

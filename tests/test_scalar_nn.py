@@ -91,6 +91,17 @@ def test_parameters_are_named_by_layer_and_neuron():
     assert len(names) == 2 * 3 + 3
 
 
+def test_labels_of_parameters_name_their_neuron_and_layer():
+    def labels(module):
+        return [p.label for p in module.parameters()]
+
+    assert labels(Neuron(2)) == ["w0", "w1", "b"]
+    assert labels(Layer(1, 2)) == [f"neurons.{i}.{p}" for i in range(2) for p in ("w0", "b")]
+    model = MLP(12, [1, 1])
+    first = [f"layers.0.neurons.0.{p}" for p in [*(f"w{i}" for i in range(12)), "b"]]
+    assert labels(model) == [*first, "layers.1.neurons.0.w0", "layers.1.neurons.0.b"]
+
+
 def test_a_wrong_number_of_inputs_is_refused_with_both_counts():
     with pytest.raises(ValueError, match=r"Neuron: it has 2 inputs but got 3 numbers"):
         MLP(2, [3, 1])([1.0, 2.0, 3.0])

@@ -7,12 +7,12 @@ it and the pullback that the rule returned; differentiation only ever calls thos
 from __future__ import annotations
 
 import gc
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
 from types import TracebackType
 from typing import Any, Self
 
+from tinygrad_edu.blocks import Group
 from tinygrad_edu.rules import name_of, operations, settings_of, symbol_of
 from tinygrad_edu.rules.rule import Pullback, Rule, deferred
 
@@ -24,7 +24,7 @@ class Node:
     A leaf has no operands, no rule and no pullback. Nodes compare and hash by identity.
     """
 
-    __slots__ = ("data", "label", "operands", "pullback", "rule")
+    __slots__ = ("_group", "data", "label", "operands", "pullback", "rule")
 
     data: Any
     grad: Any
@@ -32,6 +32,7 @@ class Node:
     operands: tuple[Any, ...]
     rule: Rule | None
     pullback: Pullback | None
+    _group: Group  # set only in nodes made inside a group, so that others need not pay for it
 
     def __init__(self, data: Any, label: str = "") -> None:
         raise TypeError("Node is what Value and Tensor share; make one of those")
@@ -45,6 +46,11 @@ class Node:
     def symbol(self) -> str:
         """The symbol of the rule that made this node, such as ×; empty for a leaf."""
         return "" if self.rule is None else symbol_of(self.rule)
+
+    @property
+    def group(self) -> Group | None:
+        """The innermost `with group(...)` block that this node was made in, or None."""
+        return getattr(self, "_group", None)
 
     def backward(self, gradient: Any = None) -> None:
         """Add d(self)/d(leaf) to the `grad` of every leaf; set the `grad` of inner nodes afresh.
@@ -82,6 +88,20 @@ class Node:
         """The functions that fit a node, under NumPy's names (the array API's protocol)."""
         return operations
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: the text, and every registered representation by MIME type.
+
+        One that raises is left out, with a line about it below the text.
+        """
+        shown, missing = {}, ""
+        for kind, represent in representations.items():
+            if (include is None or kind in include) and kind not in (exclude or ()):
+                try:
+                    shown[kind] = represent(self)
+                except Exception as error:
+                    missing += f"\n(no {kind}: {error})"
+        return {"text/plain": repr(self) + missing, **shown}
+
     @property
     def _prev(self) -> set[Node]:
         """micrograd's name for the operands; constants are wrapped as leaves, as it does."""
@@ -91,6 +111,10 @@ class Node:
     def _op(self) -> str:
         """micrograd's name for the symbol."""
         return self.symbol
+
+
+representations: dict[str, Callable[[Node], str]] = {}
+"""What a notebook may show of a node, by MIME type; `tinygrad_edu.view` adds its pictures here."""
 
 
 def topological_order(root: Node) -> list[Node]:
@@ -238,38 +262,6 @@ def check_label(label: Any) -> str:
     if not isinstance(label, str):
         raise TypeError(f"label: expected a string, got {label!r}")
     return label
-
-
-_thread = threading.local()
-_lock = threading.Lock()
-_open_blocks = 0
-"""How many no_grad blocks are open in all threads; while 0, no operation looks at its thread."""
-
-
-def recording() -> bool:
-    """Whether operations of this thread are recorded: true outside of `no_grad`."""
-    return _open_blocks == 0 or getattr(_thread, "blocks", 0) == 0
-
-
-class no_grad(ContextDecorator):
-    """`with no_grad():` operations of this thread give leaves: nothing is recorded."""
-
-    def __enter__(self) -> None:
-        self._change(1)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._change(-1)
-
-    def _change(self, by: int) -> None:
-        global _open_blocks
-        with _lock:
-            _open_blocks += by
-            _thread.blocks = getattr(_thread, "blocks", 0) + by
 
 
 class collector_paused(ContextDecorator):

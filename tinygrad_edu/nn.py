@@ -69,6 +69,17 @@ def _named_leaves(owner: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str
         yield from _named_leaves(part, f"{prefix}.{name}" if prefix else str(name), seen)
 
 
+def label_parameters(layers: list[Any], name: str) -> None:
+    """Put the layer before the labels of its parameters, as in `layers.0.weight`, for pictures.
+
+    Labels that are not those that the layer gave stay: they are the user's own.
+    """
+    for full_name, parameter in _named_leaves(layers, name, set()):
+        *layer, own = full_name.split(".", 2)
+        if own.replace(".", "") == parameter.label.replace(".", ""):  # w.0 has the label w0
+            parameter.label = ".".join([*layer, parameter.label])
+
+
 class Linear(Module):
     """x @ weight + bias, from (N, inputs) to (N, outputs).
 
@@ -139,6 +150,7 @@ class Sequential(Module):
 
     def __init__(self, *layers: Module) -> None:
         self.layers = list(layers)
+        label_parameters(self.layers, "layers")
 
     def __call__(self, x: Any) -> Tensor:
         for layer in self.layers:

@@ -53,7 +53,8 @@ class Portable(Node):
 
     def __reduce__(self) -> tuple[Any, ...]:
         grad_slot = _grad_slot(self)
-        state = (self.data, getattr(self, grad_slot), self.label)
+        groups = () if self.group is None else self.group.chain()  # the outermost first
+        state = (self.data, getattr(self, grad_slot), self.label, *groups)
         if self.rule is None:
             return _restore, (type(self), state)
         if not np.array_equal(_run(self.rule, self.operands)[0], self.data, equal_nan=True):
@@ -97,12 +98,14 @@ def _filled(like: Any, operands: tuple[Any, ...], data: Any, pullback: Any) -> A
     setattr(node, grad_slot, copy.copy(getattr(like, grad_slot)))
     node.data, node.label, node.rule = data, like.label, like.rule
     node.operands, node.pullback = operands, pullback
+    if like.group is not None:
+        node._group = like.group
     return node
 
 
 def _restore(
     kind: type[Any],
-    state: tuple[Any, Any, str],
+    state: tuple[Any, ...],
     ancestors: Any = None,
     rule_name: str | None = None,
     settings: dict[str, Any] | None = None,
@@ -110,9 +113,11 @@ def _restore(
 ) -> Any:
     """Make a node again; `ancestors` came first in the pickle only to be known by now."""
     node = _new(kind)
-    node.data, grad, node.label = state
+    node.data, grad, node.label, *groups = state
     setattr(node, _grad_slot(node), grad)
     node.operands, node.rule, node.pullback = operands, None, None
+    if groups:
+        node._group = groups[-1]
     if rule_name is not None:
         if rule_name not in RULES:
             raise ValueError(

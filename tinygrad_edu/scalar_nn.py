@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_edu.nn import Module, check_widths
+from tinygrad_edu.nn import Module, check_widths, label_parameters
 from tinygrad_edu.value import Value
 
 
@@ -47,6 +47,7 @@ class Layer(Module):
 
     def __init__(self, nin: int, nout: int, **settings: Any) -> None:
         self.neurons = [Neuron(nin, **settings) for _ in range(nout)]
+        label_parameters(self.neurons, "neurons")
 
     def __call__(self, x: Sequence[Any]) -> Any:
         out = [neuron(x) for neuron in self.neurons]
@@ -66,6 +67,7 @@ class MLP(Module):
         self.layers = [
             Layer(sizes[i], sizes[i + 1], nonlin=i != last, rng=rng) for i in range(len(nouts))
         ]
+        label_parameters(self.layers, "layers")
 
     def __call__(self, x: Sequence[Any]) -> Any:
         for layer in self.layers:

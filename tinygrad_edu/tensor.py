@@ -10,14 +10,13 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu import graph, rules
+from tinygrad_edu import blocks, rules
 from tinygrad_edu.graph import (
     Node,
     backward_error,
     check_label,
     forward_error,
     leaves_and_inner,
-    recording,
 )
 from tinygrad_edu.methods import Methods
 from tinygrad_edu.pickling import Portable
@@ -57,6 +56,8 @@ class Tensor(Methods, Portable):
         self.operands = ()
         self.rule = None
         self.pullback = None
+        if blocks.open_blocks:
+            blocks.note(self)
 
     def __init_subclass__(cls) -> None:
         raise TypeError("Tensor cannot be subclassed: its graph is walked by exact type; wrap it")
@@ -162,14 +163,11 @@ class Tensor(Methods, Portable):
         node.data = data if type(data) is np.ndarray else np.asarray(data)
         node._grad = None
         node.label = ""
-        if graph._open_blocks and not recording():
-            node.operands = ()
-            node.rule = None
-            node.pullback = None
-        else:
-            node.operands = operands
-            node.rule = rule
-            node.pullback = pullback
+        node.operands = operands
+        node.rule = rule
+        node.pullback = pullback
+        if blocks.open_blocks:
+            blocks.note(node)
         return node
 
     def _constant(self, rule: Rule, x: Any) -> Any:

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from tinygrad_edu import graph
+from tinygrad_edu import blocks
 from tinygrad_edu.graph import (
     Node,
     backward_error,
     check_label,
     forward_error,
     leaves_and_inner,
-    recording,
 )
 from tinygrad_edu.methods import Methods
 from tinygrad_edu.pickling import Portable
@@ -59,11 +58,11 @@ def _operator(name: str) -> Any:
         node.data = data
         node.grad = 0.0
         node.label = ""
-        if graph._open_blocks and not recording():
-            return _as_leaf(node)
         node.operands = (self, other)
         node.rule = rule
         node.pullback = pullback
+        if blocks.open_blocks:
+            blocks.note(node)
         return node
 
     return operator
@@ -84,11 +83,11 @@ def _reflected_operator(name: str) -> Any:
         node.data = data
         node.grad = 0.0
         node.label = ""
-        if graph._open_blocks and not recording():
-            return _as_leaf(node)
         node.operands = (other, self)
         node.rule = rule
         node.pullback = pullback
+        if blocks.open_blocks:
+            blocks.note(node)
         return node
 
     return operator
@@ -107,11 +106,11 @@ def _function(name: str) -> Any:
         node.data = data
         node.grad = 0.0
         node.label = ""
-        if graph._open_blocks and not recording():
-            return _as_leaf(node)
         node.operands = (self,)
         node.rule = rule
         node.pullback = pullback
+        if blocks.open_blocks:
+            blocks.note(node)
         return node
 
     return function
@@ -137,6 +136,8 @@ class Value(Methods, Portable):
         self.operands = ()
         self.rule = None
         self.pullback = None
+        if blocks.open_blocks:
+            blocks.note(self)
 
     if not TYPE_CHECKING:  # editors see the same methods, with their types, in Methods
         __add__, __radd__ = _operator("add"), _reflected_operator("add")
@@ -163,11 +164,11 @@ class Value(Methods, Portable):
         node.data = data
         node.grad = 0.0
         node.label = ""
-        if not recording():
-            return _as_leaf(node)
         node.operands = operands
         node.rule = rule
         node.pullback = pullback
+        if blocks.open_blocks:
+            blocks.note(node)
         return node
 
     def backward(self, gradient: Any = None) -> None:
@@ -226,14 +227,6 @@ class Value(Methods, Portable):
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value({self.data!r}, grad={self.grad!r}{label})"
-
-
-def _as_leaf(node: Value) -> Value:
-    """What an operation gives inside no_grad."""
-    node.operands = ()
-    node.rule = None
-    node.pullback = None
-    return node
 
 
 def _constant(where: str, x: Any) -> float:

@@ -1,0 +1,106 @@
+"""Blocks that say something about every node made inside them: `no_grad` and `group`.
+
+Operations ask for them only while `open_blocks` is not 0, so outside of blocks they cost nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ContextDecorator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+open_blocks = 0
+"""How many blocks are open, counting those of all threads."""
+
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Group:
+    """What one entry of a `with group(...)` block made; `outer` is the group around it, or None."""
+
+    name: str
+    outer: Group | None = field(default=None, repr=False)
+
+    def chain(self) -> tuple[Group, ...]:
+        """This group and all around it, the outermost first."""
+        found = [self]
+        while found[-1].outer is not None:
+            found.append(found[-1].outer)
+        return tuple(reversed(found))
+
+
+class _Thread(threading.local):
+    """What is open in this thread."""
+
+    no_grad_blocks = 0
+    group: Group | None = None
+
+
+_thread = _Thread()
+
+
+def note(node: Any) -> None:
+    """Do to a node that was just made what the open blocks of this thread ask for."""
+    if _thread.no_grad_blocks:
+        node.operands = ()
+        node.rule = None
+        node.pullback = None
+    if _thread.group is not None:
+        node._group = _thread.group
+
+
+class no_grad(ContextDecorator):
+    """`with no_grad():` operations of this thread give leaves: nothing is recorded."""
+
+    def __enter__(self) -> None:
+        self._change(1)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._change(-1)
+
+    def _change(self, by: int) -> None:
+        global open_blocks
+        with _lock:
+            open_blocks += by
+            _thread.no_grad_blocks += by
+
+
+class group(ContextDecorator):
+    """`with group("layer1"):` pictures show the nodes made inside as a module that folds.
+
+    Leaves made inside belong to it too. Blocks nest, also as a decorator: each call of a function
+    decorated with `@group("neuron")` is a group of its own. TypeError unless the name is a string.
+    """
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f'group: expected a name, as in group("layer1"), got {name!r}')
+        self.name = name
+
+    def __enter__(self) -> Group:
+        entered = Group(self.name, _thread.group)
+        self._change(1, entered)
+        return entered
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        left = _thread.group
+        self._change(-1, None if left is None else left.outer)
+
+    def _change(self, by: int, innermost: Group | None) -> None:
+        global open_blocks
+        with _lock:
+            open_blocks += by
+            _thread.group = innermost
