@@ -1,0 +1,392 @@
+"""The program as a reader sees it: running it gives the values and gradients of the graph."""
+
+import ast
+import keyword
+import math
+import unicodedata
+from functools import partial
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from rule_table import ELEMENTWISE
+from test_symbols import PLAIN, own_rules  # noqa: F401 (a fixture)
+
+import tinygrad_edu as tg
+from tinygrad_edu import Tensor, Value
+from tinygrad_edu.rules import RULES, rule
+from tinygrad_edu.scalar_nn import MLP
+from tinygrad_edu.view.program import formula, identifiers, program, rule_source
+from tinygrad_edu.view.reading import read
+
+HOSTILE = [
+    "</script><script>alert(1)</script>", "a b", "a b", "class", "None", "exp", "where", "nan",
+    "2x", "x\n= 1", "import os; os.remove('x')", "grad_a_b", "a_b", "v1", "v2", "grad_v1", "_",
+    "__import__", "'\"]]>", "\x00", "", "  ", "Ω", "Ω", "ﬁ", "fi", "é", "é", "שלום", "價格",
+    "a\u202eb", "a\u200bb", "y" * 10_000, "y" * 10_000, "y" * 39 + "z", "😀", "x²", "x2", "\u0301x",
+    "ª", "lambda", "self.x", "print", "\ud800",
+]  # fmt: skip
+
+
+def apples():
+    apple, n, orange, m, tax = (
+        Value(x, name)
+        for x, name in [
+            (100, "apple"), (2, "apple count"), (150, "orange"), (3, "orange count"), (1.1, "tax"),
+        ]
+    )  # fmt: skip
+    apple_price, orange_price = apple * n, orange * m
+    apple_price.label, orange_price.label = "apple price", "orange price"
+    price = (apple_price + orange_price) * tax
+    price.label = "price"
+    return price
+
+
+def texts(lines):
+    return [line.text for line in lines]
+
+
+def run(root):
+    """The names that running the program's lines leaves, and the graph's cards with their names."""
+    cards, links = read(root)
+    names = dict(PLAIN)
+    forward, backward = program(cards, links)
+    for line in forward + backward:
+        exec(line.text, names)
+    return names, list(zip(identifiers(cards), cards, strict=True))
+
+
+def assert_the_program_is_the_graph(root):
+    root.backward()
+    found, cards = run(root)
+    for name, card in cards:
+        if not card.is_constant:
+            assert found[name] == card.item.data or math.isnan(card.item.data), name
+            assert found[f"grad_{name}"] == card.item.grad or math.isnan(card.item.grad), name
+
+
+def test_apples_and_oranges():
+    cards, links = read(apples())
+    forward, backward = program(cards, links)
+    assert texts(forward) == [
+        "apple = 100.0",
+        "apple_count = 2.0",
+        "orange = 150.0",
+        "orange_count = 3.0",
+        "tax = 1.1",
+        "apple_price = apple * apple_count",
+        "orange_price = orange * orange_count",
+        "v1 = apple_price + orange_price",
+        "price = v1 * tax",
+    ]
+    assert texts(backward) == [
+        "grad_price = 1.0",
+        "grad_v1 = grad_price * tax",
+        "grad_tax = grad_price * v1",
+        "grad_apple_price = grad_v1",
+        "grad_orange_price = grad_v1",
+        "grad_orange = grad_orange_price * orange_count",
+        "grad_orange_count = grad_orange_price * orange",
+        "grad_apple = grad_apple_price * apple_count",
+        "grad_apple_count = grad_apple_price * apple",
+    ]
+    expected = "price = (apple * apple_count + orange * orange_count) * tax"
+    assert formula(cards, links) == expected
+    assert formula(cards, links, limit=len(expected)) == expected
+    assert formula(cards, links, limit=len(expected) - 1) == ""
+
+
+def test_running_the_program_of_apples_gives_715_and_the_five_gradients():
+    found, _ = run(apples())
+    assert found["price"] == pytest.approx(715)
+    names = ["apple", "apple_count", "orange", "orange_count", "tax"]
+    assert [found[f"grad_{n}"] for n in names] == pytest.approx([2.2, 110, 3.3, 165, 650])
+
+
+def test_lines_know_their_card_and_operand():
+    a = Value(3.0, "a")
+    cards, links = read(a * a)
+    forward, backward = program(cards, links)
+    assert [(x.text, x.card, x.operand) for x in forward] == [
+        ("a = 3.0", 0, -1),
+        ("v1 = a * a", 1, -1),
+    ]
+    assert [(x.text, x.card, x.operand) for x in backward] == [
+        ("grad_v1 = 1.0", 1, -1),
+        ("grad_a = grad_v1 * a", 1, 0),
+        ("grad_a += grad_v1 * a", 1, 1),
+    ]
+
+
+def test_constants_are_numbers_in_the_lines_and_have_no_gradient():
+    x = Value(0.5, "x")
+    cards, links = read(tg.where(True, (x * -3) ** 2 / 0.25, 1.0))
+    assert identifiers(cards) == ["x", "(-3)", "v1", "2", "v2", "0.25", "v3", "1", "1", "v4"]
+    forward, backward = program(cards, links)
+    assert texts(forward) == [
+        "x = 0.5",
+        "v1 = x * -3",
+        "v2 = v1 ** 2",
+        "v3 = v2 / 0.25",
+        "v4 = where(1, v3, 1)",
+    ]
+    assert texts(backward) == [
+        "grad_v4 = 1.0",
+        "grad_v3 = where(1, grad_v4, 0)",
+        "grad_v2 = grad_v3 / 0.25",
+        "grad_v1 = grad_v2 * 2 * v1 ** 1",
+        "grad_x = grad_v1 * -3",
+    ]
+
+
+def test_a_leaf_alone():
+    cards, links = read(Value(-2.0, "x"))
+    forward, backward = program(cards, links)
+    assert texts(forward + backward) == ["x = -2.0", "grad_x = 1.0"]
+    assert formula(cards, links) == ""
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@given(data=st.data())
+def test_every_rule_of_numbers_is_a_program_of_plain_python(name, data):
+    row = ELEMENTWISE[name]
+    xs = data.draw(st.tuples(*[st.floats(a, b) for a, b in row.domains]))
+    operands = [Value(x, label) for x, label in zip(xs, "pq", strict=False)]
+    assert_the_program_is_the_graph(getattr(tg.rules.operations, name)(*operands, **row.settings))
+    if len(xs) == 2:
+        one, two = Value(xs[0]), Value(xs[1])
+        assert_the_program_is_the_graph(getattr(tg.rules.operations, name)(one, xs[1]))
+        assert_the_program_is_the_graph(getattr(tg.rules.operations, name)(xs[0], two))
+
+
+STEPS = {
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "multiply": lambda x, y: x * y,
+    "divide": lambda x, y: x / (y * y + 1.5),
+    "constants": lambda x, y: 2 - x * -0.3 + 1 / (3 + abs(y)),
+    "power": lambda x, y: abs(x) ** 1.5 + (y**2) ** 0.5,
+    "tanh": lambda x, y: (x + y).tanh(),
+    "sigmoid": lambda x, y: tg.sigmoid(x) * y,
+    "relu": lambda x, y: x.relu() - y.clip(-1, 1),
+    "maximum": lambda x, y: tg.maximum(x, y) * tg.minimum(x, 0.5),
+    "where": lambda x, y: tg.where(x > y, x * x, y),
+}
+
+
+@given(
+    leaves=st.lists(st.tuples(st.floats(-2, 2), st.text(max_size=8)), min_size=1, max_size=4),
+    steps=st.lists(
+        st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0), st.integers(0)), max_size=8
+    ),
+)
+def test_the_program_of_any_graph_gives_its_values_and_gradients(leaves, steps):
+    nodes = [Value(x, label) for x, label in leaves]
+    try:
+        for name, i, j in steps:
+            nodes.append(STEPS[name](nodes[i % len(nodes)], nodes[j % len(nodes)]))
+        assert_the_program_is_the_graph(nodes[-1])
+    except (ArithmeticError, ValueError):
+        assume(False)
+
+
+operators = st.sampled_from(["add", "subtract", "multiply", "divide"])
+
+
+@given(
+    steps=st.lists(st.tuples(operators, st.booleans(), st.floats(0.5, 9)), min_size=1, max_size=8)
+)
+def test_a_formula_is_the_root_by_its_leaves(steps):
+    y = Value(0.7)
+    for name, on_the_left, number in steps:
+        x = Value(number)
+        y = getattr(tg.rules.operations, name)(*((x, y) if on_the_left else (y, x)))
+    cards, links = read(y)
+    text = formula(cards, links, limit=1000)
+    leaves = {n: c.item.data for n, c in zip(identifiers(cards), cards, strict=True) if c.is_leaf}
+    assert eval(text, {}, leaves) == y.data
+
+
+def test_a_formula_that_cannot_be_read_at_a_glance_is_left_out():
+    x = Value(0.5, "x")
+    y = x * x
+    assert formula(*read(y)) == "x * x"
+    assert formula(*read(y + y)) == ""  # a result that is used twice
+    assert formula(*read(x.tanh() ** 2 - 1)) == "tanh(x) ** 2 - 1"
+    for _ in range(60):
+        x = x.sigmoid()  # written out, each would double the text
+    assert formula(*read(x), limit=10**6) == ""
+    matrix = Tensor(np.ones((2, 2)), "m")
+    assert formula(*read(matrix @ matrix)) == ""
+    assert formula(*read(2 * matrix - 1)) == "2 * m - 1"
+
+
+# Names
+
+
+def sum_of(labels):
+    total = Value(0.0)
+    for label in labels:
+        total = total + Value(1.0, label)
+    return total
+
+
+def assert_names_are_safe(cards):
+    names = identifiers(cards)
+    assert names == identifiers(cards)
+    nodes = [n for n, card in zip(names, cards, strict=True) if not card.is_constant]
+    both = nodes + [f"grad_{n}" for n in nodes]
+    assert len(set(both)) == len(both)
+    for name in nodes:
+        assert name.isidentifier()
+        assert not keyword.iskeyword(name)
+        assert name == unicodedata.normalize("NFKC", name)  # as Python would read it
+        assert len(name) <= 40
+        assert name not in PLAIN
+
+
+def test_hostile_labels_become_names():
+    root = sum_of(HOSTILE)
+    root.label = "x"
+    cards, links = read(root)
+    assert_names_are_safe(cards)
+    forward, backward = program(cards, links)
+    for line in forward + backward:
+        statement = ast.parse(line.text).body
+        assert len(statement) == 1
+        assert isinstance(statement[0], ast.Assign | ast.AugAssign)
+        assert "\n" not in line.text
+    assert_the_program_is_the_graph(root)
+
+
+@given(labels=st.lists(st.text() | st.sampled_from(HOSTILE), max_size=12))
+def test_any_labels_become_names(labels):
+    assert_names_are_safe(read(sum_of(labels))[0])
+
+
+def test_names_are_as_near_to_the_label_as_they_can_be():
+    labels = [
+        "apple count",
+        "apple count",
+        "2x",
+        "class",
+        "  ",
+        "ﬁ",
+        "x²",
+        "price (€)",
+        "sum",
+        "add",
+    ]
+    cards, _ = read(sum_of(labels))
+    names = [n for n, c in zip(identifiers(cards), cards, strict=True) if c.is_leaf]
+    assert names == [
+        "v1", "apple_count", "apple_count_2", "_2x", "class_2", "v2", "fi", "x2", "price", "sum",
+        "add",
+    ]  # fmt: skip
+
+
+def test_a_name_gives_way_to_the_gradient_of_another():
+    cards, _ = read(sum_of(["grad_x", "x", "grad_grad_x"]))
+    names = [n for n, c in zip(identifiers(cards), cards, strict=True) if c.is_leaf and c.name]
+    assert names[0] == "grad_x"
+    assert_names_are_safe(cards)
+
+
+# Tensors
+
+
+def test_a_linear_layer():
+    w, b = Tensor(np.ones((3, 2)), "W"), Tensor(np.ones(2), "b")
+    loss = (np.ones((4, 3)) @ w + b).relu().sum(axis=0).mean() * 2
+    loss.label = "loss"
+    forward, backward = program(*read(loss))
+    assert texts(forward) == [
+        "W = array_3x2",
+        "b = array_2",
+        "v1 = matmul(array_4x3, W)",
+        "v2 = v1 + b",
+        "v3 = maximum(v2, 0)",
+        "v4 = sum(v3, axis=0)",
+        "v5 = mean(v4)",
+        "loss = v5 * 2",
+    ]
+    assert texts(backward) == [
+        "grad_loss = 1.0",
+        "grad_v5 = grad_loss * 2",
+        "grad_v4 = pullback(mean, grad_v5)[0]",
+        "grad_v3 = pullback(sum, grad_v4)[0]",
+        "grad_v2 = where(v2 <= 0, 0, grad_v3)",
+        "grad_v1 = grad_v2",
+        "grad_b = unbroadcast(grad_v2, b)",
+        "grad_W = pullback(matmul, grad_v1)[1]",
+    ]
+
+
+def test_settings_are_shown_short_and_arrays_by_their_shape():
+    x = Tensor(np.ones((4, 3)), "sum")
+    labels = np.array([0, 1, 2, 0])
+    loss = tg.rules.softmax_cross_entropy_of_labels(x, labels, "none")
+    forward, backward = program(*read(loss.sum()))
+    assert texts(forward)[1:] == [
+        "v1 = softmax_cross_entropy_of_labels(sum_2, labels=array_4, reduction='none')",
+        "v2 = sum(v1)",
+    ]
+    assert backward[0].text == "grad_v2 = 1.0"
+    forward, backward = program(*read(x[:, [0] * 99]))
+    assert len(forward[1].text) < 80
+    assert backward[0].text == "grad_v1 = seed"
+
+
+# Sources
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_source_of_a_rule_is_python_without_its_docstring(name):
+    text = rule_source(RULES[name])
+    function = ast.parse(text).body[0]
+    assert isinstance(function, ast.FunctionDef)
+    assert function.name.lstrip("_") == name
+    assert ast.get_docstring(function) is None
+    assert "return" in text
+    assert rule_source(partial(RULES[name], axis=0)) == text
+
+
+def test_the_source_reads_as_it_was_written():
+    assert rule_source(RULES["exp"]) == (
+        '@rule("exp")\n'
+        "def exp(x: T, /) -> Recorded[T]:\n"
+        "    y = of(x).exp(x)\n"
+        "    return y, lambda g, y=y: (g * y,)"
+    )
+
+
+@pytest.mark.usefixtures("own_rules")
+def test_a_rule_without_a_source_shows_what_running_it_says():
+    typed = (
+        '@rule("cube")\ndef cube(x, /):\n    z = x * x * x\n'
+        "    return z, lambda g, x=x, z=z: (3 * g * z / x,)\n"
+        '@rule("odd")\ndef odd(x, /):\n    return float(x), lambda g: (g,)\n'
+    )
+    exec(typed, {"rule": rule})
+    assert rule_source(RULES["cube"]) == "out = x * x * x\nx.grad += 3 * out.grad * out / x"
+    assert rule_source(RULES["odd"]) == "# the source of odd is not at hand"
+
+
+@pytest.mark.usefixtures("own_rules")
+def test_a_rule_whose_formula_is_too_long_is_shown_by_its_name():
+    @rule("tower")
+    def tower(x, /):
+        """x squared sixty times."""
+        for _ in range(60):
+            x = x * x
+        return x, lambda g, x=x: (g * x,)
+
+    forward, backward = program(*read(tg.rules.operations.tower(Value(1.0, "x"))))
+    assert forward[1].text == "v1 = tower(x)"
+    assert backward[1].text == "grad_x = pullback(tower, grad_v1)[0]"
+
+
+def test_the_program_of_a_network_of_values():
+    root = MLP(2, [5, 1])([0.3, -0.7])
+    assert_the_program_is_the_graph(root if isinstance(root, Value) else root[0])
