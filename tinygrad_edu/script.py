@@ -1,0 +1,120 @@
+"""A node out of a person's own script: the script is run, and the node taken by its name."""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import os
+import runpy
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tinygrad_edu.expression import closest, shown
+from tinygrad_edu.graph import Node
+
+RUN_NAME = "tinygrad_edu_show"
+"""The script's `__name__`, so that what stands below `if __name__ == "__main__":` does not run."""
+
+
+class ScriptError(Exception):
+    """The script failed, or has no such node."""
+
+
+def node_of_script(path: str, name: str) -> Node:
+    """Run a script and give its node `name`, or what its function `name` returns.
+
+    The script's folder is where its imports are looked up first, as when Python runs it.
+    ScriptError if there is no such file or node, and for every exception of the script itself,
+    with the line where it happened.
+    """
+    if not os.path.isfile(path):
+        raise ScriptError(f"there is no script {path}")
+    with _as_if_started(path), _errors_with_lines(path):
+        names = runpy.run_path(path, run_name=RUN_NAME)
+        if name not in names:
+            known = [x for x, found in names.items() if isinstance(found, Node)]
+            said = closest(name, known) if known else "it has no Value and no Tensor"
+            raise ScriptError(f"{path} has no {shown(name)}; {said}")
+        found = names[name]
+        if isinstance(found, Node):
+            return found
+        _check_callable(path, name, found)
+        result = found()
+    if not isinstance(result, Node):
+        raise ScriptError(f"{path}: {name}() returned a {type(result).__name__}, not a node")
+    return result
+
+
+def _check_callable(path: str, name: str, found: Any) -> None:
+    """ScriptError unless it is something to be called without arguments."""
+    kind = type(found).__name__
+    if not callable(found):
+        raise ScriptError(f"{path}: {name} is a {kind}, not a node or a function that returns one")
+    try:
+        parameters = inspect.signature(found).parameters.values()
+    except (TypeError, ValueError):  # some built-in functions do not tell
+        return
+    optional = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    required = [
+        p.name
+        for p in parameters
+        if p.default is inspect.Parameter.empty and p.kind not in optional
+    ]
+    if required:
+        raise ScriptError(
+            f"{path}: {name} needs {', '.join(required)}; show a node, or a function without "
+            "required arguments"
+        )
+
+
+@contextmanager
+def _as_if_started(path: str) -> Iterator[None]:
+    """sys.path and sys.argv as `python script.py` sets them, and afterwards as they were."""
+    folders, arguments = list(sys.path), list(sys.argv)
+    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+    sys.argv[:] = [path]
+    try:
+        yield
+    finally:
+        sys.path[:] = folders
+        sys.argv[:] = arguments
+
+
+@contextmanager
+def _errors_with_lines(path: str) -> Iterator[None]:
+    """Turn any exception of the script into a ScriptError that shows its line."""
+    try:
+        yield
+    except ScriptError:
+        raise
+    except SystemExit as end:
+        raise ScriptError(f"{path} ended the program by itself (exit status {end.code})") from end
+    except Exception as error:
+        line = _line_of(path, error)
+        place = f"{path}, line {line}" if line else path
+        linecache.checkcache(path)
+        source = linecache.getline(path, line).strip() if line else ""
+        code = f"\n  {shown(source)}" if source else ""
+        raise ScriptError(f"{place}: {_said(error)}{code}") from error
+
+
+def _line_of(path: str, error: Exception) -> int:
+    """The line of the script that the error came from; 0 if it is not known."""
+    if isinstance(error, SyntaxError) and error.filename == path:
+        return error.lineno or 0
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == path
+    ]
+    return (lines[-1] if lines else 0) or 0
+
+
+def _said(error: Exception) -> str:
+    """Type and message, also of an error whose message cannot be made."""
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg}"
+    return traceback.format_exception_only(error)[0].strip()
