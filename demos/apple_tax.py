@@ -1,9 +1,12 @@
 """Apples, oranges and tax: every number and every derivative of a small sum, on one picture.
 
-python demos/apple_tax.py        prints two tables and writes apple_tax.svg here
+python demos/apple_tax.py        prints two tables, writes apple_tax.svg and apple_tax.html here
 """
 
-from tinygrad_edu import Node, Value, to_svg, topological_order
+from tinygrad_edu import Node, Value, to_html, to_svg, topological_order
+
+RANGES = {"apple": (0, 300, 1), "apple_count": (0, 10, 1), "orange": (0, 300, 1),
+          "orange_count": (0, 10, 1), "tax": (1, 1.5, 0.01)}  # fmt: skip
 
 
 def one_fruit() -> Node:
@@ -43,4 +46,5 @@ if __name__ == "__main__":
         price.backward()
         print_table(title, price)
     to_svg(price, "apple_tax.svg")
-    print("picture: apple_tax.svg (open it in a browser)")
+    to_html(price, "apple_tax.html", title="Apples, oranges and tax", ranges=RANGES)
+    print("picture: apple_tax.svg; interactive page: apple_tax.html (open them in a browser)")

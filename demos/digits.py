@@ -1,6 +1,7 @@
 """Train a 64-30-10 network on the bundled handwritten digits, in about a second.
 
 python demos/digits.py           prints a line an epoch and writes digits.png here
+python demos/digits.py --page    and the graph of one training step as digits.html
 """
 
 import sys
@@ -9,7 +10,7 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from tinygrad_edu import data, nn, no_grad, optim
+from tinygrad_edu import data, nn, no_grad, optim, to_html
 
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 30, 30, 0.3
 
@@ -20,8 +21,7 @@ def train(seed: int = 0) -> list[tuple[float, float, float]]:
     x, y = data.load_digits()
     x_train, x_val, y_train, y_val = data.train_test_split(x, y, test_size=0.2, rng=rng)
     mean, std = x_train.mean(), x_train.std()  # one for all pixels, of the training set
-    x_train = ((x_train - mean) / std).astype(np.float32)
-    x_val = ((x_val - mean) / std).astype(np.float32)
+    x_train, x_val = (((part - mean) / std).astype(np.float32) for part in (x_train, x_val))
 
     model = nn.MLP(64, [30, 10], init="he", rng=rng, dtype=np.float32)
     optimizer = optim.SGD(model.parameters(), lr=LEARNING_RATE)
@@ -40,10 +40,8 @@ def train(seed: int = 0) -> list[tuple[float, float, float]]:
             val_loss = nn.cross_entropy(logits, y_val).item()
         accuracy = float((logits.data.argmax(axis=1) == y_val).mean())
         history.append((float(np.mean(losses)), val_loss, accuracy))
-        tqdm.write(
-            f"epoch {epoch:2}: train loss {history[-1][0]:.4f}, validation loss {val_loss:.4f}, "
-            f"validation accuracy {accuracy:.3f}"
-        )
+        text = "epoch {:2}: train loss {:.4f}, validation loss {:.4f}, validation accuracy {:.3f}"
+        tqdm.write(text.format(epoch, *history[-1]))
     return history
 
 
@@ -63,9 +61,19 @@ def plot(history: list[tuple[float, float, float]], path: str) -> None:
     figure.savefig(path, dpi=120)
 
 
+def write_page(path: str) -> None:
+    """The graph of one training step, with its layers folded."""
+    x, y = data.load_digits()
+    loss = nn.cross_entropy(nn.MLP(64, [30, 10], rng=0)(x[:BATCH_SIZE] / 16), y[:BATCH_SIZE])
+    loss.label = "loss"
+    loss.backward()
+    to_html(loss, path, title="One training step of 64-30-10")
+
+
 if __name__ == "__main__":
     start = time.perf_counter()
     history = train()
-    print(f"trained in {time.perf_counter() - start:.1f} s")
+    print(f"trained in {time.perf_counter() - start:.1f} s; curves: digits.png")
     plot(history, "digits.png")
-    print("curves: digits.png")
+    if "--page" in sys.argv:
+        write_page("digits.html")

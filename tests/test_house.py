@@ -10,10 +10,11 @@ import tinygrad_edu
 PACKAGE = Path(tinygrad_edu.__file__).parent
 
 RULES, GRAPH = {"rules"}, {"rules", "graph"}
-NODES = GRAPH | {"methods", "pickling"}
+NODES = GRAPH | {"blocks", "methods", "pickling"}
 ALLOWED = {
     "rules": set(),
-    "graph": RULES,
+    "blocks": set(),
+    "graph": RULES | {"blocks"},
     "methods": RULES,
     "pickling": GRAPH,
     "value": NODES,
@@ -23,7 +24,11 @@ ALLOWED = {
     "scalar_nn": {"nn", "value"},
     "optim": GRAPH,
     "check": GRAPH | {"value", "tensor"},
-    "view": GRAPH,
+    "expression": GRAPH | {"value"},
+    "script": {"graph", "expression"},
+    "cli": {"graph", "expression", "script", "view"},
+    "symbols": RULES,
+    "view": GRAPH | {"blocks", "symbols", "value", "tensor"},
 }
 """What each part of the package may import of the others."""
 

@@ -15,6 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_edu import Tensor, Value, to_dot, to_graphviz, to_svg, topological_order, where
+from tinygrad_edu.scalar_nn import MLP
+from tinygrad_edu.view.modules import Module
+from tinygrad_edu.view.reading import Card as Drawn
+from tinygrad_edu.view.reading import Link
+from tinygrad_edu.view.svg import badge_width, card_size, draw, fitted, name_inside
 
 SVG = "{http://www.w3.org/2000/svg}"
 UNKNOWN = "·"
@@ -201,18 +206,47 @@ def test_drawing_an_infinite_derivative_of_a_tensor_gives_no_warning(draw):
     assert "√" in draw(Tensor(0.0, "x").sqrt())
 
 
-def test_a_tensor_is_shown_by_its_shape_and_a_tensor_of_one_number_like_a_value():
-    x = Tensor(np.ones((2, 3), np.float32), "x")
-    total = x.sum()
+def small_texts(svg, name):
+    """The texts beside the numbers of a card, such as the shape of its array."""
+    for group in main_part(svg).findall(f"{SVG}g"):
+        if any(t.get("class") == "name" and t.text == name for t in group):
+            return [t.text for t in group if t.get("class") == "k"]
+    return None
+
+
+def strips(svg, name):
+    """How many bars stand above and below the line, for the value and for the gradient."""
+    found = {}
+    for group in main_part(svg).findall(f"{SVG}g"):
+        if any(t.get("class") == "name" and t.text == name for t in group):
+            for path in group.findall(f"{SVG}path"):
+                kind = path.get("class").split()
+                if kind[0] == "bar":
+                    d = path.get("d")
+                    found[kind[1]] = (d.count("v-"), len(re.findall(r"v\d", d)))
+    return found
+
+
+def test_a_tensor_shows_shape_dtype_and_strips_and_a_tensor_of_one_number_is_like_a_value():
+    x = Tensor(np.array([[1, -2, 0], [4, 0.5, -3]], np.float32), "x")
+    total = (x * np.array([1, 1, -1], np.float32)).sum()
     root = total * Tensor(2.5, "factor")
     svg = to_svg(root)
-    assert card(svg, "x").value == "2 × 3"
+    assert small_texts(svg, "x") == ["2 × 3 float32", "value", "gradient"]
     assert "(2, 3), float32" in card(svg, "x").tip
+    assert strips(svg, "x") == {"v": (3, 2)}  # 0 has no bar
     assert card(svg, "x").gradient == UNKNOWN
-    assert sorted(derivatives(svg)) == ["×2.5", "×6"]  # none on the edge from an array
+    assert sorted(derivatives(svg)) == ["×2.5", "×6.5"]  # none on the edge from an array
     root.backward()
     svg = to_svg(root)
-    assert (card(svg, "x").gradient, card(svg, "factor").gradient) == ("2 × 3", "6")
+    assert strips(svg, "x") == {"v": (3, 2), "g": (4, 2)}
+    assert (card(svg, "x").gradient, card(svg, "factor").gradient) == ("", "6.5")
+
+
+@pytest.mark.parametrize("x", [[math.nan, 1.0], [math.inf, -1.0], [0.0], []], ids=repr)
+def test_arrays_that_are_not_finite_or_empty_are_drawn(x):
+    svg = to_svg(Tensor(np.array(x), "x") + 1.0)
+    assert not re.search("nan|inf", " ".join(p.get("d") for p in parsed(svg).iter(f"{SVG}path")))
 
 
 def test_a_graph_of_arrays_with_settings_and_constants_is_drawn():
@@ -285,6 +319,75 @@ def test_a_label_of_ten_thousand_characters_is_cut_on_the_card_and_whole_in_the_
     assert shown.name.endswith("…")
     assert shown.tip.splitlines()[0] == label
     assert len(to_dot(Value(3, label))) < 1000
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=60), st.floats(20, 300))
+def test_a_name_is_cut_only_where_it_would_not_fit(name, width):
+    shown = fitted(name, width)
+    if shown != name:
+        assert shown.endswith("…")
+        assert name.startswith(shown[:-1])
+        assert len(name) * 14 > width
+    assert len(shown) <= max(width / 7.6, 2)
+
+
+@pytest.mark.parametrize("name", ["x", "tanh", "softplus", "leaky ReLU", "cross-entropy"])
+def test_a_card_grows_with_the_name_of_its_operation(name):
+    card = Drawn(Value(1), "", "1", UNKNOWN, name, "", False, False, False)
+    width, height = card_size(card)
+    assert (width - 166, height) == pytest.approx((badge_width(name) - 32, 72))
+    assert (badge_width(name) == 32) == (len(name) <= 4)  # a circle
+
+
+def chain_of(length, modules=1):
+    """Cards in a row, divided into modules of one size; and their links."""
+    cards = [Drawn(Value(i), "", "", "", "+" if i else "", "", not i, False, False)
+             for i in range(length)]  # fmt: skip
+    links = [Link(i, i + 1, 0, "×1") for i in range(length - 1)]
+    return cards, links, [i * modules // length for i in range(length)]
+
+
+def test_an_open_module_is_a_frame_and_a_folded_one_a_card_that_counts_its_operations():
+    cards, links, module_of = chain_of(7, 2)
+    modules = [Module("first <layer>", -1, "group"), Module("second", -1, "group")]
+    svg = draw(cards, links, modules, module_of, {1})
+    titles = [t.text for t in main_part(svg).iter(f"{SVG}text") if t.get("class") == "title"]
+    assert titles == ["first <layer>"]
+    assert len(main_part(svg).findall(f"{SVG}rect[@class='frame']")) == 1
+    (folded,) = main_part(svg).findall(f"{SVG}g[@class='folded']")
+    assert [t.text for t in folded.iter(f"{SVG}text")] == ["second", "folded, 3 operations"]
+    assert len(derivatives(svg)) == 3 + 1  # and the name of the frame
+    assert edge_count(svg) == 4
+
+
+def test_a_card_inside_a_frame_has_the_rest_of_its_name_and_the_whole_in_its_tip():
+    assert name_inside("layers.0.neurons.1.w0", ["layers.0", "neurons.1"]) == "w0"
+    assert name_inside("layers.10.b", ["layers.1"]) == "layers.10.b"
+    svg = to_svg(MLP(2, [1])([Value(1, "x"), Value(2, "y")]))
+    names = {c.name: c.tip.splitlines()[0] for c in cards(svg) if c.kind == "leaf"}
+    assert names["w0"] == "layers.0.neurons.0.w0"
+    assert {"x", "y", "w0", "w1", "b"} <= names.keys()
+
+
+def test_a_crowd_is_refused_and_the_message_says_what_to_do():
+    cards, links, module_of = chain_of(1600, 2)
+    modules = [Module("first", -1, "group"), Module("second", -1, "group")]
+    with pytest.raises(ValueError, match=r"1600 cards .* 1500 .*group\(.*smaller.*to_dot"):
+        draw(cards, links, modules, module_of, set())
+    assert edge_count(draw(cards, links, modules, module_of, {0, 1})) == 1
+
+
+def test_above_300_cards_modules_are_drawn_folded(monkeypatch):
+    import tinygrad_edu.view.svg as module
+
+    root = Value(1)
+    for _ in range(301):
+        root = root.tanh()
+    monkeypatch.setattr(module, "find_modules", lambda cards, links: (
+        [Module("deep", -1, "group")], [-1, *[0] * 200, *[-1] * (len(cards) - 201)]))  # fmt: skip
+    svg = to_svg(root)
+    assert "folded, 200 operations" in svg
+    assert len(cards(svg)) == 302 - 200 + 1
 
 
 @pytest.mark.parametrize("kind", [str, lambda path: path], ids=["str", "Path"])

@@ -1,13 +1,13 @@
 """The local derivatives on the edges do not cover one another."""
 
 import re
-from itertools import combinations, pairwise
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_edu import Value, to_svg
-from tinygrad_edu.view.layout import spaced
+from tinygrad_edu.view.heights import spaced
 
 RECT = re.compile(r'<rect class="pill" x="(\S+)" y="(\S+)" width="(\S+)" height="(\S+)"')
 
@@ -23,15 +23,34 @@ def test_spaced_keeps_order_and_gaps_and_moves_nothing_that_fits(things, gap):
     assert all(abs(a - b) < 1e-6 for a, b in zip(again, middles, strict=True))
 
 
-@given(st.lists(st.tuples(st.sampled_from("+*"), st.integers(0, 5), st.integers(0, 5)),
+GROUP = re.compile(r'<g class="(?:leaf|inner|constant)[^"]*" transform="translate\((\S+) (\S+)\)">'
+                   r'(?:.|\n)*?<rect class="box" width="(\S+)" height="(\S+)"')  # fmt: skip
+CIRCLE = 16
+
+
+def apart(a, b):
+    (x0, y0, w0, h0), (x1, y1, w1, h1) = a, b
+    r = 0.2  # the file has one decimal
+    return x0 + w0 <= x1 + r or x1 + w1 <= x0 + r or y0 + h0 <= y1 + r or y1 + h1 <= y0 + r
+
+
+@given(st.lists(st.tuples(st.sampled_from("+*/r"), st.integers(0, 5), st.integers(0, 5)),
                 min_size=1, max_size=8))  # fmt: skip
-def test_no_two_local_derivatives_of_a_picture_overlap(program):
-    nodes = [Value(1.5), Value(0.3)]
+def test_no_local_derivative_of_a_picture_overlaps_another_or_a_card_or_a_circle(program):
+    nodes = [Value(-1.23456e-5), Value(0.3)]
     for op, i, j in program:
         x, y = nodes[i % len(nodes)], nodes[j % len(nodes)]
-        nodes.append(x + y if op == "+" else x * y)
-    boxes = [tuple(map(float, m)) for m in RECT.findall(to_svg(nodes[-1]))]
-    for (x0, y0, w0, h0), (x1, y1, w1, h1) in combinations(boxes, 2):
-        apart_x = x0 + w0 <= x1 or x1 + w1 <= x0
-        apart_y = y0 + h0 <= y1 + 0.2 or y1 + h1 <= y0 + 0.2
-        assert apart_x or apart_y
+        if op == "r":
+            nodes.append(x.leaky_relu())
+        elif op == "/":
+            nodes.append(x / -1.23456e-5)
+        else:
+            nodes.append(x + y if op == "+" else x * y)
+    svg = to_svg(nodes[-1])
+    boxes = [tuple(map(float, m)) for m in GROUP.findall(svg)]
+    assert len(boxes) > 1
+    boxes += [(x - CIRCLE, y + h / 2 - CIRCLE, 2 * CIRCLE, 2 * CIRCLE) for x, y, _, h in boxes]
+    pills = [tuple(map(float, m)) for m in RECT.findall(svg)][:-1]  # the last is the legend's
+    assert pills
+    for i, pill in enumerate(pills):
+        assert all(apart(pill, other) for other in pills[:i] + boxes)

@@ -8,12 +8,12 @@ apple.grad  # 2.2
 """
 
 from tinygrad_edu import data, nn, optim, scalar_nn
+from tinygrad_edu.blocks import group, no_grad
 from tinygrad_edu.check import gradcheck, numerical_gradient
 from tinygrad_edu.graph import (
     Node,
     collector_paused,
     gradients,
-    no_grad,
     topological_order,
 )
 from tinygrad_edu.rules import (
@@ -64,16 +64,17 @@ from tinygrad_edu.rules import (
 )
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.value import Value
-from tinygrad_edu.view import to_dot, to_graphviz, to_svg
+from tinygrad_edu.view import show, to_dot, to_graphviz, to_html, to_svg
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Node", "Tensor", "Value", "abs", "arccos", "arcsin", "arctan", "broadcast_to", "clip",
     "collector_paused", "concatenate", "cos", "cosh", "cumsum", "data", "einsum", "exp",
-    "expand_dims", "expm1", "gradcheck", "gradients", "leaky_relu", "log", "log1p", "log_softmax",
-    "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "nn", "no_grad",
-    "numerical_gradient", "optim", "prod", "relu", "reshape", "rule", "scalar_nn", "sigmoid", "sin",
-    "sinh", "softmax", "softplus", "sqrt", "squeeze", "stack", "std", "sum", "tan", "tanh",
-    "to_dot", "to_graphviz", "to_svg", "topological_order", "transpose", "var", "where",
+    "expand_dims", "expm1", "gradcheck", "gradients", "group", "leaky_relu", "log", "log1p",
+    "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "nn",
+    "no_grad", "numerical_gradient", "optim", "prod", "relu", "reshape", "rule", "scalar_nn",
+    "show", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "squeeze", "stack", "std",
+    "sum", "tan", "tanh", "to_dot", "to_graphviz", "to_html", "to_svg",
+    "topological_order", "transpose", "var", "where",
 ]  # fmt: skip

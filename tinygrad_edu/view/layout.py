@@ -1,181 +1,170 @@
-"""A left-to-right layered layout for small graphs, in pure Python.
+"""The part of the layout that needs no sizes: which column a spot stands in, and in what order.
 
-The classic three steps (Sugiyama, Tagawa & Toda 1981): give every box a layer, order the boxes of
-a layer so that few edges cross, then give them heights close to their neighbours. An edge that
-spans several layers bends at a point in each, so that it passes between boxes and not over them.
+The first two of the classic three steps (Sugiyama, Tagawa & Toda 1981): give every spot a layer,
+then order the spots of a layer so that few edges cross. An edge that spans several layers bends
+at a spot in each, so that it passes between the others and not over them; edges from the same
+node share their bends and fork where they part. The third step, heights, is in arrange.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import heapq
+import math
+from bisect import bisect_right, insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-
-@dataclass
-class Box:
-    """Something to place: its size, and after `place` the position of its top left corner."""
-
-    key: Hashable
-    width: float
-    height: float
-    x: float = 0.0
-    y: float = 0.0
+IN, INNER, OUT = 0, 1, 2
+"""The side of a spot: in the first column of its own, in between, or in the last."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Edge:
-    """From one box to another; `points` lists the bends from the first box's right to the left
-    side of the second."""
+    """From one spot to another. `source` tells whose value it carries; bends are shared by it."""
 
-    tail: Box
-    head: Box
-    points: list[tuple[float, float]] = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class _Spot:
-    """A place in a layer: a box, or a bend of a long edge."""
-
-    height: float
-    before: list[_Spot] = field(default_factory=list)  # in operand order
-    after: list[_Spot] = field(default_factory=list)
-    middle: float = 0.0  # y of its centre line
-
-    def port(self, tail: _Spot) -> float:
-        """Where among the edges that arrive here that of `tail` does, from 0 to below 1."""
-        return self.before.index(tail) / len(self.before)
+    tail: int
+    head: int
+    source: int
 
 
-def place(
-    boxes: Sequence[Box], edges: Sequence[Edge], gap_x: float = 110.0, gap_y: float = 24.0
-) -> tuple[float, float]:
-    """Set x and y of every box and the points of every edge; return the width and height.
+@dataclass
+class Layers:
+    """Spots in columns, left to right, each top to bottom.
 
-    `boxes` come in topological order, tails before heads. The same input gives the same output.
+    Spots are numbered; the bends follow those that were given. `chains` lists for every edge the
+    spots that it passes, both ends included.
     """
-    layer = _layers(boxes, edges)
-    columns: list[list[_Spot]] = [[] for _ in range(max(layer.values(), default=-1) + 1)]
-    spot = {id(box): _Spot(box.height) for box in boxes}
-    bends: list[list[_Spot]] = []
+
+    columns: list[list[int]]
+    chains: list[list[int]]
+    before: list[dict[tuple[int, int], None]] = field(default_factory=list)
+    after: list[dict[tuple[int, int], None]] = field(default_factory=list)
+    """For every spot its neighbours in the next column, each with the source of the edge."""
+
+
+def layers(sides: Sequence[int], edges: Sequence[Edge]) -> Layers:
+    """Columns for spots and their bends, not yet in a good order.
+
+    Edges stand in the order of the operands of their heads. ValueError if they form a cycle.
+    """
+    layer = _layer_of(sides, edges)
+    columns: list[list[int]] = [[] for _ in range(max(layer, default=-1) + 1)]
+    count = len(sides)
+    bends: dict[tuple[int, int, int], int] = {}  # (tail, source, layer) to the spot
+    chains = []
     for edge in edges:
-        chain = [spot[id(edge.tail)]]
-        for i in range(layer[id(edge.tail)] + 1, layer[id(edge.head)]):
-            chain.append(_Spot(0.0))
-            columns[i].append(chain[-1])
-        chain.append(spot[id(edge.head)])
+        chain = [edge.tail]
+        for i in range(layer[edge.tail] + 1, layer[edge.head]):
+            place = (edge.tail, edge.source, i)
+            if place not in bends:
+                bends[place] = count
+                columns[i].append(count)
+                count += 1
+            chain.append(bends[place])
+        chains.append([*chain, edge.head])
+    for spot, i in enumerate(layer):
+        columns[i].append(spot)
+    found = Layers(columns, chains, [{} for _ in range(count)], [{} for _ in range(count)])
+    for edge, chain in zip(edges, chains, strict=True):
         for a, b in pairwise(chain):
-            a.after.append(b)
-            b.before.append(a)
-        bends.append(chain[1:-1])
-    for box in boxes:
-        columns[layer[id(box)]].append(spot[id(box)])
-    _order(columns)
-    _level(columns, gap_y)
-    lefts, width = _lefts(boxes, layer, gap_x)
-    top = min((s.middle - s.height / 2 for column in columns for s in column), default=0.0)
-    for box in boxes:
-        box.x = lefts[layer[id(box)]]
-        box.y = spot[id(box)].middle - box.height / 2 - top
-    for edge, chain in zip(edges, bends, strict=True):
-        edge.points = [(edge.tail.x + edge.tail.width, edge.tail.y + edge.tail.height / 2)]
-        column_end = lefts[layer[id(edge.tail)] + 1] - gap_x
-        if column_end > edge.points[0][0]:  # straight out of a column of wider boxes
-            edge.points.append((column_end, edge.points[0][1]))
-        for i, bend in enumerate(chain, start=layer[id(edge.tail)] + 1):
-            edge.points.append((lefts[i], bend.middle - top))
-            edge.points.append((lefts[i + 1] - gap_x, bend.middle - top))
-        edge.points.append((edge.head.x, edge.head.y + edge.head.height / 2))
-    bottom = max((s.middle + s.height / 2 for column in columns for s in column), default=0.0)
-    return width, bottom - top
+            found.after[a][b, edge.source] = None
+            found.before[b][a, edge.source] = None
+    return found
 
 
-def _layers(boxes: Sequence[Box], edges: Sequence[Edge]) -> dict[int, int]:
-    """The layer of each box: one past its furthest tail; a box without tails stands right before
-    its first head, so that an input sits where it is used."""
-    layer = {id(box): 0 for box in boxes}
-    arriving: dict[int, list[Edge]] = {}
-    leaving: dict[int, list[Edge]] = {}
+def _layer_of(sides: Sequence[int], edges: Sequence[Edge]) -> list[int]:
+    """One past the furthest tail; a spot without tails stands right before its first head, so
+    that an input sits where it is used."""
+    first = 1 if IN in sides else 0
+    layer = [0 if side == IN else first for side in sides]
+    arriving = [0] * len(sides)
+    heads: list[list[int]] = [[] for _ in sides]
     for edge in edges:
-        arriving.setdefault(id(edge.head), []).append(edge)
-        leaving.setdefault(id(edge.tail), []).append(edge)
-    for box in boxes:
-        tails = [layer[id(edge.tail)] + 1 for edge in arriving.get(id(box), [])]
-        layer[id(box)] = max(tails, default=0)
-    for box in boxes:
-        if id(box) not in arriving and id(box) in leaving:
-            layer[id(box)] = min(layer[id(edge.head)] for edge in leaving[id(box)]) - 1
+        arriving[edge.head] += 1
+        heads[edge.tail].append(edge.head)
+    sources = [i for i, n in enumerate(arriving) if not n and sides[i] == INNER]
+    ready = [i for i, n in enumerate(arriving) if not n]
+    done = 0
+    while ready:
+        spot = heapq.heappop(ready)
+        done += 1
+        for head in heads[spot]:
+            layer[head] = max(layer[head], layer[spot] + 1)
+            arriving[head] -= 1
+            if not arriving[head]:
+                heapq.heappush(ready, head)
+    if done < len(sides):
+        raise ValueError(
+            f"layout: {len(sides) - done} of {len(sides)} spots form a cycle; contracting a module "
+            "must leave an acyclic graph"
+        )
+    for spot in sources:
+        inner = [layer[head] for head in heads[spot] if sides[head] == INNER]
+        if inner:
+            layer[spot] = min(inner) - 1
+    if OUT in sides:
+        last = max((x for x, side in zip(layer, sides, strict=True) if side != OUT), default=0)
+        layer = [last + 1 if side == OUT else x for x, side in zip(layer, sides, strict=True)]
     return layer
 
 
-def _order(columns: list[list[_Spot]]) -> None:
-    """Sort each layer by the mean place of its neighbours, sweeping back and forth."""
-    place = {id(s): i for column in columns for i, s in enumerate(column)}
-
-    def wish_forward(s: _Spot) -> float:
-        if not s.before:
-            return place[id(s)]
-        return sum(place[id(n)] for n in s.before) / len(s.before)
-
-    def wish_backward(s: _Spot) -> float:
-        if not s.after:
-            return place[id(s)]
-        return sum(place[id(n)] + n.port(s) for n in s.after) / len(s.after)
-
-    for sweep in range(8):
-        forward = sweep % 2 == 0  # the last sweep is backwards: it puts operands in order
-        for column in columns if forward else reversed(columns):
-            column.sort(key=wish_forward if forward else wish_backward)
-            place.update((id(s), i) for i, s in enumerate(column))
+Fractions = dict[tuple[int, int], float]
+"""(spot, source) to where along the height of the spot that edge touches it, from 0 to below 1."""
 
 
-def _level(columns: list[list[_Spot]], gap: float) -> None:
-    """Give every spot a height: near the mean of its neighbours, in order, never overlapping."""
-    for column in columns:
-        y = 0.0
-        for s in column:
-            s.middle = y + s.height / 2
-            y += s.height + gap
-    for sweep in range(12):
-        for column in columns if sweep % 2 else reversed(columns):
-            wishes = []
-            for s in column:
-                near = (s.before if sweep % 2 else s.after) or s.before + s.after
-                wishes.append(sum(n.middle for n in near) / len(near) if near else s.middle)
-            heights = [s.height for s in column]
-            for s, y in zip(column, spaced(heights, wishes, gap), strict=True):
-                s.middle = y
+def order(layers: Layers, arrive: Fractions, leave: Fractions, fixed: Sequence[int] = ()) -> None:
+    """Sort each column by the mean place of its neighbours, sweeping back and forth.
 
-
-def spaced(heights: Sequence[float], wishes: Sequence[float], gap: float) -> list[float]:
-    """The middles nearest to the wishes, in the sense of least squares, that keep the gaps.
-
-    Things of these heights stand one below the other, in this order.
-
-    Subtracting the space that the spots above need turns the gaps into plain order; the best
-    sequence in order comes from pooling neighbours that would swap and giving them their mean.
+    `arrive` and `leave` tell of spots that stand for a whole module. The columns named by `fixed`
+    keep their order.
     """
-    offsets = [0.0]
-    for a, b in pairwise(heights):
-        offsets.append(offsets[-1] + (a + b) / 2 + gap)
-    pools: list[tuple[float, int]] = []  # (mean, how many)
-    for wish, offset in zip(wishes, offsets, strict=False):
-        mean, n = wish - offset, 1
-        while pools and pools[-1][0] > mean:
-            other, k = pools.pop()
-            mean, n = (mean * n + other * k) / (n + k), n + k
-        pools.append((mean, n))
-    flat = [mean for mean, n in pools for _ in range(n)]
-    return [mean + offset for mean, offset in zip(flat, offsets, strict=False)]
+    place = [0.0] * len(layers.before)
+    ahead: list[list[tuple[int, float]]] = [[] for _ in layers.before]
+    behind: list[list[tuple[int, float]]] = [[] for _ in layers.before]
+    for spot, tails in enumerate(layers.before):
+        for i, (tail, source) in enumerate(tails):
+            arriving = arrive.get((spot, source), i / len(tails))
+            behind[spot].append((tail, leave.get((tail, source), 0.0)))
+            ahead[tail].append((spot, arriving))
+    for column in layers.columns:
+        for i, spot in enumerate(column):
+            place[spot] = i
+
+    def wish(spot: int, near: list[tuple[int, float]]) -> float:
+        if not near:
+            return place[spot]
+        return math.fsum(place[n] + fraction for n, fraction in near) / len(near)
+
+    best = [list(column) for column in layers.columns]
+    fewest = None
+    for sweep in range(8):
+        near = ahead if sweep % 2 else behind  # the last is backwards: it puts operands in order
+        for i in reversed(range(len(best))) if sweep % 2 else range(len(best)):
+            column = layers.columns[i]
+            if i not in fixed:
+                wishes = {spot: wish(spot, near[spot]) for spot in column}
+                column.sort(key=wishes.__getitem__)
+            for k, spot in enumerate(column):
+                place[spot] = k
+        if sweep % 2:
+            crossing = _crossings(layers.columns, ahead, place)
+            if fewest is None or crossing <= fewest:
+                fewest, best = crossing, [list(column) for column in layers.columns]
+    layers.columns[:] = best
 
 
-def _lefts(boxes: Sequence[Box], layer: dict[int, int], gap: float) -> tuple[list[float], float]:
-    """The left side of each layer, and the width of all."""
-    widths = [0.0] * (max(layer.values(), default=-1) + 1)
-    for box in boxes:
-        widths[layer[id(box)]] = max(widths[layer[id(box)]], box.width)
-    lefts, x = [], 0.0
-    for width in widths:
-        lefts.append(x)
-        x += width + gap
-    return lefts, max(x - gap, 0.0)
+def _crossings(
+    columns: list[list[int]], ahead: list[list[tuple[int, float]]], place: list[float]
+) -> int:
+    """How many pairs of edges between neighbouring columns cross."""
+    crossing = 0
+    for column in columns:
+        ends: list[float] = []  # of the edges above, sorted
+        for spot in column:
+            own = [place[head] + fraction for head, fraction in ahead[spot]]
+            for end in own:
+                crossing += len(ends) - bisect_right(ends, end)
+            for end in own:
+                insort(ends, end)
+    return crossing

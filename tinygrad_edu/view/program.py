@@ -10,6 +10,7 @@ import ast
 import inspect
 import itertools
 import keyword
+import re
 import textwrap
 import unicodedata
 from collections import Counter
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.graph import Node
+from tinygrad_edu.rules.namespaces import scalars
 from tinygrad_edu.rules.rule import Rule, name_of, settings_of
 from tinygrad_edu.symbols import (
     LANGUAGES,
@@ -111,22 +113,46 @@ def formula(cards: Sequence[Card], links: Sequence[Link], limit: int = 90) -> st
 
 
 def rule_source(rule: Rule) -> str:
-    """The Python source of a rule, without its docstring.
+    """The Python source of a rule and of the helpers in its module, without docstrings.
 
     Where there is none, as for a rule typed at a prompt, its formulas: what running it says.
     """
-    function = getattr(rule, "func", rule)
+    sources = []
+    waiting = [getattr(rule, "func", rule)]
+    for function in waiting:  # grows while helpers turn up
+        source = _source(function)
+        if source is None:
+            return _formulas(rule)
+        sources.append(source)
+        waiting += [f for f in _helpers(function, source) if f not in waiting]
+    return "\n\n".join(sources)
+
+
+def _source(function: Any) -> str | None:
     try:
         source = textwrap.dedent(inspect.getsource(function))
         definition = ast.parse(source).body[0]
     except (OSError, TypeError, SyntaxError):
-        return _formulas(rule)
+        return None
     lines = source.rstrip().split("\n")
     if isinstance(definition, ast.FunctionDef) and ast.get_docstring(definition) is not None:
         docstring = definition.body[0]
         if docstring.lineno > definition.lineno and len(definition.body) > 1:
             del lines[docstring.lineno - 1 : docstring.end_lineno]
+            if not lines[docstring.lineno - 1].strip():
+                del lines[docstring.lineno - 1]
     return "\n".join(lines)
+
+
+def _helpers(function: Any, source: str) -> list[Any]:
+    """The private functions of the same module that a source names, itself or as `of(x).name`."""
+    found = []
+    for name in re.findall(r"\b_\w+|(?<=\)\.)\w+", source):
+        home = function.__globals__ if name.startswith("_") else vars(scalars)
+        helper = home.get(name)
+        if inspect.isfunction(helper) and helper.__module__ == function.__module__:
+            found.append(helper)
+    return found
 
 
 def _formulas(rule: Rule) -> str:

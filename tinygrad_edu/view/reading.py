@@ -112,10 +112,12 @@ def _drawable(x: Any) -> bool:
 
 
 def short(x: Any) -> str:
-    """A number with four significant digits; an array by its shape."""
+    """A number with four significant digits, or all of those of its whole part up to seven; an
+    array by its shape."""
     if np.shape(x) != ():
         return " × ".join(map(str, np.shape(x)))
-    return f"{float(x) + 0.0:.4g}".replace("-", "−")  # + 0.0 makes 0 of −0
+    number = float(x) + 0.0  # + 0.0 makes 0 of −0
+    return f"{number:{'.0f' if 9999.5 <= abs(number) < 1e7 else '.4g'}}".replace("-", "−")
 
 
 def full(x: Any) -> str:

@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+import math
+import unicodedata
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tinygrad_edu.graph import Node
+from tinygrad_edu.view.arrange import PILL_HEIGHT, Point, arrange
 from tinygrad_edu.view.files import write_whole
-from tinygrad_edu.view.layout import Box, Edge, place, spaced
-from tinygrad_edu.view.reading import Card, Link, read, shown_text
+from tinygrad_edu.view.modules import Module, find_modules
+from tinygrad_edu.view.plan import paths_of, plan
+from tinygrad_edu.view.reading import UNKNOWN, Card, Link, read, shown_text
+from tinygrad_edu.view.strips import bars, strip
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-CARD_WIDTH, CARD_HEIGHT = 166, 72
-CONSTANT_WIDTH, CONSTANT_HEIGHT = 64, 40
-CIRCLE = 16
-PILL_HEIGHT = 22.0
-MARGIN, LEGEND = 26, 44
+CARD_WIDTH, CARD_HEIGHT = 166.0, 72.0
+TENSOR_WIDTH, TENSOR_HEIGHT = 196.0, 104.0
+CONSTANT_WIDTH, CONSTANT_HEIGHT = 64.0, 40.0
+CIRCLE = 16.0
+GRADIENT_LEFT = 70.0
+"""How far the gradient stands right of the value."""
+STRIP_LEFT, STRIP_WIDTH, BAR = 54.0, 96.0, 9.0
+"""Where a strip begins right of its name, its width, the height of the highest bar."""
+MARGIN, LEGEND, LEGEND_WIDTH = 26.0, 44.0, 470.0
+MOST_OPEN, MOST_CARDS = 300, 1500
+"""Above so many cards modules are folded; above so many that are still seen nothing is drawn."""
 
 STYLE = """
 svg{color-scheme:light dark;--bg:#f6f7f9;--panel:#fff;--soft:#eef1f5;--ink:#16202c;--mute:#5b6876;
---line:#c6ced7;--edge:#8b98a5;--val:#005fa3;--grad:#b64500;--gradbg:#fdeadd;
+--line:#c6ced7;--edge:#8b98a5;--val:#005fa3;--grad:#b64500;--gradbg:#fdeadd;--frame:#aab5c1;
 font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,sans-serif}
 @media(prefers-color-scheme:dark){svg{--bg:#11161c;--panel:#19212a;--soft:#222c37;--ink:#e8edf2;
---mute:#9aa8b6;--line:#3a4653;--edge:#66788a;--val:#6db9f5;--grad:#ff9a57;--gradbg:#44260f}}
+--mute:#9aa8b6;--line:#3a4653;--edge:#66788a;--val:#6db9f5;--grad:#ff9a57;--gradbg:#44260f;
+--frame:#4a5968}}
 .bg{fill:var(--bg)}text{fill:var(--ink);white-space:pre}
 .box{fill:var(--panel);stroke:var(--line);stroke-width:1.5}.leaf .box{fill:var(--soft)}
-.constant .box{fill:none;stroke-dasharray:3 3}.root .box{stroke:var(--ink);stroke-width:2.2}
-.name{font-weight:650;font-size:14px}.k{font-size:11.5px;fill:var(--mute)}
-.v{fill:var(--val);font-weight:650;font-size:15px}.g{fill:var(--grad);font-weight:650;font-size:15px}
+.constant .box{fill:var(--bg);stroke-dasharray:3 3}.root .box{stroke:var(--ink);stroke-width:2.2}
+.frame{fill:var(--ink);fill-opacity:.03;stroke:var(--frame);stroke-width:1.2;stroke-dasharray:6 4}
+.folded .box{stroke:var(--frame)}
+.name{font-weight:650;font-size:14px}.title{font-weight:650;font-size:12.5px;fill:var(--mute)}
+.k{font-size:11.5px;fill:var(--mute)}
+.v{fill:var(--val);font-weight:650}.g{fill:var(--grad);font-weight:650}
+.bar.v{opacity:.85}.axis{stroke:var(--line);stroke-width:1}
 .op{fill:var(--panel);stroke:var(--ink);stroke-width:1.8}.opt{font-weight:600;text-anchor:middle}
 .edge path{fill:none;stroke:var(--edge);stroke-width:1.8}
 .pill{fill:var(--gradbg);stroke:var(--grad);stroke-width:1.2}
-.pt{fill:var(--grad);font-size:12.5px;font-weight:600;text-anchor:middle}
+.pt{fill:var(--grad);font-size:12px;font-weight:600;text-anchor:middle}
 """
 
 
@@ -41,57 +60,158 @@ def to_svg(node: Node, path: str | Path | None = None) -> str:
     """The graph of a node as an SVG picture; with `path`, also written there, whole or not at all.
 
     Every node is a card with its name, value and gradient (a dot while it is not known), its
-    operation in a circle; every edge shows the local derivative. Point at a card for all digits.
-    Light or dark as the reader's system is. TypeError unless given a node.
+    operation in a circle; every edge shows the local derivative. Modules stand in frames; above
+    300 cards they are folded. Point at a card for all digits. Light or dark as the reader's
+    system is. TypeError unless given a node, ValueError for more than 1500 cards.
     """
     if not isinstance(node, Node):
         raise TypeError(f"to_svg: expected a node, got {type(node).__name__}")
     cards, links = read(node)
-    boxes = [
-        Box(i, CONSTANT_WIDTH, CONSTANT_HEIGHT)
-        if card.is_constant
-        else Box(i, CARD_WIDTH, CARD_HEIGHT)
-        for i, card in enumerate(cards)
-    ]
-    edges = [Edge(boxes[link.tail], boxes[link.head]) for link in links]
-    width, height = place(boxes, edges)
-    _meet_circles(edges, links)
-    full_width = max(width + 2 * MARGIN + CIRCLE, 470)
-    full_height = height + 2 * MARGIN + LEGEND
-    name = shown_text(f"computation graph of {node.label or 'a node'}")
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {full_width:g} {full_height:g}" '
-        f'width="{full_width:g}" height="{full_height:g}" role="img" aria-label="{escape(name)}">',
-        f"<title>{escape(name)}</title><style>{STYLE}</style>",
-        f'<rect class="bg" width="{full_width:g}" height="{full_height:g}" rx="14"/>',
-        f'<g transform="translate({MARGIN + CIRCLE / 2:g} {MARGIN})">',
-        *(_draw_edge(edge) for edge in edges),
-        *(_draw_card(card, box) for card, box in zip(cards, boxes, strict=True)),
-        *(_draw_pill(link, x, y) for link, (x, y) in zip(links, _pill_places(edges), strict=True)),
-        "</g>",
-        _draw_legend(full_height - LEGEND / 2 - 4),
-        "</svg>\n",
-    ]
-    text = "\n".join(part for part in parts if part)
+    modules, module_of = find_modules(cards, links)
+    is_large = len(cards) > MOST_OPEN
+    folded = {m for m, module in enumerate(modules) if module.outer < 0} if is_large else set()
+    text = draw(cards, links, modules, module_of, folded, node.label)
     if path is not None:
         write_whole(path, text)
     return text
 
 
-def _meet_circles(edges: list[Edge], links: list[Link]) -> None:
-    """End the edges of one node one above the other, in operand order, at its circle."""
-    arriving: dict[int, int] = {}
-    for link in links:
-        arriving[link.head] = max(arriving.get(link.head, 0), link.operand + 1)
-    for edge, link in zip(edges, links, strict=True):
-        x, y = edge.points[-1]
-        n = arriving[link.head]
-        spread = min(18.0, 44.0 / n)
-        edge.points[-1] = (x - 13, y + (link.operand - (n - 1) / 2) * spread)
+def draw(
+    cards: Sequence[Card],
+    links: Sequence[Link],
+    modules: Sequence[Module],
+    module_of: Sequence[int],
+    folded: set[int],
+    label: str = "",
+) -> str:
+    """The picture of cards and links, with some modules folded; `label` is the name of its root.
+
+    ValueError if more than 1500 cards would be seen.
+    """
+    outer = [module.outer for module in modules]
+    _refuse_crowds(module_of, outer, folded)
+    placed = arrange(
+        plan(links, module_of, outer),
+        [card_size(card) for card in cards],
+        folded,
+        [pill_width(link.derivative) for link in links],
+        outer,
+        module_of,
+        links,
+    )
+    paths = paths_of(module_of, outer)
+    counts = [0] * len(modules)
+    for card, path in zip(cards, paths, strict=True):
+        for m in path[1:]:
+            counts[m] += bool(card.symbol)
+    frames, drawn = [], []
+    for (kind, i), box in placed.boxes.items():
+        if kind == "card":
+            around = [modules[m].name for m in paths[i][1:]]
+            drawn.append(_draw_card(cards[i], name_inside(cards[i].name, around), box))
+        elif i in folded:
+            drawn.append(_draw_folded(modules[i].name, counts[i], box))
+        else:
+            frames.append(_draw_frame(modules[i].name, box))
+    lines = [
+        f'<g class="edge"><path d="{route_path(route)}"/></g>'
+        for k, route in enumerate(placed.routes)
+        if route is not None and placed.shown[k] == k
+    ]
+    pills = [
+        _draw_pill(link.derivative, *place)
+        for link, place in zip(links, placed.pills, strict=True)
+        if place is not None
+    ]
+    width = max(placed.width + 2 * MARGIN + CIRCLE, LEGEND_WIDTH)
+    height = placed.height + 2 * MARGIN + LEGEND
+    name = escape(shown_text(f"computation graph of {label or 'a node'}"))
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
+        f'width="{width:g}" height="{height:g}" role="img" aria-label="{name}">',
+        f"<title>{name}</title><style>{STYLE}</style>",
+        f'<rect class="bg" width="{width:g}" height="{height:g}" rx="14"/>',
+        f'<g transform="translate({MARGIN + CIRCLE / 2:g} {MARGIN:g})">',
+        *(frames + lines + drawn + pills),
+        "</g>",
+        _draw_legend(height - LEGEND / 2 - 4),
+        "</svg>\n",
+    ]
+    return "\n".join(parts)
 
 
-def _draw_edge(edge: Edge) -> str:
-    (x, y), *rest = edge.points
+def _refuse_crowds(module_of: Sequence[int], outer: Sequence[int], folded: set[int]) -> None:
+    paths = paths_of(module_of, outer)
+    seen = sum(not any(m in folded for m in around) for around in paths) + len(folded)
+    if seen > MOST_CARDS:
+        raise ValueError(
+            f"to_svg: {seen} cards are more than the {MOST_CARDS} that a reader can look at; "
+            'put parts into modules (with group("name"):), which are drawn folded, draw a smaller '
+            "example, or give to_dot to a program for large graphs"
+        )
+
+
+# --- Sizes; the page uses the same ---------------------------------------------------------------
+
+
+def is_array(card: Card) -> bool:
+    """Whether a card shows an array, by its shape, and not one number."""
+    shape: tuple[int, ...] = np.shape(getattr(card.item, "data", card.item))
+    return shape != ()
+
+
+def badge_width(symbol: str) -> float:
+    """The width of the badge that holds an operation: a circle up to four characters."""
+    symbol = shown_text(symbol, 16)
+    return 2 * CIRCLE if len(symbol) <= 4 else 6.6 * len(symbol) + 14
+
+
+def card_size(card: Card) -> tuple[float, float]:
+    """The width and height of a card; it is wider where its operation has a long name."""
+    if card.is_constant:
+        return max(CONSTANT_WIDTH, math.ceil(8.6 * len(card.value) + 20)), CONSTANT_HEIGHT
+    extra = badge_width(card.symbol) - 2 * CIRCLE
+    if is_array(card):
+        return TENSOR_WIDTH + extra, TENSOR_HEIGHT
+    return CARD_WIDTH + extra, CARD_HEIGHT
+
+
+def pill_width(derivative: str) -> float:
+    """The width of the pill that holds a local derivative; 0 where there is none."""
+    return min(max(44.0, 7.2 * len(derivative) + 14), 101.0) if derivative else 0.0
+
+
+def number_size(text: str) -> float:
+    """The font size at which a number fits into its half of a card, 62 wide."""
+    return {8: 13.5, 9: 12.5, 10: 11.5}.get(len(text), 15.0 if len(text) < 8 else 10.5)
+
+
+def name_inside(name: str, around: Sequence[str]) -> str:
+    """A name without those of the modules around it: `w0` for `layers.0.w0` inside `layers.0`."""
+    for module in around:
+        if name.startswith(f"{module}."):
+            name = name[len(module) + 1 :]
+    return name
+
+
+def fitted(text: str, width: float) -> str:
+    """A name cut so that it fits into a width at 14 px, bold."""
+    room, taken = width, 0
+    for c in text:
+        wide = unicodedata.east_asian_width(c) in "WF"
+        room -= 14.0 if wide else 12.5 if c in "mwMW@%" else 10.0 if c.isupper() else 7.6
+        if room < 0:
+            return text[: max(taken - 1, 1)] + "…"
+        taken += 1
+    return text
+
+
+# --- Parts ---------------------------------------------------------------------------------------
+
+
+def route_path(points: Sequence[Point]) -> str:
+    """The path of an edge: level pieces, and curves that leave and arrive level."""
+    (x, y), *rest = points
     path = [f"M{x:.1f} {y:.1f}"]
     for x1, y1 in rest:
         middle = (x + x1) / 2
@@ -101,86 +221,134 @@ def _draw_edge(edge: Edge) -> str:
             else f"C{middle:.1f} {y:.1f} {middle:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
         )
         x, y = x1, y1
-    return f'<g class="edge"><path d="{"".join(path)}"/></g>'
+    return "".join(path)
 
 
-def _pill_places(edges: list[Edge]) -> list[tuple[float, float]]:
-    """Where the local derivatives stand: on the last curve of each edge, a little before its
-    middle, and moved apart where they would cover one another."""
-    t = 0.46
-    wishes = []
-    for edge in edges:
-        (x0, y0), (x1, y1) = edge.points[-2:]
-        # a point of the cubic curve whose control points lie at half the width
-        x = (1 - t) ** 3 * x0 + 1.5 * (t * (1 - t)) * (x0 + x1) + t**3 * x1
-        y = ((1 - t) ** 3 + 3 * (1 - t) ** 2 * t) * y0 + (3 * (1 - t) * t * t + t**3) * y1
-        wishes.append((x, y))
-    places = list(wishes)
-    columns: dict[int, list[int]] = {}
-    for i, (x, _) in enumerate(wishes):
-        columns.setdefault(round(x), []).append(i)
-    for column in columns.values():
-        column.sort(key=lambda i: wishes[i][1])
-        heights = [PILL_HEIGHT] * len(column)
-        for i, y in zip(column, spaced(heights, [wishes[i][1] for i in column], 3), strict=True):
-            places[i] = (wishes[i][0], y)
-    return places
-
-
-def _draw_pill(link: Link, x: float, y: float) -> str:
-    if not link.derivative:
-        return ""
-    width = max(52, 8 * len(link.derivative) + 14)
+def _draw_pill(derivative: str, x: float, y: float) -> str:
+    width = pill_width(derivative)
     return (
         f'<rect class="pill" x="{x - width / 2:.1f}" y="{y - PILL_HEIGHT / 2:.1f}" '
-        f'width="{width}" height="{PILL_HEIGHT:g}" rx="11"/>'
-        f'<text class="pt" x="{x:.1f}" y="{y + 4.5:.1f}">{link.derivative}</text>'
+        f'width="{width:.1f}" height="{PILL_HEIGHT:g}" rx="11"/>'
+        f'<text class="pt" x="{x:.1f}" y="{y + 4.2:.1f}">{derivative}</text>'
     )
 
 
-def _draw_card(card: Card, box: Box) -> str:
+Place = tuple[float, float, float, float]
+
+
+def _draw_frame(name: str, box: Place) -> str:
+    x, y, width, height = box
+    shown = escape(fitted(shown_text(name), width - 24))
+    return (
+        f'<rect class="frame" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
+        f'rx="14"/><text class="title" x="{x + 14:.1f}" y="{y + 21:.1f}">{shown}</text>'
+    )
+
+
+def _draw_folded(name: str, count: int, box: Place) -> str:
+    x, y, width, height = box
+    name = shown_text(name)
+    operations = f"folded, {count} operation{'s' * (count != 1)}"
+    outline = f'<rect class="box" width="{width:g}" height="{height:g}" rx="12"'
+    return (
+        f'<g class="folded" transform="translate({x:.1f} {y:.1f})">'
+        f"<title>{escape(name)}\n{operations}</title>"
+        f'{outline} x="4" y="4"/>{outline}/>'
+        f'<text class="name" x="16" y="32">{escape(fitted(name, width - 28))}</text>'
+        f'<text class="k" x="16" y="52">{operations}</text></g>'
+    )
+
+
+def _draw_card(card: Card, name: str, box: Place) -> str:
+    x, y, width, height = box
     kind = "constant" if card.is_constant else "leaf" if card.is_leaf else "inner"
-    name = shown_text(card.name)
-    tip = escape(f"{name}\n{card.detail}".strip())
+    name = shown_text(name)
+    tip = escape(f"{shown_text(card.name)}\n{card.detail}".strip())
     parts = [
         f'<g class="{kind}{" root" if card.is_root else ""}" '
-        f'transform="translate({box.x:.1f} {box.y:.1f})"><title>{tip}</title>',
-        f'<rect class="box" width="{box.width:g}" height="{box.height:g}" rx="12"/>',
+        f'transform="translate({x:.1f} {y:.1f})">'
+        f"<title>{tip}</title>"
+        f'<rect class="box" width="{width:g}" height="{height:g}" rx="12"/>'
     ]
     if card.is_constant:
-        parts.append(f'<text class="v" x="{box.width / 2:g}" y="25" text-anchor="middle">'
-                     f"{escape(card.value)}</text>")  # fmt: skip
+        parts.append(f'<text class="v" x="{width / 2:g}" y="25" font-size="15" '
+                     f'text-anchor="middle">{escape(card.value)}</text>')  # fmt: skip
         return "".join(parts) + "</g>"
-    left = 14 if card.is_leaf else 28
-    parts.append(f'<text class="name" x="{left}" y="21">{escape(shown_text(name, 17))}</text>')
+    left = 28 + badge_width(card.symbol) - 2 * CIRCLE if card.symbol else 14.0
+    parts.append(f'<text class="name" x="{left:g}" y="21">'
+                 f"{escape(fitted(name, width - left - 10))}</text>")  # fmt: skip
+    parts += _array_parts(card, left) if is_array(card) else _number_parts(card, left)
+    if card.symbol:
+        parts.append(_draw_operation(shown_text(card.symbol, 16), height / 2))
+    return "".join(parts) + "</g>"
+
+
+def _number_parts(card: Card, left: float) -> list[str]:
+    parts = []
     for label, x, css, number in (
         ("value", left, "v", card.value),
-        ("gradient", 98, "g", card.gradient),
+        ("gradient", left + GRADIENT_LEFT, "g", card.gradient),
     ):
-        parts.append(f'<text class="k" x="{x}" y="41">{label}</text>')
-        parts.append(f'<text class="{css}" x="{x}" y="60">{escape(number)}</text>')
-    if card.symbol:
-        parts.append(_draw_operation(shown_text(card.symbol, 16), box.height / 2))
-    return "".join(parts) + "</g>"
+        parts.append(f'<text class="k" x="{x:g}" y="41">{label}</text>')
+        parts.append(f'<text class="{css}" x="{x:g}" y="60" '
+                     f'font-size="{number_size(number):g}">{escape(number)}</text>')  # fmt: skip
+    return parts
+
+
+def _array_parts(card: Card, left: float) -> list[str]:
+    """Shape and dtype of an array, and strips of its values and of its gradient."""
+    data = np.asarray(card.item.data)
+    about = f"{card.value} {data.dtype}"
+    parts = [f'<text class="k" x="{left:g}" y="38">{escape(fitted(about, 165))}</text>']
+    known = card.gradient != UNKNOWN
+    for label, y, css, array in (
+        ("value", 59.0, "v", data),
+        ("gradient", 83.0, "g", card.item.grad if known else None),
+    ):
+        parts.append(f'<text class="k" x="{left:g}" y="{y + 4:g}">{label}</text>')
+        if array is None:
+            parts.append(f'<text class="{css}" x="{left + STRIP_LEFT:g}" y="{y + 5:g}" '
+                         f'font-size="15">{UNKNOWN}</text>')  # fmt: skip
+        else:
+            parts.append(_draw_strip(array, css, left + STRIP_LEFT, y))
+    return parts
+
+
+def _draw_strip(array: Any, css: str, x: float, y: float) -> str:
+    """Bars up for positive numbers and down for negative ones; a cell that is nan is a cross."""
+    path = []
+    heights = bars(strip(array))
+    cell = min(STRIP_WIDTH / max(len(heights), 1), 12.0)
+    for i, height in enumerate(heights):
+        at = x + i * cell
+        if math.isnan(height):
+            path.append(f"M{at:g} {y - 4:g}h1l2 8h-1zm2 0h1l-2 8h-1z")
+        elif height:
+            path.append(f"M{at:g} {y:g}h{cell - 1:g}v{-BAR * height:.1f}h{1 - cell:g}z")
+    return (
+        f'<path class="axis" d="M{x:g} {y:g}h{STRIP_WIDTH - 1:g}"/>'
+        f'<path class="bar {css}" d="{"".join(path) or "M0 0"}"/>'
+    )
 
 
 def _draw_operation(symbol: str, y: float) -> str:
     """The operation in a circle on the left side of its card; a longer name in a wider badge."""
-    size = 19 if len(symbol) == 1 else 11.5
-    width = max(2 * CIRCLE, 6.6 * len(symbol) + 14)
-    left = -CIRCLE if width == 2 * CIRCLE else CIRCLE - 4 - width  # grows towards the operands
+    size = 19 if len(symbol) == 1 else 10 if len(symbol) == 4 else 11.5
+    width = badge_width(symbol)
     return (
-        f'<rect class="op" x="{left:g}" y="{y - CIRCLE:g}" width="{width:g}" '
-        f'height="{2 * CIRCLE}" rx="{CIRCLE}"/><text class="opt" x="{left + width / 2:.1f}" '
-        f'y="{y + size / 3:.1f}" font-size="{size}">{escape(symbol)}</text>'
+        f'<rect class="op" x="{-CIRCLE:g}" y="{y - CIRCLE:g}" width="{width:g}" '
+        f'height="{2 * CIRCLE:g}" rx="{CIRCLE:g}"/>'
+        f'<text class="opt" x="{width / 2 - CIRCLE:.1f}" y="{y + size / 3:.1f}" '
+        f'font-size="{size}">{escape(symbol)}</text>'
     )
 
 
 def _draw_legend(y: float) -> str:
     return (
-        f'<g transform="translate({MARGIN} {y:.1f})">'
-        '<text class="v" x="0" y="5">value →</text><text class="k" x="68" y="4">forward</text>'
-        '<text class="g" x="134" y="5">← gradient</text>'
+        f'<g transform="translate({MARGIN:g} {y:.1f})">'
+        '<text class="v" x="0" y="5" font-size="15">value →</text>'
+        '<text class="k" x="68" y="4">forward</text>'
+        '<text class="g" x="134" y="5" font-size="15">← gradient</text>'
         '<text class="k" x="222" y="4">backward</text>'
         '<rect class="pill" x="292" y="-10" width="34" height="20" rx="10"/>'
         '<text class="pt" x="309" y="4.5">×2</text>'

@@ -1,0 +1,246 @@
+"""Showing: the browser is never opened here, and the notebook is a stand-in."""
+
+import importlib
+import os
+import stat
+import sys
+import webbrowser
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinygrad_edu
+from tinygrad_edu import Tensor, Value
+from tinygrad_edu.graph import representations
+from tinygrad_edu.view.files import write_whole
+
+module = importlib.import_module("tinygrad_edu.view.show")  # the package's show is the function
+show, frame, register = module.show, module.frame, module.register
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    """A stand-in for to_html that remembers how it was called."""
+    calls = []
+
+    def to_html(node, path=None, *, title=None, ranges=None):
+        calls.append((node, title, ranges))
+        text = f'<!doctype html><script>"page of {node.label}"</script>'
+        if path is not None:
+            write_whole(path, text)
+        return text
+
+    fake = ModuleType("tinygrad_edu.view.html")
+    fake.to_html = to_html
+    monkeypatch.setitem(sys.modules, "tinygrad_edu.view.html", fake)
+    return calls
+
+
+@pytest.fixture
+def browser(monkeypatch, tmp_path):
+    """A desktop whose browser only notes what it was asked to open."""
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address) or True)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.delenv("TINYGRAD_EDU_NO_BROWSER", raising=False)
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    return opened
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """A stand-in for IPython in a kernel; returns what was displayed."""
+    displayed = []
+    display = ModuleType("IPython.display")
+    display.display = lambda bundle, raw: displayed.append((bundle, raw))
+    ipython = ModuleType("IPython")
+    ipython.get_ipython = lambda: SimpleNamespace(kernel=object())
+    ipython.display = display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", display)
+    monkeypatch.setattr(webbrowser, "open", lambda address: pytest.fail("a browser was opened"))
+    return displayed
+
+
+def test_a_script_writes_a_page_and_opens_it(pages, browser, capsys):
+    node = Value(3, "price")
+    path = show(node, title="Price", ranges={"price": (0, 5)})
+    assert Path(path).name == "graph_price.html"
+    assert "page of price" in Path(path).read_text(encoding="utf-8")
+    assert browser == [Path(path).as_uri()]
+    assert pages == [(node, "Price", {"price": (0, 5)})]
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the rights of folders are those of POSIX")
+def test_the_folder_is_new_and_private(pages, browser):
+    first, second = show(Value(3)), show(Value(3))
+    assert os.path.dirname(first) != os.path.dirname(second)
+    assert stat.S_IMODE(os.stat(os.path.dirname(first)).st_mode) == 0o700
+
+
+@pytest.mark.parametrize("reason", ["switched off", "no display", "none found", "broken"])
+def test_without_a_browser_the_path_is_printed(reason, pages, browser, monkeypatch, capsys):
+    if reason == "switched off":
+        monkeypatch.setenv("TINYGRAD_EDU_NO_BROWSER", "1")
+    elif reason == "no display":
+        monkeypatch.setattr(sys, "platform", "linux")
+        monkeypatch.delenv("DISPLAY")
+        monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    elif reason == "none found":
+        monkeypatch.setattr(webbrowser, "open", lambda address: False)
+    else:
+
+        def broken(address):
+            raise webbrowser.Error("no runnable browser")
+
+        monkeypatch.setattr(webbrowser, "open", broken)
+    path = show(Value(3, "x"))
+    assert capsys.readouterr().out == path + "\n"
+    assert os.path.isfile(path)
+    assert browser == []
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32", "linux"])
+def test_where_a_display_is_a_matter_of_course_or_wayland(platform, pages, browser, monkeypatch):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.delenv("DISPLAY")
+    if platform == "linux":
+        monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    show(Value(3))
+    assert len(browser) == 1
+
+
+def test_an_empty_variable_does_not_switch_the_browser_off(pages, browser, monkeypatch):
+    monkeypatch.setenv("TINYGRAD_EDU_NO_BROWSER", "")
+    show(Value(3))
+    assert len(browser) == 1
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=60))
+def test_any_label_gives_a_name_that_every_system_takes(label):
+    name = module._file_name(label)
+    assert name.startswith("graph")
+    assert name.endswith(".html")
+    assert len(name) <= 52
+    assert not set(name.removesuffix(".html")) - set(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+    )
+
+
+def test_hostile_labels_stay_in_the_folder(pages, browser, tmp_path):
+    for label in ("../../x", "/etc/passwd", "a" * 10_000, "nul", "\x00", "..", "C:\\x"):
+        path = Path(show(Value(3, label)))
+        assert path.parent.parent == tmp_path
+        assert path.is_file()
+
+
+def test_a_notebook_shows_the_page_in_its_frame(pages, notebook):
+    node = Value(3, "price")
+    assert show(node, title="T", ranges={"price": (0, 1)}) is None
+    [(bundle, raw)] = notebook
+    assert raw is True
+    assert bundle["text/plain"] == repr(node)
+    assert "page of price" in unescape(attributes(bundle["text/html"])["srcdoc"])
+    assert pages == [(node, "T", {"price": (0, 1)})]
+
+
+def test_jupyter_is_known_by_the_name_of_its_shell(pages, notebook):
+    shell = type("ZMQInteractiveShell", (), {})()
+    sys.modules["IPython"].get_ipython = lambda: shell
+    assert show(Value(3)) is None
+
+
+@pytest.mark.parametrize("shell", [None, SimpleNamespace(), SimpleNamespace(kernel=None)])
+def test_ipython_in_a_terminal_is_no_notebook(shell, pages, browser, notebook, monkeypatch):
+    sys.modules["IPython"].get_ipython = lambda: shell
+    monkeypatch.setenv("TINYGRAD_EDU_NO_BROWSER", "1")
+    assert os.path.isfile(show(Value(3)))
+    assert notebook == []
+
+
+def test_show_takes_nodes_only(browser):
+    with pytest.raises(TypeError, match="show: expected a node, got float"):
+        show(3.0)
+
+
+def attributes(html):
+    """The attributes of the one element that a text consists of."""
+    found = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.append((tag, dict(attrs)))
+
+        def handle_data(self, data):
+            found.append(data)
+
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    [(tag, attrs)] = found
+    assert tag == "iframe"
+    return attrs
+
+
+@given(st.text(max_size=80))
+def test_a_frame_holds_any_page_and_lets_nothing_out(text):
+    found = attributes(frame(text + "\"'></iframe><script>alert(1)</script>"))
+    assert found["srcdoc"] == text + "\"'></iframe><script>alert(1)</script>"
+    assert found["sandbox"].split() == ["allow-scripts", "allow-downloads"]
+    assert (found["width"], found["height"]) == ("100%", "640")
+    assert "<script" not in frame("<script>")
+
+
+@pytest.fixture
+def registered():
+    before = dict(representations)
+    representations.clear()
+    register()
+    yield
+    representations.clear()
+    representations.update(before)
+
+
+def test_a_node_shows_itself_as_text_picture_and_page(pages, registered):
+    for node in (Value(3, "x") * 2, Tensor([1.0, 2.0], "t").sum()):
+        bundle = node._repr_mimebundle_()
+        assert set(bundle) == {"text/plain", "image/svg+xml", "text/html"}
+        assert bundle["text/plain"] == repr(node)
+        assert bundle["image/svg+xml"] == tinygrad_edu.to_svg(node)
+        assert attributes(bundle["text/html"])["srcdoc"].startswith("<!doctype html>")
+
+
+def test_a_notebook_may_include_and_exclude_types(pages, registered):
+    node = Value(3)
+    assert set(node._repr_mimebundle_(include={"image/svg+xml"})) == {"text/plain", "image/svg+xml"}
+    assert set(node._repr_mimebundle_(exclude=["text/html"])) == {"text/plain", "image/svg+xml"}
+    assert pages == []
+
+
+def test_one_representation_that_fails_does_not_lose_the_others(registered, monkeypatch):
+    def broken(node):
+        raise RuntimeError("no colours left")
+
+    monkeypatch.setitem(representations, "text/html", broken)
+    bundle = Value(3)._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "image/svg+xml"}
+    assert bundle["text/plain"].split("\n") == [
+        "Value(3.0, grad=0.0)",
+        "(no text/html: no colours left)",
+    ]
+
+
+def test_a_large_graph_is_text_only(pages, registered):
+    x = Value(1.0)
+    for _ in range(100_000):
+        x = x + 1
+    bundle = x._repr_mimebundle_()
+    assert set(bundle) == {"text/plain"}
+    assert "(no text/html: more than 1500 nodes are not drawn)" in bundle["text/plain"]

@@ -1,0 +1,124 @@
+"""Showing a graph at once: inside a notebook, or in the browser."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from tinygrad_edu.graph import Node, representations
+from tinygrad_edu.view.svg import to_svg
+
+NO_BROWSER = "TINYGRAD_EDU_NO_BROWSER"
+"""The environment variable that keeps the browser closed, whatever its text."""
+
+MOST_NODES = 1500
+"""A notebook shows every node that ends a cell; above this it keeps to the text."""
+
+
+def show(
+    node: Node,
+    *,
+    title: str | None = None,
+    ranges: Mapping[str, Sequence[float]] | None = None,
+) -> str | None:
+    """Show the interactive page of a node: in a notebook below the cell, otherwise in the browser.
+
+    Without a notebook the page is a file in a new folder of its own; its path is returned, and
+    printed where no browser can be opened or TINYGRAD_EDU_NO_BROWSER is set. In a notebook it
+    returns None. TypeError unless given a node; `title` and `ranges` are those of `to_html`.
+    """
+    from tinygrad_edu.view.html import to_html
+
+    if not isinstance(node, Node):
+        raise TypeError(f"show: expected a node, got {type(node).__name__}")
+    if in_notebook():
+        page = to_html(node, title=title, ranges=ranges)
+        shown = {"text/plain": repr(node), "text/html": frame(page)}
+        importlib.import_module("IPython.display").display(shown, raw=True)
+        return None
+    import tempfile  # here, because it costs 3 ms that most programs never need
+
+    # The folder is private and new, so that no one else can have put a file or a link there.
+    path = os.path.join(tempfile.mkdtemp(prefix="tinygrad_edu_"), _file_name(node.label))
+    to_html(node, path, title=title, ranges=ranges)
+    if not open_in_browser(path):
+        print(path)
+    return path
+
+
+def frame(html_text: str) -> str:
+    """A page inside another: its scripts run, but reach neither the notebook nor its cookies."""
+    return (
+        '<iframe title="computation graph" width="100%" height="640" style="border:0" '
+        f'sandbox="allow-scripts allow-downloads" srcdoc="{escape(html_text)}"></iframe>'
+    )
+
+
+def in_notebook() -> bool:
+    """Whether this runs in a kernel that shows HTML, such as Jupyter's; IPython is not imported."""
+    get_shell = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell: Any = get_shell() if callable(get_shell) else None
+    if shell is None:
+        return False
+    is_jupyter = type(shell).__name__ == "ZMQInteractiveShell"
+    return is_jupyter or getattr(shell, "kernel", None) is not None
+
+
+def open_in_browser(path: str) -> bool:
+    """Open a file in the browser; False if that is switched off or cannot be done."""
+    if os.environ.get(NO_BROWSER) or not _has_display():
+        return False
+    import webbrowser  # both here: they cost milliseconds that most programs never need
+    from pathlib import Path
+
+    try:
+        return webbrowser.open(Path(path).absolute().as_uri())
+    except (webbrowser.Error, OSError):
+        return False
+
+
+def _has_display() -> bool:
+    if not sys.platform.startswith("linux"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _file_name(label: str) -> str:
+    """A name that every system takes, whatever the label is."""
+    safe = re.sub(r"[^A-Za-z0-9]+", "_", label)[:40].strip("_")
+    return f"graph_{safe}.html" if safe else "graph.html"
+
+
+def register() -> None:
+    """Let notebooks show nodes as a picture and as a page."""
+    representations["image/svg+xml"] = _picture
+    representations["text/html"] = _page
+
+
+def _picture(node: Node) -> str:
+    _check_size(node)
+    return to_svg(node)
+
+
+def _page(node: Node) -> str:
+    from tinygrad_edu.view.html import to_html
+
+    _check_size(node)
+    return frame(to_html(node))
+
+
+def _check_size(node: Node) -> None:
+    """ValueError if there are too many nodes; it stops counting there, however large the graph."""
+    waiting, seen = [node], {node}
+    while waiting:
+        for parent in waiting.pop().parents:
+            if parent not in seen:
+                seen.add(parent)
+                waiting.append(parent)
+        if len(seen) > MOST_NODES:
+            raise ValueError(f"more than {MOST_NODES} nodes are not drawn")

@@ -1,0 +1,155 @@
+// Zoom and pan, and the picture as a file.
+
+const READABLE = 0.5; // pixels a unit of the drawing, below which cards are hard to read
+
+/** Make the picture zoom with wheel and pinch, and move with a drag; `before` is a canvas to follow. */
+function makeCanvas(picture, layout, before) {
+  const whole = { x: -MARGIN - CIRCLE, y: -MARGIN, w: layout.width + 2 * MARGIN + CIRCLE + 4, h: layout.height + 2 * MARGIN };
+  const size = () => {
+    const box = picture.getBoundingClientRect();
+    return { w: Math.max(box.width, 1), h: Math.max(box.height, 1) };
+  };
+  const fitting = () => Math.min(size().w / whole.w, size().h / whole.h, 1.4);
+  let scale = 1;
+  let middle = { x: 0, y: 0 };
+
+  function apply() {
+    const { w, h: height } = size();
+    picture.setAttribute("viewBox", [middle.x - w / scale / 2, middle.y - height / scale / 2, w / scale, height / scale].map((x) => x.toFixed(2)).join(" "));
+  }
+
+  function fit(smallest = 0) {
+    scale = Math.max(fitting(), smallest);
+    middle = { x: whole.x + whole.w / 2, y: whole.y + whole.h / 2 };
+    apply();
+  }
+
+  function zoom(by, at = null) {
+    const old = scale;
+    scale = Math.max(Math.min(fitting(), 0.1), Math.min(4, scale * by));
+    if (at) {
+      middle.x += at.x * (1 / old - 1 / scale);
+      middle.y += at.y * (1 / old - 1 / scale);
+    }
+    apply();
+  }
+
+  /** Move as little as needed to bring a box into view. */
+  function show(box) {
+    if (!box) return;
+    const { w, h: height } = size();
+    const [halfW, halfH] = [w / scale / 2 - 12, height / scale / 2 - 12];
+    const into = (position, half, from, to) => {
+      if (to - from > 2 * half) return from + half; // too large: its beginning
+      return Math.min(Math.max(position, to - half), from + half);
+    };
+    const moved = {
+      x: into(middle.x, halfW, box.x - 130, box.x + box.w + 20),
+      y: into(middle.y, halfH, box.y - 20, box.y + box.h + 20),
+    };
+    if (moved.x === middle.x && moved.y === middle.y) return;
+    middle = moved;
+    apply();
+  }
+
+  const fingers = new Map();
+  let moved = 0;
+  picture.addEventListener("pointerdown", (event) => {
+    fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    moved = 0;
+  });
+  picture.addEventListener("pointermove", (event) => {
+    const from = fingers.get(event.pointerId);
+    if (!from) return;
+    const to = { x: event.clientX, y: event.clientY };
+    moved += Math.hypot(to.x - from.x, to.y - from.y);
+    if (fingers.size === 1 && moved > 4) {
+      if (!picture.hasPointerCapture(event.pointerId)) picture.setPointerCapture(event.pointerId);
+      picture.classList.add("dragging");
+      middle.x -= (to.x - from.x) / scale;
+      middle.y -= (to.y - from.y) / scale;
+      apply();
+    }
+    if (fingers.size === 2) {
+      const [other] = [...fingers].filter(([id]) => id !== event.pointerId).map(([, finger]) => finger);
+      const apart = (finger) => Math.hypot(finger.x - other.x, finger.y - other.y) || 1;
+      zoom(apart(to) / apart(from));
+    }
+    fingers.set(event.pointerId, to);
+  });
+  const lift = (event) => {
+    fingers.delete(event.pointerId);
+    picture.classList.remove("dragging");
+  };
+  picture.addEventListener("pointerup", lift);
+  picture.addEventListener("pointercancel", lift);
+  picture.addEventListener("click", (event) => { if (moved > 4) event.stopPropagation(); }, true);
+  picture.addEventListener("wheel", (event) => {
+    if (!event.ctrlKey && !event.metaKey) return; // a plain wheel scrolls the page
+    event.preventDefault();
+    const box = picture.getBoundingClientRect();
+    const at = { x: event.clientX - box.x - box.width / 2, y: event.clientY - box.y - box.height / 2 };
+    zoom(Math.exp(-event.deltaY / 300), at);
+  }, { passive: false });
+
+  if (before?.observer) before.observer.disconnect();
+  const observer = new ResizeObserver(() => apply());
+  observer.observe(picture);
+  if (before) {
+    ({ scale, middle } = before.place());
+    if (scale * whole.w < size().w && scale * whole.h < size().h) fit();
+    else apply();
+  } else {
+    fit(Math.min(READABLE, 1));
+    if (scale > fitting()) middle.x = whole.x + Math.min(whole.w, size().w / scale) / 2;
+    apply();
+  }
+  return { fit: () => fit(), zoom, show, observer, place: () => ({ scale, middle: { ...middle } }), whole };
+}
+
+/** The picture as it stands, as the text of a file of its own. */
+function pictureText(page) {
+  const { x, y, w, h: height } = page.canvas.whole;
+  const rules = [...document.styleSheets[1].cssRules].map((rule) => rule.cssText).join("\n");
+  const computed = getComputedStyle(document.documentElement);
+  const names = ["bg", "panel", "soft", "ink", "mute", "line", "edge", "val", "valbg", "grad", "gradbg", "focus"];
+  const colours = names.map((name) => `--${name}:${computed.getPropertyValue(`--${name}`)}`).join(";");
+  const style = svg("style");
+  style.textContent = `svg{${colours};font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,sans-serif}\n${rules}`;
+  const copy = svg("svg", { xmlns: SVG, viewBox: [x, y, w, height].join(" "), width: w, height });
+  copy.append(style, svg("rect", { class: "bg", x, y, width: w, height }),
+    ...page.drawing.layers.map((layer) => layer.cloneNode(true)));
+  for (const button of copy.querySelectorAll(".fold, .moving")) button.remove();
+  return { text: new XMLSerializer().serializeToString(copy), w, height };
+}
+
+function fileName(page, ending) {
+  const safe = page.graph.cards[page.graph.root].id.replace(/[^A-Za-z0-9_-]+/g, "_").slice(0, 40);
+  return `${safe || "graph"}.${ending}`;
+}
+
+function download(blob, name) {
+  const address = URL.createObjectURL(blob);
+  const link = h("a", { href: address, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
+}
+
+function saveSvg(page) {
+  if (!page.drawing) return;
+  download(new Blob([pictureText(page).text], { type: "image/svg+xml" }), fileName(page, "svg"));
+}
+
+function savePng(page, notice) {
+  if (!page.drawing) return;
+  const { text, w, height } = pictureText(page);
+  const factor = Math.min(2, 8000 / Math.max(w, height));
+  const image = new Image();
+  image.onload = () => {
+    const canvas = h("canvas", { width: Math.round(w * factor), height: Math.round(height * factor) });
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob((blob) => download(blob, fileName(page, "png")));
+  };
+  image.onerror = () => notice("The picture could not be made here; save it as SVG.");
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+}

@@ -1,0 +1,287 @@
+// The graph as SVG: built anew when something folds, and brought up to date at every step.
+
+const MARGIN = 24;
+const CIRCLE = 16;
+const BARS = 24;
+
+/** Draw everything that is visible. Returns the elements that change, for `updateDrawing`. */
+function buildDrawing(page) {
+  const { graph, view, layout } = page;
+  const frames = svg("g");
+  const edges = svg("g");
+  const cards = svg("g");
+  const pills = svg("g");
+  const drawing = { units: new Map(), edges: [], layers: [frames, edges, cards, pills] };
+  for (const [key, box] of Object.entries(layout.boxes)) {
+    if (key.startsWith("module:") && !view.units.has(key)) frames.append(drawFrame(page, key, box));
+  }
+  for (const edge of page.edges) {
+    const path = svg("path", { d: routePath(layout.routes[edge.link]) });
+    const line = svg("g", { class: edge.links.length > 1 ? "edge many" : "edge" }, path);
+    edges.append(line);
+    const pill = layout.pills[edge.link] ? drawPill(layout.pills[edge.link]) : null;
+    if (pill) pills.append(pill.group);
+    drawing.edges.push({ line, path, pill });
+  }
+  for (const key of view.units.keys()) {
+    const unit = drawUnit(page, key, layout.boxes[key]);
+    cards.append(unit.group, ...(unit.beside ? [unit.beside] : []));
+    drawing.units.set(key, unit);
+  }
+  return drawing;
+}
+
+function drawFrame(page, key, { x, y, w, h: height }) {
+  const m = Number(key.slice("module:".length));
+  const name = page.graph.modules[m].name;
+  const button = svg("g", { class: "fold", role: "button", tabindex: "0",
+    "aria-label": `Fold ${name}`, transform: `translate(${x + 20} ${y + 18})` },
+    svg("circle", { r: 9 }), svg("path", { d: "M-4 0h8" }));
+  onPress(button, () => page.actions.toggleFold(m));
+  return svg("g", { class: "frame" },
+    svg("rect", { x, y, width: w, height, rx: 14 }),
+    svg("text", { x: x + 36, y: y + 22.5 }, cut(name, Math.max(8, Math.floor(w / 9) - 5))),
+    button);
+}
+
+function drawPill({ x, y }) {
+  const rect = svg("rect", { class: "pill", y: y - 11, height: 22, rx: 11 });
+  const text = svg("text", { class: "pt", x, y: y + 4.5 });
+  return { group: svg("g", { class: "local" }, rect, text), rect, text, x };
+}
+
+function setPill(pill, text) {
+  pill.group.classList.toggle("empty", text === "");
+  if (pill.text.textContent === text) return;
+  pill.text.textContent = text;
+  const width = Math.max(44, 7.2 * text.length + 14);
+  pill.rect.setAttribute("width", width);
+  pill.rect.setAttribute("x", pill.x - width / 2);
+}
+
+/** The cards whose numbers a unit shows: itself, or what comes out of a folded module. */
+function shownCards(graph, key) {
+  const [kind, index] = [key.split(":")[0], Number(key.split(":")[1])];
+  if (kind === "card") return [index];
+  return graph.modules[index].elements ?? graph.outputs[index];
+}
+
+function unitName(graph, key) {
+  const index = Number(key.split(":")[1]);
+  return key.startsWith("card:") ? graph.cards[index].name : graph.modules[index].name;
+}
+
+function drawUnit(page, key, { x, y, w, h: height }) {
+  const { graph } = page;
+  const index = Number(key.split(":")[1]);
+  const isModule = key.startsWith("module:");
+  const thing = isModule ? graph.modules[index] : graph.cards[index];
+  const operations = page.view.units.get(key).operations.length;
+  const kind = isModule ? (operations ? "module" : "module leaf") : thing.kind;
+  const root = page.view.unitOf[graph.root] === key ? " root" : "";
+  const group = svg("g", { class: `unit ${kind}${root}`, "data-key": key,
+    transform: `translate(${x} ${y})` });
+  const unit = { group, shown: shownCards(graph, key), numbers: [], tip: svg("title") };
+  group.append(unit.tip);
+  if (isModule) group.append(svg("rect", { class: "box under", x: 5, y: 5, width: w, height, rx: 12 }));
+  group.append(svg("rect", { class: "box", width: w, height, rx: 12 }));
+  if (kind === "constant") {
+    unit.constant = svg("text", { class: "v", x: w / 2, y: height / 2 + 5, "text-anchor": "middle" });
+    group.append(unit.constant);
+    return unit;
+  }
+  group.setAttribute("tabindex", "0");
+  group.setAttribute("role", "button");
+  onPress(group, () => page.actions.select(key));
+  const badge = isModule || !thing.symbol ? 0 : w - (thing.array ? 196 : 166) + 2 * CIRCLE;
+  const left = badge ? badge - 4 : 14;
+  const unnamed = !isModule && !thing.labelled;
+  const room = Math.floor((w - left - (isModule ? 30 : 8)) / 8.2);
+  const title = cut(thing.brief ?? thing.name, room);
+  const text = svg("text", { class: unnamed ? "name unnamed" : "name", x: left, y: 21 }, title);
+  const output = graph.cards[unit.shown[0]]?.name;
+  if (isModule && !thing.elements && unit.shown.length === 1 && title.length + output.length < room) {
+    text.append(svg("tspan", { class: "k", dx: 7 }, output)); // what fractions call it
+  }
+  group.append(text);
+  unit.bars = unit.shown.length > 1 || Boolean(graph.cards[unit.shown[0]]?.array);
+  const made = isModule && thing.symbol ? `${thing.symbol} · ` : "";
+  const array = thing.array ?? graph.cards[unit.shown[0]]?.array;
+  const note = array ? made + array : unit.bars ? `${unit.shown.length} outputs` : "";
+  if (note) group.append(svg("text", { class: "k", x: left, y: 35 }, cut(note, 25)));
+  addNumbers(unit, left, note && !unit.bars ? 5 : 0, thing.array && !isModule);
+  if (badge) group.append(...drawSymbol(thing.symbol, badge, height / 2));
+  if (isModule) {
+    unit.beside = svg("g", { class: "fold", role: "button", tabindex: "0",
+      "aria-label": `Unfold ${thing.name}`, transform: `translate(${x + w - 16} ${y + 17})` },
+      svg("circle", { r: 9 }), svg("path", { d: "M-4 0h8M0 -4v8" }));
+    onPress(unit.beside, () => page.actions.toggleFold(index));
+  }
+  return unit;
+}
+
+/** Places for a value and a gradient: numbers, or strips of bars side by side or one below the other. */
+function addNumbers(unit, left, lower, isTall) {
+  for (const [n, css, label] of [[0, "v", "value"], [1, "g", "gradient"]]) {
+    const at = isTall ? left + 54 : left + n * 70;
+    const middle = isTall ? 59 + 24 * n : 54;
+    const text = svg("text", { class: css, x: at, y: unit.bars ? middle + 4 : 60 + lower });
+    const bars = svg("path", { class: `bars ${css}` });
+    const back = unit.bars ? { x: at - 4, y: middle - 13, height: 26 } : { x: at - 6, y: 29 + lower, height: 38 };
+    unit.group.append(svg("rect", { class: `back ${css}`, width: isTall ? 104 : 66, rx: 7, ...back }));
+    if (!unit.bars || isTall) {
+      const place = isTall ? { x: left, y: middle + 4 } : { x: at, y: 41 + lower };
+      unit.group.append(svg("text", { class: "k", ...place }, label));
+    }
+    const width = isTall ? 96 : 58;
+    if (unit.bars) unit.group.append(svg("path", { class: "zero", d: `M${at} ${middle}h${width}` }), bars);
+    unit.group.append(text);
+    unit.numbers.push({ css, at, middle, width, text, bars });
+  }
+}
+
+/** The operation in a circle on the left side of its card; a longer name in a wider badge. */
+function drawSymbol(symbol, width, y) {
+  const size = { 1: 19, 4: 10 }[[...symbol].length] ?? 11.5;
+  return [
+    svg("rect", { class: "op", x: -CIRCLE, y: y - CIRCLE, width, height: 2 * CIRCLE, rx: CIRCLE }),
+    svg("text", { class: "opt", x: width / 2 - CIRCLE, y: y + size / 3, "font-size": size }, symbol),
+  ];
+}
+
+/** Do something at a click, and at Enter for those who use the keyboard. */
+function onPress(target, action) {
+  target.addEventListener("click", (event) => { event.stopPropagation(); action(); });
+  target.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    event.stopPropagation();
+    action();
+  });
+}
+
+/** At most BARS means of neighbouring numbers. */
+function blockMeans(numbers) {
+  const n = Math.min(BARS, numbers.length);
+  return Array.from({ length: n }, (_, i) => {
+    const from = Math.floor((i * numbers.length) / n);
+    const to = Math.floor(((i + 1) * numbers.length) / n);
+    return numbers.slice(from, to).reduce((sum, x) => sum + x, 0) / (to - from);
+  });
+}
+
+/** Bars up for positive numbers and down for negative ones: signs read without colour. */
+function barsPath(numbers, { at, middle, width }) {
+  const means = blockMeans(numbers);
+  const largest = Math.max(...means.map((x) => (Number.isFinite(x) ? Math.abs(x) : 0))) || 1;
+  const cell = Math.min(width / means.length, 12);
+  return means.map((x, n) => {
+    const up = Number.isFinite(x) ? x / largest : Math.sign(x) || 0;
+    const from = (at + n * cell).toFixed(2);
+    const wide = (cell - Math.min(1, cell / 4)).toFixed(2);
+    return up ? `M${from} ${middle}h${wide}v${(-10 * up).toFixed(2)}h-${wide}z` : "";
+  }).join("");
+}
+
+/** The font size at which a number fits into its half of a card. */
+function numberSize(text) {
+  return { 8: 13.5, 9: 12.5, 10: 11.5 }[text.length] ?? (text.length < 8 ? 15 : 10.5);
+}
+
+/** Bring numbers, highlights and names for screen readers up to date. */
+function updateDrawing(page) {
+  const { graph, drawing, known, steps, state, view } = page;
+  const now = steps[state.step];
+  const operands = new Set();
+  if (now.key) {
+    for (const edge of page.edges) if (edge.head === now.key) operands.add(edge.tail);
+  }
+  const onPath = page.pathEdges;
+  for (const [key, unit] of drawing.units) {
+    const running = now.key === key;
+    const marks = {
+      forward: running && now.kind === "forward",
+      backward: running && now.kind === "backward",
+      receives: (now.kind === "backward" && operands.has(key))
+        || (now.kind === "seed" && key === view.unitOf[graph.root]),
+      selected: state.selected === key,
+      found: page.found?.has(key) ?? false,
+    };
+    for (const [name, on] of Object.entries(marks)) unit.group.classList.toggle(name, on);
+    updateUnit(page, key, unit);
+  }
+  page.edges.forEach((edge, n) => {
+    const { line, pill } = drawing.edges[n];
+    const running = now.key === edge.head;
+    line.classList.toggle("forward", running && now.kind === "forward");
+    line.classList.toggle("backward", running && now.kind === "backward");
+    line.classList.toggle("path", onPath.has(n));
+    if (!pill) return;
+    pill.group.classList.toggle("backward", running && now.kind === "backward");
+    pill.group.classList.toggle("path", onPath.has(n));
+    const heads = edge.links.map((k) => graph.links[k][1]);
+    const ready = heads.every((head) => known.value[head]);
+    const derivative = page.derivatives[n];
+    setPill(pill, ready && derivative !== null ? `×${short(derivative)}` : "");
+  });
+}
+
+function updateUnit(page, key, unit) {
+  const { graph, known, numbers } = page;
+  if (unit.constant) {
+    const card = graph.cards[unit.shown[0]];
+    unit.constant.textContent = card.array ? card.name : short(card.v);
+    unit.tip.textContent = card.array ?? full(card.v);
+    return;
+  }
+  const values = unit.shown.map((i) => (known.value[i] ? numbers.v[i] ?? 0 : undefined));
+  const gradients = unit.shown.map((i) => visibleGradient(page, i));
+  const lines = [unitName(graph, key)];
+  for (const place of unit.numbers) {
+    const [word, own] = place.css === "v" ? ["value", values] : ["gradient", gradients];
+    const unknown = own.includes(undefined);
+    const strip = unit.bars && !unknown ? stripOf(page, unit, place.css, own) : [];
+    place.text.classList.toggle("unknown", unknown);
+    place.text.textContent = unknown ? UNKNOWN : unit.bars ? "" : short(own[0]);
+    place.text.setAttribute("font-size", numberSize(place.text.textContent));
+    if (unit.bars) place.bars.setAttribute("d", barsPath(strip, place));
+    lines.push(`${word} ${unknown ? "not known yet" : unit.bars ? rangeText(strip) : full(own[0])}`);
+  }
+  unit.tip.textContent = lines.join("\n");
+  const [name, ...rest] = lines;
+  unit.group.setAttribute("aria-label", [name, madeFrom(page, key), ...rest].join(", "));
+  unit.group.setAttribute("aria-pressed", page.state.selected === key);
+}
+
+/** A gradient as far as it has arrived; of an array only once all of it has. */
+function visibleGradient(page, i) {
+  const { graph, known, numbers } = page;
+  if (graph.cards[i].array) return known.complete[i] ? numbers.g[i] ?? 0 : undefined;
+  return known.gradient[i];
+}
+
+function stripOf(page, unit, css, own) {
+  const card = page.graph.cards[unit.shown[0]];
+  return card?.array ? card.strip[css].map(toNumber) : own;
+}
+
+function rangeText(strip) {
+  if (!strip.length) return "empty";
+  return `from ${short(Math.min(...strip))} to ${short(Math.max(...strip))}`;
+}
+
+/** What a unit is, in words. */
+function madeFrom(page, key) {
+  const { graph, view } = page;
+  if (key.startsWith("module:")) {
+    const n = view.units.get(key).operations.length;
+    return n ? `folded, ${n} operation${n === 1 ? "" : "s"}` : "folded, input";
+  }
+  const card = graph.cards[Number(key.slice(5))];
+  if (card.kind !== "node") return "input";
+  return `${card.symbol} of ${operandNames(graph, card).join(" and ")}`;
+}
+
+function operandNames(graph, card) {
+  return card.links.map((k) => graph.cards[graph.links[k][0]].name);
+}

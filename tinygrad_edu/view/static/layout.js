@@ -1,0 +1,376 @@
+// Where everything stands, with modules open or folded: the part of the layout that needs sizes.
+// It is heights.py and arrange.py in JavaScript, with the same numbers and the same order of every
+// sum; tests/test_arrange.py holds the two equal. Columns come from plan.py, by way of the page.
+
+const WIDE_GAP = 124; // between two columns: with local derivatives,
+const NARROW_GAP = 96; // without,
+const PORT_GAP = 44; // and from the frame to what is inside
+const GAP_BELOW = 24;
+const PILL_HEIGHT = 22;
+const PILL_GAP = 3;
+const CIRCLE_EDGE = 10; // where an edge meets the circle of the operation
+const CIRCLE_SPREAD = 24;
+const PADDING = 16;
+const PADDING_TOP = 34;
+const FOLDED_SIZE = [166, 72];
+
+// Sizes are [width, height] of the cards, pillWidths has 0 where a link has no local derivative,
+// outer and moduleOf have -1 for none, links are [tail, head, operand]. Boxes are keyed "card:3" or
+// "module:1". Links from one box into one folded module are one line: shown tells which. The modules
+// in derived show a local derivative on the edges that reach them, when folded.
+function arrange(containers, sizes, folded, pillWidths, outer, moduleOf, links, derived = []) {
+  const paths = modulePaths(moduleOf, outer);
+  const closed = new Set(folded);
+  const isOpen = [true];
+  outer.forEach((around, m) => isOpen.push(isOpen[around + 1] && !closed.has(m)));
+  const pillsAt = new Map(); // how many local derivatives stand before a card or module
+  links.forEach(([, head], k) => {
+    if (pillWidths[k] > 0) pillsAt.set(`card:${head}`, (pillsAt.get(`card:${head}`) ?? 0) + 1);
+  });
+  for (const m of derived) {
+    if (isOpen[m + 1]) continue;
+    pillsAt.set(`module:${m}`, containers[m + 1].spots.filter(([kind]) => kind === "in").length);
+  }
+  const placed = new Map();
+  for (let c = containers.length - 1; c >= 0; c--) {
+    if (isOpen[c]) placed.set(c, placeContainer(containers[c], c > 0, sizes, pillsAt, placed));
+  }
+  const boxes = {};
+  containers.forEach((container, c) => {
+    if (isOpen[c]) putBoxes(container, placed.get(c), boxes, placed);
+  });
+  const { routes, shown } = routeLinks(links, paths, isOpen, placed);
+  const heads = links.map(([, head]) => seenAs(head, paths[head], isOpen));
+  const homes = heads.map((name) => {
+    const [kind, i] = name.split(":");
+    return (kind === "card" ? moduleOf : outer)[i] + 1;
+  });
+  const hasPill = heads.map((name, k) => shown[k] === k && pillWidths[k] > 0 && pillsAt.has(name));
+  const pills = placePills(heads, homes, routes, hasPill, placed);
+  const { width, height } = placed.get(0);
+  return { boxes, routes, shown, pills, width, height };
+}
+
+// The path of an edge: level pieces, and curves that leave and arrive level.
+function routePath(points) {
+  let { x, y } = points[0];
+  let path = `M${x.toFixed(1)} ${y.toFixed(1)}`;
+  for (const to of points.slice(1)) {
+    const middle = ((x + to.x) / 2).toFixed(1);
+    const end = `${to.x.toFixed(1)} ${to.y.toFixed(1)}`;
+    path += y === to.y ? `L${end}` : `C${middle} ${y.toFixed(1)} ${middle} ${to.y.toFixed(1)} ${end}`;
+    ({ x, y } = to);
+  }
+  return path;
+}
+
+// --- What passes where (plan.py) ---------------------------------------------------------------
+
+function modulePaths(moduleOf, outer) {
+  const ofModule = [];
+  outer.forEach((around, m) => ofModule.push([...(around >= 0 ? ofModule[around] : [-1]), m]));
+  return moduleOf.map((m) => (m >= 0 ? ofModule[m] : [-1]));
+}
+
+// The containers that a link passes, from tail to head, each with the spot where it goes.
+function linkStages(tail, head, paths) {
+  const a = paths[tail];
+  const b = paths[head];
+  const spotIn = (card, path, i) => (i + 1 < path.length ? `module:${path[i + 1]}` : `card:${card}`);
+  let common = 0;
+  while (common < Math.min(a.length, b.length) && a[common] === b[common]) common++;
+  const stages = [];
+  for (let i = a.length - 1; i >= common; i--) stages.push([a[i] + 1, `out:${tail}`]);
+  stages.push([a[common - 1] + 1, spotIn(head, b, common - 1)]);
+  for (let i = common; i < b.length; i++) stages.push([b[i] + 1, spotIn(head, b, i)]);
+  return stages;
+}
+
+// The outermost folded module around a card, or the card itself.
+function seenAs(card, path, isOpen) {
+  for (const m of path.slice(1)) if (!isOpen[m + 1]) return `module:${m}`;
+  return `card:${card}`;
+}
+
+// --- Columns and boxes (arrange.py) ------------------------------------------------------------
+
+function placeContainer(container, framed, cardSizes, pillsAt, placed) {
+  const { spots, columns, chains } = container;
+  const sizes = spots.map(([kind, i]) => {
+    if (kind === "card") return cardSizes[i];
+    if (kind !== "module") return [0, 0];
+    const inside = placed.get(i + 1);
+    return inside ? [inside.width, inside.height + PADDING_TOP + PADDING] : FOLDED_SIZE;
+  });
+  const heights = spots.map(([kind, i], k) =>
+    Math.max(sizes[k][1], (pillsAt.get(`${kind}:${i}`) ?? 0) * (PILL_HEIGHT + PILL_GAP)),
+  );
+  const port = (spot, side, source) => portOffset(spots[spot], side, source, placed);
+  let middles = levelSpots(container, heights, port);
+  let top = spots.length ? Infinity : 0;
+  let bottom = spots.length ? -Infinity : 0;
+  middles.forEach((middle, k) => {
+    top = Math.min(top, middle - heights[k] / 2);
+    bottom = Math.max(bottom, middle + heights[k] / 2);
+  });
+  middles = middles.map((middle) => middle - top);
+  const { lefts, rights } = columnSides(container, framed, sizes, pillsAt);
+  let width = rights.length ? rights[rights.length - 1] : 0;
+  const last = columns.length ? columns[columns.length - 1][0] : 0;
+  if (framed && (!spots.length || spots[last][0] !== "out")) width += PADDING;
+  const columnOf = spots.map(() => 0);
+  columns.forEach((column, i) => column.forEach((spot) => (columnOf[spot] = i)));
+  const height = bottom - top;
+  const number = new Map();
+  const ports = new Map();
+  spots.forEach(([kind, i], k) => {
+    if (kind !== "bend") number.set(`${kind}:${i}`, k);
+    if (kind === "in" || kind === "out") {
+      ports.set(`${kind}:${i}`, middles[k] + PADDING_TOP - (height + PADDING_TOP + PADDING) / 2);
+    }
+  });
+  const chain = new Map(chains.map(([tail, along]) => [`${tail} ${along[along.length - 1]}`, along]));
+  return { spots, lefts, rights, columnOf, sizes, middles, width, height, number, chain, ports, x: 0, y: 0 };
+}
+
+// How far below the middle of a spot an edge touches it; 0 unless it is an open module.
+function portOffset([kind, i], side, source, placed) {
+  const inside = kind === "module" ? placed.get(i + 1) : undefined;
+  return inside ? inside.ports.get(`${side}:${source}`) : 0;
+}
+
+function columnSides({ spots, columns, chains }, framed, sizes, pillsAt) {
+  const direct = new Set(); // spots that an edge reaches straight from a port
+  for (const [, chain] of chains) if (spots[chain[0]][0] === "in") direct.add(chain[1]);
+  const lefts = [];
+  const rights = [];
+  columns.forEach((column, i) => {
+    const has = (kind) => column.some((s) => spots[s][0] === kind);
+    let gap = NARROW_GAP;
+    if (i === 0) gap = framed && !has("in") ? PADDING : 0;
+    else if (column.some((s) => pillsAt.get(spots[s].join(":")))) gap = WIDE_GAP;
+    else if (has("out")) gap = PORT_GAP;
+    if (i === 1 && spots[columns[0][0]][0] === "in") {
+      const isBox = (s) => spots[s][0] === "card" || spots[s][0] === "module";
+      if (!column.some((s) => direct.has(s) && isBox(s))) gap = PORT_GAP;
+    }
+    lefts.push((i ? rights[i - 1] : 0) + gap);
+    rights.push(lefts[i] + Math.max(0, ...column.map((s) => sizes[s][0])));
+  });
+  return { lefts, rights };
+}
+
+function putBoxes({ spots }, here, boxes, placed) {
+  spots.forEach(([kind, i], k) => {
+    if (kind !== "card" && kind !== "module") return;
+    const [w, h] = here.sizes[k];
+    const x = here.x + here.lefts[here.columnOf[k]];
+    const y = here.y + here.middles[k] - h / 2;
+    boxes[`${kind}:${i}`] = { x, y, w, h };
+    const inside = kind === "module" ? placed.get(i + 1) : undefined;
+    if (inside) Object.assign(inside, { x, y: y + PADDING_TOP });
+  });
+}
+
+// --- Heights (heights.py) ----------------------------------------------------------------------
+
+function levelSpots({ spots, columns, chains }, heights, port) {
+  const before = spots.map(() => []);
+  const after = spots.map(() => []);
+  const seen = new Set();
+  for (const [source, chain] of chains) {
+    for (let i = 0; i + 1 < chain.length; i++) {
+      const [a, b] = [chain[i], chain[i + 1]];
+      if (seen.has(`${a} ${b} ${source}`)) continue; // shared bends
+      seen.add(`${a} ${b} ${source}`);
+      const shift = port(a, "out", source) - port(b, "in", source);
+      before[b].push([a, shift]);
+      after[a].push([b, -shift]);
+    }
+  }
+  const middles = spots.map(() => 0);
+  for (const column of columns) {
+    let y = 0;
+    for (const s of column) {
+      middles[s] = y + heights[s] / 2;
+      y += heights[s] + GAP_BELOW;
+    }
+  }
+  for (let sweep = 0; sweep < 12; sweep++) {
+    const forwards = sweep % 2 === 1;
+    for (const column of forwards ? columns : columns.slice().reverse()) {
+      const wishes = column.map((s) => {
+        const [near, far] = forwards ? [before[s], after[s]] : [after[s], before[s]];
+        const around = near.length ? near : far;
+        let total = 0;
+        for (const [n, shift] of around) total += middles[n] + shift;
+        return around.length ? total / around.length : middles[s];
+      });
+      const own = column.map((s) => heights[s]);
+      spaceOut(own, wishes, GAP_BELOW).forEach((y, i) => (middles[column[i]] = y));
+    }
+  }
+  straightenBends({ spots, columns, chains }, heights, middles);
+  return middles;
+}
+
+// Bring the bends of long edges to one height, as far as their columns have room.
+function straightenBends({ spots, columns, chains }, heights, middles) {
+  const above = new Map();
+  const below = new Map();
+  for (const column of columns) {
+    for (let i = 0; i + 1 < column.length; i++) {
+      above.set(column[i + 1], column[i]);
+      below.set(column[i], column[i + 1]);
+    }
+  }
+  const distance = (a, b) => (heights[a] + heights[b]) / 2 + GAP_BELOW;
+  const done = new Set();
+  function levelOut({ spots: run, low, high }) {
+    let total = 0;
+    for (const s of run) total += middles[s];
+    for (const s of run) middles[s] = Math.max(low, Math.min(high, total / run.length));
+  }
+  const longestFirst = chains.slice().sort((a, b) => b[1].length - a[1].length);
+  for (const [, chain] of longestFirst) {
+    let run = { spots: [], low: -Infinity, high: Infinity };
+    for (const s of chain) {
+      if (done.has(s) || spots[s][0] === "card" || spots[s][0] === "module") continue;
+      done.add(s);
+      const low = above.has(s) ? middles[above.get(s)] + distance(above.get(s), s) : -Infinity;
+      const high = below.has(s) ? middles[below.get(s)] - distance(below.get(s), s) : Infinity;
+      if (run.spots.length && Math.max(low, run.low) > Math.min(high, run.high)) {
+        levelOut(run);
+        run = { spots: [], low: -Infinity, high: Infinity };
+      }
+      run.spots.push(s);
+      run.low = Math.max(low, run.low);
+      run.high = Math.min(high, run.high);
+    }
+    if (run.spots.length) levelOut(run);
+  }
+}
+
+// The middles nearest to the wishes that keep the gaps, in this order: heights.py says how.
+function spaceOut(heights, wishes, gap, low = -Infinity, high = Infinity) {
+  const offsets = [0];
+  for (let i = 0; i + 1 < heights.length; i++) {
+    offsets.push(offsets[i] + (heights[i] + heights[i + 1]) / 2 + gap);
+  }
+  const pools = []; // [mean, how many]
+  wishes.forEach((wish, i) => {
+    let mean = wish - offsets[i];
+    let n = 1;
+    while (pools.length && pools[pools.length - 1][0] > mean) {
+      const [other, k] = pools.pop();
+      mean = (mean * n + other * k) / (n + k);
+      n += k;
+    }
+    pools.push([mean, n]);
+  });
+  const end = high - offsets[offsets.length - 1];
+  const flat = pools.flatMap(([mean, n]) => new Array(n).fill(Math.max(low, Math.min(mean, end))));
+  return flat.map((mean, i) => mean + offsets[i]);
+}
+
+// --- Lines and pills (arrange.py) --------------------------------------------------------------
+
+function routeLinks(links, paths, isOpen, placed) {
+  const operands = new Map();
+  const first = new Map(); // "start end" to the link that is drawn into a folded module
+  const into = new Map(); // a folded module to the links that are drawn into it
+  const shown = [];
+  const routes = links.map(([tail, head, operand], k) => {
+    operands.set(head, Math.max(operands.get(head) ?? 0, operand + 1));
+    const start = seenAs(tail, paths[tail], isOpen);
+    const end = seenAs(head, paths[head], isOpen);
+    shown.push(start === end ? -1 : k);
+    if (start === end) return null;
+    if (end.startsWith("module")) {
+      const pair = `${start} ${end}`;
+      if (!first.has(pair)) {
+        first.set(pair, k);
+        into.set(end, [...(into.get(end) ?? []), k]);
+      }
+      shown[k] = first.get(pair);
+    }
+    const points = [];
+    for (const [c, goal] of linkStages(tail, head, paths)) {
+      const here = placed.get(c);
+      if (!here) continue;
+      followChain(here.chain.get(`${tail} ${here.number.get(goal)}`), tail, here, placed, points);
+    }
+    return points;
+  });
+  links.forEach(([, head, operand], k) => {
+    if (routes[k] && seenAs(head, paths[head], isOpen).startsWith("card")) {
+      const end = routes[k][routes[k].length - 1]; // at its circle the operands arrive in order
+      const n = operands.get(head);
+      end.x -= CIRCLE_EDGE;
+      end.y += (operand - (n - 1) / 2) * Math.min(18, CIRCLE_SPREAD / Math.max(n - 1, 1));
+    }
+  });
+  for (const arriving of into.values()) {
+    const lines = arriving.map((k) => ({ y: routes[k][routes[k].length - 2].y, route: routes[k] }));
+    lines.sort((a, b) => a.y - b.y);
+    const n = lines.length;
+    lines.forEach(({ route }, i) => (route[route.length - 1].y += (i - (n - 1) / 2) * Math.min(12, 48 / n)));
+  }
+  shown.forEach((s, k) => {
+    if (s >= 0 && s !== k) routes[k] = routes[s];
+  });
+  return { routes, shown };
+}
+
+// Add the points of one chain: level across each column, curved in the gaps between.
+function followChain(chain, source, here, placed, points) {
+  chain.forEach((spot, i) => {
+    const column = here.columnOf[spot];
+    let left = here.x + here.lefts[column];
+    let right = here.x + here.rights[column];
+    let y = here.y + here.middles[spot];
+    if (i === 0) {
+      y += portOffset(here.spots[spot], "out", source, placed);
+      left += here.sizes[spot][0];
+      if (points.length) ({ x: left, y } = points[points.length - 1]); // it goes on from a port
+    } else if (i === chain.length - 1) {
+      y += portOffset(here.spots[spot], "in", source, placed);
+      right = left;
+    }
+    for (const x of [left, right]) {
+      const last = points[points.length - 1];
+      if (!last || last.x !== x || last.y !== y) points.push({ x, y });
+    }
+  });
+}
+
+function placePills(heads, homes, routes, hasPill, placed) {
+  const pills = routes.map(() => null);
+  const gaps = new Map();
+  routes.forEach((route, k) => {
+    if (!route || !hasPill[k]) return;
+    const [from, to] = route.slice(-2);
+    pills[k] = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
+    const here = placed.get(homes[k]);
+    const gap = `${homes[k]} ${here.columnOf[here.number.get(heads[k])]}`;
+    if (!gaps.has(gap)) gaps.set(gap, { here, members: [] });
+    gaps.get(gap).members.push(k);
+  });
+  for (const { here, members } of gaps.values()) {
+    let middles = pillsApart(members, (k) => pills[k].y, here);
+    if (members.some((k) => Math.abs(middles.get(k) - pills[k].y) > PILL_HEIGHT / 2)) {
+      middles = pillsApart(members, (k) => routes[k][routes[k].length - 1].y, here);
+    }
+    for (const k of members) pills[k].y = middles.get(k);
+  }
+  return pills;
+}
+
+// Heights of pills that do not overlap and stay within their container.
+function pillsApart(members, wish, here) {
+  const order = members.slice().sort((a, b) => wish(a) - wish(b) || a - b);
+  const [low, high] = [here.y + PILL_HEIGHT / 2, here.y + here.height - PILL_HEIGHT / 2];
+  const heights = order.map(() => PILL_HEIGHT);
+  const middles = spaceOut(heights, order.map(wish), PILL_GAP, low, high);
+  return new Map(order.map((k, i) => [k, middles[i]]));
+}

@@ -1,0 +1,417 @@
+// The page: its state, and what every button and key does.
+
+function startPage() {
+  const $ = (id) => document.getElementById(id);
+  const graph = readGraph($("graph").textContent);
+  const page = {
+    graph,
+    elements: { rule: $("rule"), ruleTitle: $("rule-title") },
+    state: { inputs: new Map(), step: 0, selected: "", folded: new Set(graph.folded), predicting: false, table: false },
+    rows: [],
+    lines: [],
+    actions: {},
+    pathEdges: new Set(),
+    found: null,
+  };
+  const { state, actions } = page;
+  let timer = null;
+
+  // --- what is visible, and what is known ------------------------------------------------------
+
+  function rebuild() {
+    page.view = visibleUnits(graph, state.folded);
+    page.steps = listSteps(page.view);
+    const outer = graph.modules.map((module) => module.outer);
+    const sizes = graph.cards.map((card) => [card.w, card.h]);
+    page.layout = arrange(graph.containers, sizes, state.folded, graph.pills, outer, graph.moduleOf,
+      graph.links, graph.derived);
+    page.edges = visibleEdges(graph, page.view, page.layout.shown);
+    state.selected = visibleKey(state.selected);
+    if (graph.drawn) drawAll();
+    buildTicks();
+  }
+
+  /** A key, or what is visible in its place: the module that folds it, or an opened module's output. */
+  function visibleKey(key) {
+    if (page.view.units.has(key)) return key;
+    const [kind, index] = key.split(":");
+    const i = kind === "card" ? Number(index) : graph.modules[index] && shownCards(graph, key)[0];
+    return page.view.unitOf[i] ?? page.view.unitOf[graph.root];
+  }
+
+  function drawAll() {
+    page.drawing = buildDrawing(page);
+    const picture = svg("svg", { role: "group", "aria-label": `Graph of ${graph.cards[graph.root].name}` });
+    picture.append(...page.drawing.layers);
+    $("picture").replaceChildren(picture);
+    page.canvas = makeCanvas(picture, page.layout, page.canvas);
+  }
+
+  function recompute() {
+    const v = forward(graph, state.inputs);
+    page.numbers = { v, ...backward(graph, v) };
+    page.derivatives = edgeDerivatives(graph, page.edges, v, page.numbers.local);
+  }
+
+  function refresh() {
+    const { steps, numbers } = page;
+    page.known = knownAfter(graph, page.view, steps, state.step, numbers.sent);
+    page.pathEdges = explainGradient(page, $("why"));
+    if (graph.drawn) updateDrawing(page);
+    updateInputs(page);
+    updateProgram(page);
+    updateRule(page);
+    if (state.table || !graph.drawn) fillTable(page, $("tablebody"));
+    $("say").replaceChildren(...sentences(page));
+    const scrub = $("scrub");
+    scrub.max = steps.length - 1;
+    scrub.value = state.step;
+    scrub.setAttribute("aria-valuetext", [...$("say").children].map((p) => p.textContent).join(" "));
+    markTicks();
+    for (const id of ["first", "back"]) $(id).disabled = state.step === 0;
+    for (const id of ["next", "last"]) $(id).disabled = state.step === steps.length - 1;
+    $("play").textContent = timer === null ? "Play" : "Pause";
+    $("reset").hidden = state.inputs.size === 0;
+    writeLink();
+  }
+
+  // --- steps -----------------------------------------------------------------------------------
+
+  function buildTicks() {
+    const last = page.steps.length - 1;
+    const ticks = $("ticks");
+    ticks.classList.toggle("many", last > 60);
+    ticks.replaceChildren(h("b"), h("b", { class: "fill" }), h("b", { class: "fill b" }));
+    page.steps.forEach(({ kind }, n) => {
+      const tick = h("i", { class: kind === "ready" || kind === "done" ? "end" : kind === "forward" ? "" : "b" });
+      tick.style.left = `${(100 * n) / last}%`;
+      ticks.append(tick);
+    });
+  }
+
+  function markTicks() {
+    const last = page.steps.length - 1;
+    const turn = page.steps.findIndex((step) => step.kind === "seed") - 1;
+    const [, forwardFill, backwardFill] = $("ticks").children;
+    forwardFill.style.width = `${(100 * Math.min(state.step, turn)) / last}%`;
+    backwardFill.style.left = `${(100 * turn) / last}%`;
+    backwardFill.style.width = `${(100 * Math.max(0, state.step - turn)) / last}%`;
+    [...$("ticks").querySelectorAll("i")].forEach((tick, n) => tick.classList.toggle("on", n <= state.step));
+  }
+
+  function go(step, { animate = true } = {}) {
+    const target = Math.max(0, Math.min(page.steps.length - 1, step));
+    if (state.predicting && target > state.step && asks(target)) return;
+    state.step = target;
+    if (timer !== null && target === page.steps.length - 1) stop();
+    closeQuestion();
+    refresh();
+    const key = page.steps[target].key;
+    if (key && graph.drawn && !state.table) {
+      page.canvas.show(page.layout.boxes[key]);
+      if (animate) sendDots(page, key, page.steps[target].kind);
+    }
+  }
+
+  function play() {
+    if (timer !== null) { stop(); refresh(); return; }
+    if (state.step === page.steps.length - 1) state.step = 0;
+    timer = setInterval(() => go(state.step + 1), 1300);
+    refresh();
+  }
+
+  function stop() {
+    clearInterval(timer);
+    timer = null;
+  }
+
+  // --- predict ---------------------------------------------------------------------------------
+
+  let asked = null; // the step and link of the open question
+
+  /** Open the question of the first step up to `target` that has one; true if there is such a step. */
+  function asks(target) {
+    for (let n = state.step + 1; n <= target; n++) {
+      const step = page.steps[n];
+      const link = step.kind === "backward" ? linkToPredict(page, step.key) : -1;
+      if (link < 0) continue;
+      stop();
+      if (asked?.step === n) { $("answer").focus(); return true; }
+      state.step = n - 1;
+      refresh();
+      asked = { step: n, link };
+      $("question").replaceChildren(...question(page, link));
+      $("answer").value = "";
+      $("verdict").textContent = "";
+      $("ask").hidden = false;
+      $("answer").focus();
+      return true;
+    }
+    return false;
+  }
+
+  function closeQuestion() {
+    if ($("ask").contains(document.activeElement)) document.activeElement.blur();
+    asked = null;
+    $("ask").hidden = true;
+  }
+
+  function checkAnswer() {
+    if (!asked) return;
+    const [right, sentence] = judge(page, asked.link, typedNumber($("answer").value));
+    $("verdict").textContent = sentence;
+    if (right) reveal(sentence);
+  }
+
+  function reveal(sentence = "") {
+    if (!asked) return;
+    const { step } = asked;
+    closeQuestion();
+    state.step = step;
+    refresh();
+    if (sentence) $("say").prepend(h("p", { class: "verdict" }, sentence));
+  }
+
+  function togglePredict() {
+    state.predicting = !state.predicting;
+    $("predict").setAttribute("aria-pressed", state.predicting);
+    stop();
+    closeQuestion();
+    const seed = page.steps.findIndex((step) => step.kind === "seed");
+    if (state.predicting && state.step > seed) state.step = seed;
+    refresh();
+    if (state.predicting) notice("Step forward: before each gradient appears you are asked for it.");
+  }
+
+  // --- choosing, folding, inputs ---------------------------------------------------------------
+
+  actions.select = (key) => {
+    state.selected = key;
+    refresh();
+  };
+
+  actions.toggleFold = (m) => {
+    const step = page.steps[state.step];
+    const operation = step.key ? page.view.units.get(step.key).operations.at(-1) : null;
+    const first = state.folded.has(m) ? graph.members[m][0] : null;
+    if (state.folded.has(m)) state.folded.delete(m);
+    else state.folded.add(m);
+    if (countVisible() > graph.limits.draw) {
+      state.folded.add(m);
+      notice("That is too much to draw at once: fold something else first.");
+      return;
+    }
+    stop();
+    closeQuestion();
+    if (first === null) state.selected = `module:${m}`;
+    else if (state.selected === `module:${m}`) state.selected = `card:${graph.outputs[m][0] ?? first}`;
+    rebuild();
+    state.step = page.steps.findIndex((other) => other.kind === step.kind
+      && (!other.key || page.view.unitOf[operation] === other.key));
+    recompute();
+    refresh();
+    page.canvas?.show(page.layout.boxes[`module:${m}`]);
+    page.drawing?.units.get(state.selected)?.group.focus({ preventScroll: true });
+  };
+
+  function countVisible() {
+    return visibleUnits(graph, state.folded).units.size;
+  }
+
+  function foldChosen() {
+    const key = state.selected;
+    if (key.startsWith("module:")) { actions.toggleFold(Number(key.slice(7))); return; }
+    const m = graph.moduleOf[Number(key.slice(5))];
+    if (m >= 0) actions.toggleFold(m);
+    else notice("This node is in no module that could fold.");
+  }
+
+  actions.setInput = (i, x) => {
+    if (x === graph.cards[i].v) state.inputs.delete(i);
+    else state.inputs.set(i, x);
+    recompute();
+    refresh();
+  };
+
+  function reset() {
+    state.inputs.clear();
+    recompute();
+    refresh();
+  }
+
+  function find(text) {
+    const wanted = text.trim().toLowerCase();
+    const names = graph.cards.map((card) => card.name.toLowerCase());
+    const fits = (test) => names.findIndex((name, i) => graph.cards[i].kind !== "constant" && test(name));
+    const tests = [(name) => name === wanted, (name) => name.startsWith(wanted), (name) => name.includes(wanted)];
+    const i = wanted ? tests.map(fits).find((n) => n >= 0) ?? -1 : -1;
+    if (i < 0) { notice(wanted ? `No node is called ${cut(text.trim(), 40)}.` : "Type a part of a name."); return; }
+    let opened = false;
+    for (let m = graph.moduleOf[i]; m >= 0; m = graph.modules[m].outer) opened = state.folded.delete(m) || opened;
+    if (opened) { const step = page.steps[state.step]; rebuild(); recompute(); sameKind(step); }
+    state.selected = page.view.unitOf[i];
+    refresh();
+    if (!graph.drawn || state.table) return;
+    page.canvas.show(page.layout.boxes[state.selected]);
+    page.drawing.units.get(state.selected).group.focus({ preventScroll: true });
+  }
+
+  function sameKind(step) {
+    const n = page.steps.findIndex((other) => other.kind === step.kind && other.key === step.key);
+    state.step = n >= 0 ? n : page.steps.findIndex((other) => other.kind === step.kind);
+  }
+
+  function toggleTable() {
+    state.table = !state.table;
+    showTable();
+    refresh();
+  }
+
+  function showTable() {
+    const on = state.table || !graph.drawn;
+    document.body.classList.toggle("undrawn", !graph.drawn);
+    $("table").setAttribute("aria-pressed", on);
+    $("picture").hidden = on;
+    $("tablebox").hidden = !on;
+    $("instead").hidden = graph.drawn;
+    $("instead").textContent = graph.instead;
+  }
+
+  // --- the link that holds the state -----------------------------------------------------------
+
+  function writeLink() {
+    const found = new URLSearchParams();
+    for (const [i, x] of state.inputs) found.set(`in.${graph.cards[i].id}`, String(x));
+    found.set("step", state.step);
+    found.set("select", state.selected);
+    const same = state.folded.size === graph.folded.length && graph.folded.every((m) => state.folded.has(m));
+    if (!same) found.set("folded", [...state.folded].sort((a, b) => a - b).join("."));
+    page.link = `${location.href.split("#")[0]}#${found}`;
+    try {
+      history.replaceState(null, "", `#${found}`);
+    } catch {
+      // a page inside a notebook's frame has no address of its own
+    }
+  }
+
+  function readLink() {
+    const found = new URLSearchParams(location.hash.slice(1));
+    const leaves = new Map(graph.cards.flatMap((card, i) => (card.kind === "leaf" ? [[card.id, i]] : [])));
+    for (const [key, text] of found) {
+      const leaf = leaves.get(key.slice("in.".length));
+      if (key.startsWith("in.") && leaf !== undefined && graph.live && Number.isFinite(Number(text))) {
+        state.inputs.set(leaf, Number(text));
+      }
+    }
+    if (found.has("folded")) {
+      const modules = found.get("folded").split(".").filter((m) => m !== "").map(Number);
+      const before = state.folded;
+      state.folded = new Set(modules.filter((m) => graph.modules[m]));
+      if (countVisible() > graph.limits.draw) state.folded = before;
+    }
+    state.selected = found.get("select") ?? graph.selected;
+    return found.has("step") ? Number(found.get("step")) : null;
+  }
+
+  async function copyLink() {
+    try {
+      await navigator.clipboard.writeText(page.link);
+      notice("The link is copied.");
+    } catch {
+      notice(`Copy the address of this page: ${page.link}`);
+    }
+  }
+
+  let noticeTimer = null;
+  function notice(text) {
+    $("notice").textContent = text;
+    clearTimeout(noticeTimer);
+    noticeTimer = setTimeout(() => { $("notice").textContent = ""; }, 6000);
+  }
+
+  // --- buttons and keys ------------------------------------------------------------------------
+
+  const buttons = {
+    first: () => go(0), back: () => go(state.step - 1), play, next: () => go(state.step + 1),
+    last: () => go(page.steps.length - 1), predict: togglePredict, table: toggleTable, link: copyLink,
+    help: () => $("keys").showModal(), "keys-close": () => $("keys").close(), reset,
+    check: checkAnswer, reveal: () => reveal(), print: () => window.print(),
+    "save-svg": () => saveSvg(page), "save-png": () => savePng(page, notice),
+    "zoom-in": () => page.canvas?.zoom(1.25), "zoom-out": () => page.canvas?.zoom(0.8),
+    "zoom-fit": () => page.canvas?.fit(),
+  };
+  for (const [id, action] of Object.entries(buttons)) $(id).addEventListener("click", action);
+  for (const id of ["save-svg", "save-png", "print"]) $(id).addEventListener("click", () => { $("save").open = false; });
+  $("scrub").addEventListener("input", (event) => go(Number(event.target.value), { animate: false }));
+  $("answer").addEventListener("keydown", (event) => {
+    if (event.key === "Enter") checkAnswer();
+    if (event.key === "Escape") closeQuestion();
+  });
+  $("find").addEventListener("keydown", (event) => {
+    if (event.key === "Enter") find(event.target.value);
+    if (event.key === "Escape") event.target.blur();
+  });
+  const keys = {
+    ArrowRight: buttons.next, ArrowLeft: buttons.back, Home: buttons.first, End: buttons.last, " ": play,
+    p: togglePredict, t: toggleTable, f: foldChosen, "/": () => $("find").focus(), "?": buttons.help,
+    "+": buttons["zoom-in"], "=": buttons["zoom-in"], "-": buttons["zoom-out"], "−": buttons["zoom-out"],
+    0: buttons["zoom-fit"],
+  };
+  document.addEventListener("keydown", (event) => {
+    const inField = event.target.matches?.("input, textarea, select, summary");
+    if (inField || event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
+    if (event.key === " " && event.target.matches?.("button")) return;
+    if (["ArrowRight", "ArrowLeft", "Home", "End"].includes(event.key) && event.target.matches?.("pre, #tablebox")) return;
+    const action = keys[event.key] ?? keys[event.key.toLowerCase()];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+  window.addEventListener("hashchange", () => {
+    if (page.link && new URL(page.link).hash === location.hash) return;
+    state.inputs.clear();
+    state.folded = new Set(graph.folded);
+    open();
+  });
+
+  function open() {
+    const step = readLink();
+    rebuild();
+    recompute();
+    const start = step ?? (graph.known ? page.steps.length - 1 : 0);
+    state.step = Math.max(0, Math.min(page.steps.length - 1, Number.isInteger(start) ? start : 0));
+    showTable();
+    refresh();
+  }
+
+  page.rows = buildInputs(page, $("inputs"));
+  page.lines = buildProgram(page, $("program"));
+  $("names").append(...graph.cards.filter((card) => card.labelled).slice(0, 200).map((card) => h("option", { value: card.name })));
+  open();
+  return page;
+}
+
+/** Small dots that travel along the edges of the running operation. */
+function sendDots(page, key, kind) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  for (const dot of page.drawing.layers[1].querySelectorAll(".moving")) dot.remove();
+  page.edges.forEach((edge, n) => {
+    if (edge.head !== key) return;
+    const { path } = page.drawing.edges[n];
+    const length = path.getTotalLength();
+    const dot = svg("circle", { r: 6, class: `moving ${kind}` });
+    page.drawing.layers[1].append(dot);
+    const start = performance.now();
+    const move = (now) => {
+      const part = Math.min(1, (now - start) / 650);
+      const { x, y } = path.getPointAtLength(length * (kind === "forward" ? part : 1 - part));
+      dot.setAttribute("cx", x);
+      dot.setAttribute("cy", y);
+      if (part < 1 && dot.isConnected) requestAnimationFrame(move);
+      else dot.remove();
+    };
+    move(start);
+  });
+}
+
+const page = startPage();
