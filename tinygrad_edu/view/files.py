@@ -1,12 +1,17 @@
-"""Writing files whole or not at all."""
+"""Reading the files that come with the package, and writing files whole or not at all."""
 
 from __future__ import annotations
 
+import functools
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+@functools.cache
+def static(name: str) -> str:
+    """The text of a file in `static/`."""
+    path = Path(__file__).with_name("static") / name
+    return path.read_text(encoding="utf-8").strip()
 
 
 def write_whole(path: str | Path, text: str) -> None:

@@ -12,13 +12,12 @@ import hashlib
 import json
 import re
 from html import escape
-from pathlib import Path
 
 from tinygrad_edu.graph import Node
+from tinygrad_edu.view.files import static
 from tinygrad_edu.view.page_data import Ranges, page_data
 from tinygrad_edu.view.reading import shown_text
 
-STATIC = Path(__file__).with_name("static")
 SCRIPTS = ("text", "engine", "steps", "layout", "draw", "canvas", "say", "why", "predict", "panels",
            "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
@@ -27,7 +26,8 @@ SCRIPTS = ("text", "engine", "steps", "layout", "draw", "canvas", "say", "why", 
 def page_text(node: Node, title: str, ranges: Ranges | None = None) -> str:
     """The page as HTML; see `to_html`."""
     data, rules = page_data(node, ranges)
-    page_css, graph_css = _static("page.css"), _static("graph.css")
+    page_css = "\n".join(map(static, ("palette.css", "page.css")))
+    graph_css = "\n".join(map(static, ("graph.css", "walk.css")))
     script = "\n".join(['"use strict";', rules, *(_code(name) for name in SCRIPTS)])
     script = f"(() => {{\n{script}\n}})();"
     hashes = " ".join(map(_hash, (page_css, graph_css)))
@@ -44,18 +44,13 @@ def page_text(node: Node, title: str, ranges: Ranges | None = None) -> str:
         "data": _json(data),
         "script": script,
     }
-    return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], _static("page.html"))
-
-
-@functools.cache
-def _static(name: str) -> str:
-    return (STATIC / name).read_text(encoding="utf-8").strip()
+    return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], static("page.html"))
 
 
 @functools.cache
 def _code(name: str) -> str:
     """The code of a file without comments of their own lines and without indentation."""
-    text = re.sub(r"^\s*/\*\*.*?\*/\n", "", _static(f"{name}.js"), flags=re.M | re.S)
+    text = re.sub(r"^\s*/\*\*.*?\*/\n", "", static(f"{name}.js"), flags=re.M | re.S)
     lines = (line.strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("// "))
 

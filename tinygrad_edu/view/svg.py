@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.view.arrange import PILL_HEIGHT, Point, arrange
-from tinygrad_edu.view.files import write_whole
+from tinygrad_edu.view.files import static, write_whole
 from tinygrad_edu.view.modules import Module, find_modules
 from tinygrad_edu.view.plan import paths_of, plan
 from tinygrad_edu.view.reading import UNKNOWN, Card, Link, read, shown_text
@@ -32,28 +32,6 @@ STRIP_LEFT, STRIP_WIDTH, BAR = 54.0, 96.0, 9.0
 MARGIN, LEGEND, LEGEND_WIDTH = 26.0, 44.0, 470.0
 MOST_OPEN, MOST_CARDS = 300, 1500
 """Above so many cards modules are folded; above so many that are still seen nothing is drawn."""
-
-STYLE = """
-svg{color-scheme:light dark;--bg:#f6f7f9;--panel:#fff;--soft:#eef1f5;--ink:#16202c;--mute:#5b6876;
---line:#c6ced7;--edge:#8b98a5;--val:#005fa3;--grad:#b64500;--gradbg:#fdeadd;--frame:#aab5c1;
-font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,sans-serif}
-@media(prefers-color-scheme:dark){svg{--bg:#11161c;--panel:#19212a;--soft:#222c37;--ink:#e8edf2;
---mute:#9aa8b6;--line:#3a4653;--edge:#66788a;--val:#6db9f5;--grad:#ff9a57;--gradbg:#44260f;
---frame:#4a5968}}
-.bg{fill:var(--bg)}text{fill:var(--ink);white-space:pre}
-.box{fill:var(--panel);stroke:var(--line);stroke-width:1.5}.leaf .box{fill:var(--soft)}
-.constant .box{fill:var(--bg);stroke-dasharray:3 3}.root .box{stroke:var(--ink);stroke-width:2.2}
-.frame{fill:var(--ink);fill-opacity:.03;stroke:var(--frame);stroke-width:1.2;stroke-dasharray:6 4}
-.folded .box{stroke:var(--frame)}
-.name{font-weight:650;font-size:14px}.title{font-weight:650;font-size:12.5px;fill:var(--mute)}
-.k{font-size:11.5px;fill:var(--mute)}
-.v{fill:var(--val);font-weight:650}.g{fill:var(--grad);font-weight:650}
-.bar.v{opacity:.85}.axis{stroke:var(--line);stroke-width:1}
-.op{fill:var(--panel);stroke:var(--ink);stroke-width:1.8}.opt{font-weight:600;text-anchor:middle}
-.edge path{fill:none;stroke:var(--edge);stroke-width:1.8}
-.pill{fill:var(--gradbg);stroke:var(--grad);stroke-width:1.2}
-.pt{fill:var(--grad);font-size:12px;font-weight:600;text-anchor:middle}
-"""
 
 
 def to_svg(node: Node, path: str | Path | None = None) -> str:
@@ -129,7 +107,7 @@ def draw(
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
         f'width="{width:g}" height="{height:g}" role="img" aria-label="{name}">',
-        f"<title>{name}</title><style>{STYLE}</style>",
+        f"<title>{name}</title><style>{_style()}</style>",
         f'<rect class="bg" width="{width:g}" height="{height:g}" rx="14"/>',
         f'<g transform="translate({MARGIN + CIRCLE / 2:g} {MARGIN:g})">',
         *(frames + lines + drawn + pills),
@@ -149,6 +127,12 @@ def _refuse_crowds(module_of: Sequence[int], outer: Sequence[int], folded: set[i
             'put parts into modules (with group("name"):), which are drawn folded, draw a smaller '
             "example, or give to_dot to a program for large graphs"
         )
+
+
+def _style() -> str:
+    """The colours and shapes that the page has too; here the picture is the root of them."""
+    font = 'svg{font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,sans-serif}'
+    return "\n".join((static("palette.css").replace(":root", "svg"), font, static("graph.css")))
 
 
 # --- Sizes; the page uses the same ---------------------------------------------------------------

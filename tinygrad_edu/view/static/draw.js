@@ -38,9 +38,9 @@ function drawFrame(page, key, { x, y, w, h: height }) {
     "aria-label": `Fold ${name}`, transform: `translate(${x + 20} ${y + 18})` },
     svg("circle", { r: 9 }), svg("path", { d: "M-4 0h8" }));
   onPress(button, () => page.actions.toggleFold(m));
-  return svg("g", { class: "frame" },
-    svg("rect", { x, y, width: w, height, rx: 14 }),
-    svg("text", { x: x + 36, y: y + 22.5 }, cut(name, Math.max(8, Math.floor(w / 9) - 5))),
+  return svg("g", {},
+    svg("rect", { class: "frame", x, y, width: w, height, rx: 14 }),
+    svg("text", { class: "title", x: x + 36, y: y + 22.5 }, cut(name, Math.max(8, Math.floor(w / 9) - 5))),
     button);
 }
 
@@ -77,7 +77,7 @@ function drawUnit(page, key, { x, y, w, h: height }) {
   const isModule = key.startsWith("module:");
   const thing = isModule ? graph.modules[index] : graph.cards[index];
   const operations = page.view.units.get(key).operations.length;
-  const kind = isModule ? (operations ? "module" : "module leaf") : thing.kind;
+  const kind = isModule ? (operations ? "module folded" : "module folded leaf") : thing.kind;
   const root = page.view.unitOf[graph.root] === key ? " root" : "";
   const group = svg("g", { class: `unit ${kind}${root}`, "data-key": key,
     transform: `translate(${x} ${y})` });
@@ -126,7 +126,7 @@ function addNumbers(unit, left, lower, isTall) {
     const at = isTall ? left + 54 : left + n * 70;
     const middle = isTall ? 59 + 24 * n : 54;
     const text = svg("text", { class: css, x: at, y: unit.bars ? middle + 4 : 60 + lower });
-    const bars = svg("path", { class: `bars ${css}` });
+    const bars = svg("path", { class: `bar ${css}` });
     const back = unit.bars ? { x: at - 4, y: middle - 13, height: 26 } : { x: at - 6, y: 29 + lower, height: 38 };
     unit.group.append(svg("rect", { class: `back ${css}`, width: isTall ? 104 : 66, rx: 7, ...back }));
     if (!unit.bars || isTall) {
@@ -134,7 +134,7 @@ function addNumbers(unit, left, lower, isTall) {
       unit.group.append(svg("text", { class: "k", ...place }, label));
     }
     const width = isTall ? 96 : 58;
-    if (unit.bars) unit.group.append(svg("path", { class: "zero", d: `M${at} ${middle}h${width}` }), bars);
+    if (unit.bars) unit.group.append(svg("path", { class: "axis", d: `M${at} ${middle}h${width}` }), bars);
     unit.group.append(text);
     unit.numbers.push({ css, at, middle, width, text, bars });
   }
@@ -205,7 +205,6 @@ function updateDrawing(page) {
       receives: (now.kind === "backward" && operands.has(key))
         || (now.kind === "seed" && key === view.unitOf[graph.root]),
       selected: state.selected === key,
-      found: page.found?.has(key) ?? false,
     };
     for (const [name, on] of Object.entries(marks)) unit.group.classList.toggle(name, on);
     updateUnit(page, key, unit);

@@ -11,7 +11,6 @@ function startPage() {
     lines: [],
     actions: {},
     pathEdges: new Set(),
-    found: null,
   };
   const { state, actions } = page;
   let timer = null;
