@@ -29,7 +29,7 @@ from tinygrad_edu.view.svg import card_size, name_inside
 MOST_DRAWN, MOST_OPEN = 1500, 300
 """The most nodes that a page draws, and the most that it shows before it folds modules."""
 MOST_LISTED = 200
-STAGE, SMALLEST_SCALE = (960.0, 400.0), 0.5
+STAGE, SMALLEST_SCALE = (960.0, 400.0), 0.6
 """The room for the graph on a laptop's screen, and how small it may be drawn at first."""
 PILL_WIDTH, MOST_PILLS = 94, 4
 """Room for a local derivative of eleven characters, whatever the sliders make of it; and how many

@@ -12,19 +12,24 @@ function makeCanvas(picture, layout, before) {
   const fitting = () => Math.min(size().w / whole.w, size().h / whole.h, 1.4);
   let scale = 1;
   let middle = { x: 0, y: 0 };
+  let isMoved = false; // by the reader or by a step: from then on a new window size changes nothing
 
   function apply() {
     const { w, h: height } = size();
     picture.setAttribute("viewBox", [middle.x - w / scale / 2, middle.y - height / scale / 2, w / scale, height / scale].map((x) => x.toFixed(2)).join(" "));
   }
 
+  /** All of it; or, where that would be too small to read, its beginning. */
   function fit(smallest = 0) {
+    isMoved = false;
     scale = Math.max(fitting(), smallest);
-    middle = { x: whole.x + whole.w / 2, y: whole.y + whole.h / 2 };
+    const width = Math.min(whole.w, size().w / scale);
+    middle = { x: whole.x + width / 2, y: whole.y + whole.h / 2 };
     apply();
   }
 
   function zoom(by, at = null) {
+    isMoved = true;
     const old = scale;
     scale = Math.max(Math.min(fitting(), 0.1), Math.min(4, scale * by));
     if (at) {
@@ -48,6 +53,7 @@ function makeCanvas(picture, layout, before) {
       y: into(middle.y, halfH, box.y - 20, box.y + box.h + 20),
     };
     if (moved.x === middle.x && moved.y === middle.y) return;
+    isMoved = true;
     middle = moved;
     apply();
   }
@@ -66,6 +72,7 @@ function makeCanvas(picture, layout, before) {
     if (fingers.size === 1 && moved > 4) {
       if (!picture.hasPointerCapture(event.pointerId)) picture.setPointerCapture(event.pointerId);
       picture.classList.add("dragging");
+      isMoved = true;
       middle.x -= (to.x - from.x) / scale;
       middle.y -= (to.y - from.y) / scale;
       apply();
@@ -92,19 +99,14 @@ function makeCanvas(picture, layout, before) {
     zoom(Math.exp(-event.deltaY / 300), at);
   }, { passive: false });
 
-  if (before?.observer) before.observer.disconnect();
-  const observer = new ResizeObserver(() => apply());
+  before?.observer.disconnect();
+  const observer = new ResizeObserver(() => (isMoved ? apply() : fit(READABLE)));
   observer.observe(picture);
-  if (before) {
-    ({ scale, middle } = before.place());
-    if (scale * whole.w < size().w && scale * whole.h < size().h) fit();
-    else apply();
-  } else {
-    fit(Math.min(READABLE, 1));
-    if (scale > fitting()) middle.x = whole.x + Math.min(whole.w, size().w / scale) / 2;
+  if (before?.place().isMoved) {
+    ({ scale, middle, isMoved } = before.place());
     apply();
-  }
-  return { fit: () => fit(), zoom, show, observer, place: () => ({ scale, middle: { ...middle } }), whole };
+  } else fit(READABLE);
+  return { fit: () => fit(), zoom, show, observer, place: () => ({ scale, middle: { ...middle }, isMoved }), whole };
 }
 
 /** The picture as it stands, as the text of a file of its own. */
