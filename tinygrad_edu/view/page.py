@@ -19,7 +19,7 @@ from tinygrad_edu.view.page_data import Ranges, page_data
 from tinygrad_edu.view.reading import shown_text
 
 SCRIPTS = ("text", "engine", "steps", "layout", "draw", "canvas", "say", "why", "predict", "panels",
-           "page")  # fmt: skip
+           "scrubber", "link", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 
 

@@ -27,7 +27,7 @@ function startPage() {
     page.edges = visibleEdges(graph, page.view, page.layout.shown);
     state.selected = visibleKey(state.selected);
     if (graph.drawn) drawAll();
-    buildTicks();
+    buildTicks(page, $("ticks"));
   }
 
   /** A key, or what is visible in its place: the module that folds it, or an opened module's output. */
@@ -66,37 +66,15 @@ function startPage() {
     scrub.max = steps.length - 1;
     scrub.value = state.step;
     scrub.setAttribute("aria-valuetext", [...$("say").children].map((p) => p.textContent).join(" "));
-    markTicks();
+    markTicks(page, $("ticks"));
     for (const id of ["first", "back"]) $(id).disabled = state.step === 0;
     for (const id of ["next", "last"]) $(id).disabled = state.step === steps.length - 1;
     $("play").textContent = timer === null ? "Play" : "Pause";
     $("reset").hidden = state.inputs.size === 0;
-    writeLink();
+    writeLink(page);
   }
 
   // --- steps -----------------------------------------------------------------------------------
-
-  function buildTicks() {
-    const last = page.steps.length - 1;
-    const ticks = $("ticks");
-    ticks.classList.toggle("many", last > 60);
-    ticks.replaceChildren(h("b"), h("b", { class: "fill" }), h("b", { class: "fill b" }));
-    page.steps.forEach(({ kind }, n) => {
-      const tick = h("i", { class: kind === "ready" || kind === "done" ? "end" : kind === "forward" ? "" : "b" });
-      tick.style.left = `${(100 * n) / last}%`;
-      ticks.append(tick);
-    });
-  }
-
-  function markTicks() {
-    const last = page.steps.length - 1;
-    const turn = page.steps.findIndex((step) => step.kind === "seed") - 1;
-    const [, forwardFill, backwardFill] = $("ticks").children;
-    forwardFill.style.width = `${(100 * Math.min(state.step, turn)) / last}%`;
-    backwardFill.style.left = `${(100 * turn) / last}%`;
-    backwardFill.style.width = `${(100 * Math.max(0, state.step - turn)) / last}%`;
-    [...$("ticks").querySelectorAll("i")].forEach((tick, n) => tick.classList.toggle("on", n <= state.step));
-  }
 
   function go(step, { animate = true } = {}) {
     const target = Math.max(0, Math.min(page.steps.length - 1, step));
@@ -195,7 +173,7 @@ function startPage() {
     const first = state.folded.has(m) ? graph.members[m][0] : null;
     if (state.folded.has(m)) state.folded.delete(m);
     else state.folded.add(m);
-    if (countVisible() > graph.limits.draw) {
+    if (countVisible(page) > graph.limits.draw) {
       state.folded.add(m);
       notice("That is too much to draw at once: fold something else first.");
       return;
@@ -212,10 +190,6 @@ function startPage() {
     page.canvas?.show(page.layout.boxes[`module:${m}`]);
     page.drawing?.units.get(state.selected)?.group.focus({ preventScroll: true });
   };
-
-  function countVisible() {
-    return visibleUnits(graph, state.folded).units.size;
-  }
 
   function foldChosen() {
     const key = state.selected;
@@ -277,40 +251,6 @@ function startPage() {
   }
 
   // --- the link that holds the state -----------------------------------------------------------
-
-  function writeLink() {
-    const found = new URLSearchParams();
-    for (const [i, x] of state.inputs) found.set(`in.${graph.cards[i].id}`, String(x));
-    found.set("step", state.step);
-    found.set("select", state.selected);
-    const same = state.folded.size === graph.folded.length && graph.folded.every((m) => state.folded.has(m));
-    if (!same) found.set("folded", [...state.folded].sort((a, b) => a - b).join("."));
-    page.link = `${location.href.split("#")[0]}#${found}`;
-    try {
-      history.replaceState(null, "", `#${found}`);
-    } catch {
-      // a page inside a notebook's frame has no address of its own
-    }
-  }
-
-  function readLink() {
-    const found = new URLSearchParams(location.hash.slice(1));
-    const leaves = new Map(graph.cards.flatMap((card, i) => (card.kind === "leaf" ? [[card.id, i]] : [])));
-    for (const [key, text] of found) {
-      const leaf = leaves.get(key.slice("in.".length));
-      if (key.startsWith("in.") && leaf !== undefined && graph.live && Number.isFinite(Number(text))) {
-        state.inputs.set(leaf, Number(text));
-      }
-    }
-    if (found.has("folded")) {
-      const modules = found.get("folded").split(".").filter((m) => m !== "").map(Number);
-      const before = state.folded;
-      state.folded = new Set(modules.filter((m) => graph.modules[m]));
-      if (countVisible() > graph.limits.draw) state.folded = before;
-    }
-    state.selected = found.get("select") ?? graph.selected;
-    return found.has("step") ? Number(found.get("step")) : null;
-  }
 
   async function copyLink() {
     try {
@@ -374,11 +314,11 @@ function startPage() {
   });
 
   function open() {
-    const step = readLink();
+    const step = readLink(page);
     rebuild();
     recompute();
-    const start = step ?? (graph.known ? page.steps.length - 1 : 0);
-    state.step = Math.max(0, Math.min(page.steps.length - 1, Number.isInteger(start) ? start : 0));
+    const last = page.steps.length - 1;
+    state.step = Math.min(last, step ?? (graph.known ? last : 0));
     showTable();
     refresh();
   }
