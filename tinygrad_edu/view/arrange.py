@@ -23,6 +23,8 @@ PILL_HEIGHT, PILL_GAP = 22.0, 3.0
 CIRCLE_EDGE, CIRCLE_SPREAD = 10.0, 24.0
 """How far before its card an edge ends, and how far the first and the last operand are apart at
 most: there they meet the circle of the operation, whose radius is 16."""
+BEFORE_MODULE = 58.0
+"""How far before a folded module, which has no circle, a local derivative stands."""
 PADDING, PADDING_TOP = 16.0, 34.0
 FOLDED_WIDTH, FOLDED_HEIGHT = 166.0, 72.0
 
@@ -324,7 +326,8 @@ def _pills(
         if route is None or not has_pill[k]:
             continue
         (x0, y0), (x1, y1) = route[-2:]
-        pills[k] = ((x0 + x1) / 2, (y0 + y1) / 2)
+        is_card = heads[k][0] == "card"
+        pills[k] = ((x0 + x1) / 2, (y0 + y1) / 2) if is_card else (x1 - BEFORE_MODULE, y1)
         here = placed[homes[k]]
         gaps.setdefault((homes[k], here.column_of[here.number[heads[k]]]), []).append(k)
     for (c, _), gap in gaps.items():

@@ -139,7 +139,8 @@ def _modules(seen: Seen, number: Any) -> list[dict[str, Any]]:
             tensor, elements = seen.opened.elements[seen.tensors[m]]
             found = [place[id(x)] for x in elements.flat if id(x) in place]
             one["elements"] = found
-            one["array"] = _array_text(tensor.data)
+            if tensor.shape != ():
+                one["array"] = _array_text(tensor.data)
             if tensor.rule is not None:
                 one["symbol"] = shown_text(tensor.symbol, 16)
                 one["rule"] = number(tensor.rule, len(tensor.operands))

@@ -36,11 +36,11 @@ function drawFrame(page, key, { x, y, w, h: height }) {
   const name = page.graph.modules[m].name;
   const button = svg("g", { class: "fold", role: "button", tabindex: "0",
     "aria-label": `Fold ${name}`, transform: `translate(${x + 20} ${y + 18})` },
-    svg("circle", { r: 9 }), svg("path", { d: "M-4 0h8" }));
+    svg("circle", { r: 11 }), svg("path", { d: "M-4 0h8" }));
   onPress(button, () => page.actions.toggleFold(m));
   return svg("g", {},
     svg("rect", { class: "frame", x, y, width: w, height, rx: 14 }),
-    svg("text", { class: "title", x: x + 36, y: y + 22.5 }, cut(name, Math.max(8, Math.floor(w / 9) - 5))),
+    svg("text", { class: "title", x: x + 36, y: y + 22.5 }, fitted(name, w - 56)),
     button);
 }
 
@@ -96,25 +96,25 @@ function drawUnit(page, key, { x, y, w, h: height }) {
   const badge = isModule || !thing.symbol ? 0 : w - (thing.array ? 196 : 166) + 2 * CIRCLE;
   const left = badge ? badge - 4 : 14;
   const unnamed = !isModule && !thing.labelled;
-  const room = Math.floor((w - left - (isModule ? 30 : 8)) / 8.2);
-  const title = cut(thing.brief ?? thing.name, room);
+  const room = w - left - (isModule ? 34 : 10);
+  const title = fitted(thing.brief ?? thing.name, room);
   const text = svg("text", { class: unnamed ? "name unnamed" : "name", x: left, y: 21 }, title);
   const output = graph.cards[unit.shown[0]]?.name;
-  if (isModule && !thing.elements && unit.shown.length === 1 && title.length + output.length < room) {
+  if (isModule && !thing.elements && unit.shown.length === 1 && 9 * (title.length + output.length) < room) {
     text.append(svg("tspan", { class: "k", dx: 7 }, output)); // what fractions call it
   }
   group.append(text);
   unit.bars = unit.shown.length > 1 || Boolean(graph.cards[unit.shown[0]]?.array);
   const made = isModule && thing.symbol ? `${thing.symbol} · ` : "";
   const array = thing.array ?? graph.cards[unit.shown[0]]?.array;
-  const note = array ? made + array : unit.bars ? `${unit.shown.length} outputs` : "";
-  if (note) group.append(svg("text", { class: "k", x: left, y: 35 }, cut(note, 25)));
+  const note = made + (array ?? (unit.bars ? `${unit.shown.length} outputs` : ""));
+  if (note) group.append(svg("text", { class: "k", x: left, y: 35 }, cut(note.replace(/ · $/, ""), 25)));
   addNumbers(unit, left, note && !unit.bars ? 5 : 0, thing.array && !isModule);
   if (badge) group.append(...drawSymbol(thing.symbol, badge, height / 2));
   if (isModule) {
     unit.beside = svg("g", { class: "fold", role: "button", tabindex: "0",
       "aria-label": `Unfold ${thing.name}`, transform: `translate(${x + w - 16} ${y + 17})` },
-      svg("circle", { r: 9 }), svg("path", { d: "M-4 0h8M0 -4v8" }));
+      svg("circle", { r: 11 }), svg("path", { d: "M-4 0h8M0 -4v8" }));
     onPress(unit.beside, () => page.actions.toggleFold(index));
   }
   return unit;
@@ -124,15 +124,13 @@ function drawUnit(page, key, { x, y, w, h: height }) {
 function addNumbers(unit, left, lower, isTall) {
   for (const [n, css, label] of [[0, "v", "value"], [1, "g", "gradient"]]) {
     const at = isTall ? left + 54 : left + n * 70;
-    const middle = isTall ? 59 + 24 * n : 54;
+    const middle = isTall ? 59 + 24 * n : 59;
     const text = svg("text", { class: css, x: at, y: unit.bars ? middle + 4 : 60 + lower });
     const bars = svg("path", { class: `bar ${css}` });
     const back = unit.bars ? { x: at - 4, y: middle - 13, height: 26 } : { x: at - 6, y: 29 + lower, height: 38 };
     unit.group.append(svg("rect", { class: `back ${css}`, width: isTall ? 104 : 66, rx: 7, ...back }));
-    if (!unit.bars || isTall) {
-      const place = isTall ? { x: left, y: middle + 4 } : { x: at, y: 41 + lower };
-      unit.group.append(svg("text", { class: "k", ...place }, label));
-    }
+    const place = isTall ? { x: left, y: middle + 4 } : { x: at, y: (unit.bars ? 48 : 41) + lower };
+    unit.group.append(svg("text", { class: unit.bars && !isTall ? "k small" : "k", ...place }, label));
     const width = isTall ? 96 : 58;
     if (unit.bars) unit.group.append(svg("path", { class: "axis", d: `M${at} ${middle}h${width}` }), bars);
     unit.group.append(text);
@@ -179,7 +177,7 @@ function barsPath(numbers, { at, middle, width }) {
     const up = Number.isFinite(x) ? x / largest : Math.sign(x) || 0;
     const from = (at + n * cell).toFixed(2);
     const wide = (cell - Math.min(1, cell / 4)).toFixed(2);
-    return up ? `M${from} ${middle}h${wide}v${(-10 * up).toFixed(2)}h-${wide}z` : "";
+    return up ? `M${from} ${middle}h${wide}v${(-9 * up).toFixed(2)}h-${wide}z` : "";
   }).join("");
 }
 

@@ -10,6 +10,7 @@ const PILL_HEIGHT = 22;
 const PILL_GAP = 3;
 const CIRCLE_EDGE = 10; // where an edge meets the circle of the operation
 const CIRCLE_SPREAD = 24;
+const BEFORE_MODULE = 58;
 const PADDING = 16;
 const PADDING_TOP = 34;
 const FOLDED_SIZE = [166, 72];
@@ -350,7 +351,8 @@ function placePills(heads, homes, routes, hasPill, placed) {
   routes.forEach((route, k) => {
     if (!route || !hasPill[k]) return;
     const [from, to] = route.slice(-2);
-    pills[k] = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
+    const isCard = heads[k].startsWith("card");
+    pills[k] = isCard ? { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 } : { x: to.x - BEFORE_MODULE, y: to.y };
     const here = placed.get(homes[k]);
     const gap = `${homes[k]} ${here.columnOf[here.number.get(heads[k])]}`;
     if (!gaps.has(gap)) gaps.set(gap, { here, members: [] });

@@ -42,8 +42,7 @@ function startPage() {
     page.drawing = buildDrawing(page);
     const picture = svg("svg", { role: "group", "aria-label": `Graph of ${graph.cards[graph.root].name}` });
     picture.append(...page.drawing.layers);
-    $("picture").replaceChildren(picture);
-    page.canvas = makeCanvas(picture, page.layout, page.canvas);
+    page.canvas = makeCanvas(picture, $("picture"), page.layout, page.canvas);
   }
 
   function recompute() {
@@ -83,11 +82,16 @@ function startPage() {
     if (timer !== null && target === page.steps.length - 1) stop();
     closeQuestion();
     refresh();
-    const key = page.steps[target].key;
-    if (key && graph.drawn && !state.table) {
-      page.canvas.show(page.layout.boxes[key]);
-      if (animate) sendDots(page, key, page.steps[target].kind);
-    }
+    bringIntoView(target);
+    const { key, kind } = page.steps[target];
+    if (key && graph.drawn && !state.table && animate) sendDots(page, key, kind);
+  }
+
+  /** Move the picture, if need be, to where a step happens; the seed happens at the root. */
+  function bringIntoView(step) {
+    const { key, kind } = page.steps[step];
+    const place = kind === "seed" ? page.view.unitOf[graph.root] : key;
+    if (graph.drawn && !state.table) page.canvas.show(page.layout.boxes[place]);
   }
 
   function play() {
@@ -122,6 +126,7 @@ function startPage() {
       $("verdict").textContent = "";
       $("ask").hidden = false;
       $("answer").focus();
+      bringIntoView(n);
       return true;
     }
     return false;
@@ -157,6 +162,7 @@ function startPage() {
     const seed = page.steps.findIndex((step) => step.kind === "seed");
     if (state.predicting && state.step > seed) state.step = seed;
     refresh();
+    bringIntoView(state.step);
     if (state.predicting) notice("Step forward: before each gradient appears you are asked for it.");
   }
 
@@ -253,6 +259,10 @@ function startPage() {
   // --- the link that holds the state -----------------------------------------------------------
 
   async function copyLink() {
+    if (location.protocol === "about:") {
+      notice("In a notebook this page has no address: save it with to_html(node, path) to get a link.");
+      return;
+    }
     try {
       await navigator.clipboard.writeText(page.link);
       notice("The link is copied.");
@@ -321,6 +331,7 @@ function startPage() {
     state.step = Math.min(last, step ?? (graph.known ? last : 0));
     showTable();
     refresh();
+    if (step !== null) bringIntoView(state.step);
   }
 
   page.rows = buildInputs(page, $("inputs"));

@@ -13,7 +13,9 @@ function buildInputs(page, panel) {
     if (!owners.has(m)) owners.set(m, []);
     owners.get(m).push(i);
   }
-  for (const [m, own] of [...owners].sort(([a], [b]) => a - b)) {
+  const path = (m) => (m < 0 ? "" : modulePath(graph, m));
+  const inOrder = ([a], [b]) => path(a).localeCompare(path(b), "en", { numeric: true });
+  for (const [m, own] of [...owners].sort(inOrder)) {
     const list = h("div", { class: "inputs" });
     if (m < 0) panel.append(list);
     else {
@@ -81,7 +83,7 @@ function updateInputs(page) {
     gradient.textContent = g === undefined ? UNKNOWN : medium(g);
     if (value) value.textContent = medium(numbers.v[i]);
     if (slider) slider.value = numbers.v[i];
-    if (field && document.activeElement !== field) field.value = signed(String(numbers.v[i])).replace("−", "-");
+    if (field && document.activeElement !== field) field.value = full(numbers.v[i]).replace("−", "-");
   }
 }
 
@@ -90,8 +92,8 @@ function buildProgram(page, panel) {
   const lines = [];
   const block = (title, list, css) => {
     if (!list.length) return;
-    panel.append(h("h3", {}, title));
-    const pre = h("pre", { tabindex: "0", "aria-label": `${title} program` });
+    panel.append(h("h2", {}, title));
+    const pre = h("pre", { role: "region", tabindex: "0", "aria-label": `${title} program` });
     for (const [text, card] of list) {
       const line = h("span", { class: "line" }, `${text}\n`);
       lines.push({ line, card, css, pre });
@@ -149,11 +151,10 @@ function updateRule(page) {
 function fillTable(page, body) {
   const { graph, known, numbers, view } = page;
   body.replaceChildren();
-  for (const [key, unit] of view.units) {
-    const cards = key.startsWith("card:") ? unit.cards : shownCards(graph, key);
-    for (const i of cards) {
-      const card = graph.cards[i];
-      if (card.kind === "constant") continue;
+  const rows = [...view.units.keys()].flatMap((key) => shownCards(graph, key).map((i) => [i, key]));
+  for (const [i, key] of rows.sort(([a], [b]) => a - b)) {
+    const card = graph.cards[i];
+    if (card.kind !== "constant") {
       const g = visibleGradient(page, i);
       const factors = card.links.filter((k) => numbers.local[k] !== null && known.value[i]).map((k) =>
         `by ${graph.cards[graph.links[k][0]].name}: ${medium(numbers.local[k])}`);

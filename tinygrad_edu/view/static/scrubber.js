@@ -7,7 +7,7 @@ function buildTicks(page, ticks) {
   ticks.classList.toggle("many", last > MOST_TICKS);
   ticks.replaceChildren(h("b"), h("b", { class: "fill" }), h("b", { class: "fill b" }));
   page.steps.forEach(({ kind }, n) => {
-    const css = { ready: "end", forward: "", done: "end" }[kind] ?? "b";
+    const css = { ready: "end", forward: "", done: "end b" }[kind] ?? "b";
     const tick = h("i", { class: css });
     tick.style.left = `${(100 * n) / last}%`;
     ticks.append(tick);

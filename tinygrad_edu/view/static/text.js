@@ -69,9 +69,20 @@ const bold = (text) => h("b", {}, text);
 /** The fraction d y / d x, with d for a total and ∂ for a factor. */
 function fraction(d, y, x) {
   const part = (name) =>
-    math("mrow", {}, math("mo", { form: "prefix", lspace: "0", rspace: "0" }, d),
+    math("mrow", {}, math("mo", { form: "prefix", lspace: "0.1em", rspace: "0.12em" }, d),
       math("mi", { mathvariant: "normal" }, name));
   return math("math", {}, math("mfrac", {}, part(y), part(x)));
+}
+
+/** A name cut to a width in pixels, as it is drawn on a card. */
+function fitted(text, width, font = '650 14px Inter, "Segoe UI", Roboto, Helvetica, Arial, sans-serif') {
+  fitted.ruler ??= document.createElement("canvas").getContext("2d");
+  fitted.ruler.font = font;
+  const isShort = (shown) => fitted.ruler.measureText(shown).width <= width;
+  if (isShort(text)) return text;
+  const letters = [...text].slice(0, 120);
+  while (letters.length > 1 && !isShort(`${letters.join("")}…`)) letters.pop();
+  return `${letters.join("")}…`;
 }
 
 /** A name cut to a length, for places that have no room for more. */

@@ -159,7 +159,7 @@ function arrayTable(page, i) {
 
 function foldButton(page, key) {
   if (!key.startsWith("module:")) return "";
-  const button = h("button", { type: "button" }, "Open it (F)");
+  const button = h("button", { type: "button", class: "open" }, "Open it (F)");
   button.addEventListener("click", () => page.actions.toggleFold(Number(key.slice(7))));
   return button;
 }
@@ -173,6 +173,9 @@ function numericCheck(page, i) {
   const row = (label, number) => h("tr", {}, h("th", { scope: "row" }, label), h("td", {}, signed(number)));
   const digits = digitsOfAgreement(found.slope, numbers.g[i]);
   const atKink = digitsOfAgreement(...found.sides) < 2 && Math.abs(found.sides[0] - found.sides[1]) > 1e-3;
+  if (!Number.isFinite(found.slope) || !Number.isFinite(numbers.g[i])) {
+    return [h("p", { class: "note" }, "It is not defined here, so there is nothing to compare it with.")];
+  }
   const agrees = digits >= 4 || Math.abs(found.slope - numbers.g[i]) < 1e-7;
   const table = h("table", { class: "numbers" }, h("tbody", {},
     row(`${root} at ${name} = ${medium(found.high)}`, general(found.above, 10)),
