@@ -6,7 +6,8 @@ Operations ask for them only while `open_blocks` is not 0, so outside of blocks 
 from __future__ import annotations
 
 import threading
-from contextlib import ContextDecorator
+from collections.abc import Iterator
+from contextlib import ContextDecorator, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -104,3 +105,14 @@ class group(ContextDecorator):
         with _lock:
             open_blocks += by
             _thread.group = innermost
+
+
+@contextmanager
+def outside_of_blocks() -> Iterator[None]:
+    """Inside, this thread is in no block: operations are recorded, and in no group."""
+    before = _thread.no_grad_blocks, _thread.group
+    _thread.no_grad_blocks, _thread.group = 0, None
+    try:
+        yield
+    finally:
+        _thread.no_grad_blocks, _thread.group = before

@@ -49,10 +49,10 @@ def page_text(node: Node, title: str, ranges: Ranges | None = None) -> str:
 
 @functools.cache
 def _code(name: str) -> str:
-    """The code of a file without comments of their own lines and without indentation."""
+    """The code of a file without comments and indentation."""
     text = re.sub(r"^\s*/\*\*.*?\*/\n", "", static(f"{name}.js"), flags=re.M | re.S)
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("// "))
+    lines = (re.sub(r"(^|\s+)// .*", "", line.strip()) for line in text.splitlines())
+    return "\n".join(filter(None, lines))
 
 
 def _hash(text: str) -> str:

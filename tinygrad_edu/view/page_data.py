@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.graph import Node, leaves_and_inner, sweep, topological_order
+from tinygrad_edu.graph import Node, leaves_and_inner, sweep
 from tinygrad_edu.rules import name_of, settings_of, symbol_of
 from tinygrad_edu.rules.rule import Rule
-from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.view.arrange import arrange
 from tinygrad_edu.view.javascript import javascript_rules
 from tinygrad_edu.view.plan import Container, paths_of, plan
@@ -40,11 +39,15 @@ Ranges = Mapping[str, Sequence[float]]
 
 def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any], str]:
     """The data of the page, and the JavaScript of the rules that it needs."""
-    if len(topological_order(node)) > MOST_DRAWN:
-        return _too_large(node), "const RULES = [];"
+    leaves, inner = leaves_and_inner(node)
+    count = len(leaves) + len(inner)
+    if count > MOST_DRAWN:
+        _check_ranges(ranges, {leaf.label for leaf in leaves})
+        return _too_large(node, f"{count} nodes"), "const RULES = [];"
     seen = see(node, MOST_DRAWN)
+    _check_ranges(ranges, {card.name for card in seen.cards if card.is_leaf})
     if len(seen.cards) > MOST_DRAWN:
-        return _too_large(node), "const RULES = [];"
+        return _too_large(node, f"{len(seen.cards)} nodes and constants"), "const RULES = [];"
     rules: list[tuple[Rule, int]] = []
     numbers: dict[Any, int] = {}
 
@@ -66,8 +69,10 @@ def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any],
     script, still = "const RULES = [];", ""
     try:
         script = javascript_rules(list(rules))
-    except TypeError as error:
-        still = f"These numbers are those that Python computed; they do not move here. ({error})"
+    except (TypeError, ValueError) as error:
+        still = str(error)
+    if any("array" in card for card in cards):
+        script, still = "const RULES = [];", seen.closed or still or "they are arrays"
     containers = plan(seen.links, seen.module_of, [module.outer for module in seen.modules])
     pills = [_pill(seen.cards[link.tail], seen.cards[link.head]) for link in seen.links]
     derived = _derived(seen, containers)
@@ -96,8 +101,7 @@ def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any],
         "program": _program(node, seen),
     }
     if still:
-        data["recorded"] = _recorded(node, seen)
-    _check_ranges(ranges, seen)
+        data["recorded"] = _recorded(seen, cards)
     return data, script
 
 
@@ -215,35 +219,44 @@ def _program(node: Node, seen: Seen) -> dict[str, list[tuple[str, int]]]:
     }
 
 
-def _recorded(node: Node, seen: Seen) -> dict[str, list[Any]]:
+def _recorded(seen: Seen, cards: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Gradients, local derivatives and what each link sends, from Python's own pullbacks."""
+    root = seen.cards[-1].item
     nothing = {"g": [None] * len(seen.cards), "local": [None] * len(seen.links),
                "sent": [None] * len(seen.links)}  # fmt: skip
     with np.errstate(all="ignore"):
         try:
-            adjoints = sweep(node, np.ones_like(node.data), lambda x: x.pullback)  # type: ignore[arg-type, return-value]
+            adjoints = sweep(root, _one(root), lambda x: x.pullback)  # type: ignore[arg-type, return-value]
         except (ArithmeticError, ValueError):
             return nothing
         for i, card in enumerate(seen.cards):
             if card.item in adjoints if isinstance(card.item, Node) else False:
                 nothing["g"][i] = _single(adjoints[card.item])
+                if "array" in cards[i]:
+                    cards[i]["strip"]["g"] = [_number(x) for x in strip(adjoints[card.item])]
+                    cards[i]["stats"]["g"] = _extremes(adjoints[card.item])
         for k, link in enumerate(seen.links):
             head, tail = seen.cards[link.head].item, seen.cards[link.tail].item
-            if isinstance(tail, Node) and np.size(head.data) == np.size(tail.data) == 1:
-                for key, g in (("local", np.ones_like(head.data)), ("sent", adjoints[head])):
-                    adjoint = head.pullback(g)[link.operand]
-                    nothing[key][k] = _single(adjoint() if callable(adjoint) else adjoint)
+            if isinstance(tail, Node) and np.shape(tail.data) == ():
+                for key, g in (("local", _one(head)), ("sent", adjoints[head])):
+                    if key == "sent" or np.shape(head.data) == ():
+                        adjoint = head.pullback(g)[link.operand]
+                        adjoint = adjoint() if callable(adjoint) else adjoint
+                        nothing[key][k] = _single(tail._fit(adjoint))
     return nothing
+
+
+def _one(node: Node) -> Any:
+    return 1.0 if type(node.data) is float else np.ones_like(node.data)
 
 
 def _single(x: Any) -> Any:
     return _number(np.asarray(x).item()) if np.size(x) == 1 else None
 
 
-def _too_large(node: Node) -> dict[str, Any]:
+def _too_large(node: Node, count: str) -> dict[str, Any]:
     """A page that says how large the graph is, with its root and its first leaves in a table."""
-    leaves, inner = leaves_and_inner(node)
-    count = len(leaves) + len(inner)
+    leaves, _ = leaves_and_inner(node)
     listed = [x for x in leaves[:MOST_LISTED] if x is not node]
     cards = []
     for i, x in enumerate([*listed, node]):
@@ -255,7 +268,7 @@ def _too_large(node: Node) -> dict[str, Any]:
             cards[-1].update(array=_array_text(x.data), strip={"v": [], "g": []})
     gradients = [None if np.shape(x.grad) else _number(x.grad) for x in (*listed, node)]
     instead = (
-        f"This graph has {count} nodes, more than the {MOST_DRAWN} that can be drawn and read. "
+        f"This graph has {count}, more than the {MOST_DRAWN} that can be drawn and read. "
         "Show a smaller example of it, such as one sample or one neuron. The table has its output "
         f"and its inputs{'' if len(listed) >= len(leaves) else f', the first {len(listed)}'}."
     )
@@ -273,11 +286,11 @@ def _too_large(node: Node) -> dict[str, Any]:
 
 
 def _still_text(node: Node, seen: Seen, still: str) -> str:
-    if still and isinstance(node, Tensor):
-        return "These numbers are those that Python computed: opened as scalars, this graph would be too large to change here."  # noqa: E501
-    if seen.opened is not None and seen.opened.summed:
-        return "The gradients are those of the sum of all elements of the output."
-    return still
+    said = f"These numbers are those that Python computed; they do not move here: {still}."
+    parts = [said] if still else []
+    if np.size(node.data) != 1:
+        parts.append("The gradients are those of the sum of all elements of the output.")
+    return " ".join(parts)
 
 
 def _is_known(node: Node) -> bool:
@@ -313,8 +326,10 @@ def _range(x: float, wanted: Sequence[float] | None) -> list[float]:
         low, high = float(wanted[0]), float(wanted[1])
         step = float(wanted[2]) if len(wanted) == 3 else _round_up((high - low) / 200) or 1.0
         return [low, high, step]
-    if not math.isfinite(x) or abs(x) > 1e300:
+    if not math.isfinite(x) or 0 < abs(x) < 1e-300:
         return [-1.0, 1.0, 0.01]
+    if abs(x) > 1e300:
+        return [min(x, 0.0), max(x, 0.0), abs(x) / 200]
     high = _round_up(2.5 * abs(x)) if x else 1.0
     low = 0.0 if x > 0 else -high
     whole = x == int(x) and high >= 10
@@ -329,19 +344,30 @@ def _round_up(x: float) -> float:
     return next(digit * power for digit in (1, 2, 3, 5, 10) if digit * power >= x * (1 - 1e-12))
 
 
-def _check_ranges(ranges: Ranges | None, seen: Seen) -> None:
-    """ValueError unless every range names a leaf and gives (low, high) or (low, high, step)."""
-    labels = {card.name for card in seen.cards if card.is_leaf and card.name}
+def _check_ranges(ranges: Ranges | None, labels: set[str]) -> None:
+    """TypeError or ValueError unless every range names a leaf and gives (low, high), and maybe a
+    step."""
+    if ranges is not None and not isinstance(ranges, Mapping):
+        raise TypeError(
+            "ranges: expected labels with their ends, such as {'tax': (1, 1.5)}, "
+            f"not {type(ranges).__name__}"
+        )
     for label, wanted in (ranges or {}).items():
-        if label not in labels:
-            raise ValueError(
-                f"ranges: no input is labelled {label!r}; there are {sorted(labels) or 'none'}"
-            )
-        numbers = [float(x) for x in wanted]
+        if not label or label not in labels:
+            known = sorted(labels - {""})
+            raise ValueError(f"ranges: no input is labelled {label!r}; there are {known or 'none'}")
+        try:
+            numbers = [float(x) for x in wanted]
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{_range_error(label, wanted)}: {error}") from error
         if len(numbers) not in (2, 3) or not all(map(math.isfinite, numbers)):
-            raise ValueError(f"ranges: {label!r} needs (low, high) or (low, high, step)")
+            raise ValueError(_range_error(label, wanted))
         if numbers[0] >= numbers[1] or (len(numbers) == 3 and numbers[2] <= 0):
             raise ValueError(
                 f"ranges: {label!r} goes from {numbers[0]} to {numbers[1]}; low must be below "
                 "high, and the step above 0"
             )
+
+
+def _range_error(label: str, wanted: Any) -> str:
+    return f"ranges: {label!r} needs (low, high) or (low, high, step), not {wanted!r}"

@@ -6,14 +6,17 @@ from the nodes (`operands`, `rule`, `pullback`, `data`, `grad`, `label`); no rul
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.graph import Node, topological_order
 
+_FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
 UNKNOWN = "·"
 """What stands for a number that is not known yet; never 0."""
 
@@ -117,7 +120,12 @@ def short(x: Any) -> str:
     if np.shape(x) != ():
         return " × ".join(map(str, np.shape(x)))
     number = float(x) + 0.0  # + 0.0 makes 0 of −0
-    return f"{number:{'.0f' if 9999.5 <= abs(number) < 1e7 else '.4g'}}".replace("-", "−")
+    if 9999.5 <= abs(number) < 1e7:
+        text = f"{math.copysign(math.floor(abs(number) + 0.5), number):.0f}"
+    else:  # a tie is rounded away from 0, as JavaScript does
+        rounded = float(_FOUR_DIGITS.create_decimal_from_float(number))
+        text = f"{rounded if math.isfinite(rounded) else number:.4g}"
+    return text.replace("-", "−")
 
 
 def full(x: Any) -> str:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinygrad_edu.blocks import outside_of_blocks
 from tinygrad_edu.graph import Node
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.view.modules import Module, find_modules
 from tinygrad_edu.view.program import identifiers
 from tinygrad_edu.view.reading import Card, Link, read, shown_text
+from tinygrad_edu.view.scalar_arrays import TooManyError
 from tinygrad_edu.view.scalars import Opened, open_as_scalars
 
 LONGEST_NAME = 120
@@ -32,6 +34,7 @@ class Seen:
     names: list[str]
     opened: Opened | None = None
     tensors: list[int] | None = None  # for each module the entry of `opened`, or -1
+    closed: str = ""  # why a Tensor graph was not opened
 
     def names_around(self, m: int) -> list[str]:
         """The names of a module and of those around it, the outermost first."""
@@ -50,10 +53,22 @@ def see(node: Node, limit: int) -> Seen:
     if not isinstance(node, Tensor):
         return seen
     try:
-        opened = open_as_scalars(node, limit)
-    except ValueError:
+        with outside_of_blocks():
+            opened = open_as_scalars(node, limit)
+    except TooManyError:
+        seen.closed = "opened as scalars, this graph would be too large to change here"
         return seen
-    return _see_opened(seen, opened)
+    except ValueError as error:
+        seen.closed = str(error)
+        return seen
+    if not opened.root.operands and id(opened.root) not in opened.owner:
+        seen.closed = "the output has no elements to change"
+        return seen
+    found = _see_opened(seen, opened)
+    if len(found.cards) > limit:  # constants count too
+        seen.closed = "opened as scalars, this graph would be too large to change here"
+        return seen
+    return found
 
 
 def _see_opened(closed: Seen, opened: Opened) -> Seen:

@@ -1,5 +1,5 @@
 // The numbers: what Python's forward and backward pass compute, here from RULES, which is generated
-// from the same rules. `graph` is the page's data, see html.py.
+// from the same rules. `graph` is the page's data, see page_data.py.
 
 /** Read the data block; numbers that JSON cannot hold come as text: "nan", "inf", "-inf". */
 function readGraph(text) {
@@ -16,7 +16,7 @@ function readGraph(text) {
     for (let m = graph.moduleOf[i]; m >= 0; m = graph.modules[m].outer) {
       graph.members[m].push(i);
       const leaves = (k) => !isInside(graph, graph.links[k][1], m);
-      if (card.kind === "node" && (i === graph.root || card.uses.some(leaves))) {
+      if (card.kind !== "constant" && (i === graph.root || card.uses.some(leaves))) {
         graph.outputs[m].push(i);
       }
     }

@@ -4,7 +4,7 @@
 function linkToPredict(page, key) {
   const { graph, numbers } = page;
   if (!key.startsWith("card:")) return -1;
-  const asked = graph.cards[Number(key.slice(5))].links.filter((k) => numbers.sent[k] !== null);
+  const asked = graph.cards[Number(key.slice(5))].links.filter((k) => numbers.local[k] !== null);
   // the most telling one: a factor other than 1, if there is one
   return asked.find((k) => Math.abs(numbers.local[k]) !== 1) ?? asked[0] ?? -1;
 }
@@ -27,7 +27,7 @@ function judge(page, k, typed) {
   const [tail, head] = graph.links[k];
   const [arriving, local, sent] = [numbers.g[head], numbers.local[k], numbers.sent[k]];
   const product = `${medium(arriving)} arriving × ${medium(local)} local = ${medium(sent)}`;
-  if (Number.isNaN(typed)) return [false, "Type a number, such as 1.1 or -0.25."];
+  if (!Number.isFinite(typed)) return [false, "Type a number, such as 1.1 or -0.25."];
   if (isClose(typed, sent)) return [true, `Right: ${product}.`];
   const before = numbers.g[tail] - sent;
   const others = graph.cards[head].links.filter((other) => other !== k && numbers.local[other] !== null);

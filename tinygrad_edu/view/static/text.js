@@ -41,7 +41,7 @@ function signed(text) {
 
 /** A number that a reader typed: a minus of any kind, a decimal point or comma. */
 function typedNumber(text) {
-  const plain = text.trim().replaceAll("−", "-").replace(",", ".");
+  const plain = text.trim().replace(/[−–—﹣－]/g, "-").replace(",", ".");
   return plain === "" ? NaN : Number(plain);
 }
 

@@ -1,0 +1,230 @@
+"""The page as a file: one script, one block of data, nothing from elsewhere, never half a file."""
+
+import base64
+import hashlib
+import os
+import re
+import runpy
+import stat
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_page_data import HOSTILE, in_page, several
+
+import tinygrad_edu
+from tinygrad_edu import Tensor, Value, to_html
+
+DEMOS = Path(__file__).parents[1] / "demos"
+NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML"}
+
+
+class Reader(HTMLParser):
+    """The elements of a page, each with its attributes and the text directly in it."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.open = [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        names = [name for name, _ in attributes]
+        assert len(set(names)) == len(names), (tag, names)
+        self.elements.append((tag, dict(attributes), []))
+        self.open.append(self.elements[-1])
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data):
+        if self.open:
+            self.open[-1][2].append(data)
+
+    def all(self, tag):
+        return [
+            (attributes, "".join(text)) for name, attributes, text in self.elements if name == tag
+        ]
+
+
+def apples():
+    root = runpy.run_path(str(DEMOS / "apple_tax.py"))["two_fruits"]()
+    root.backward()
+    return root
+
+
+def hash_of(text):
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+def check_page(html):
+    """What holds for every page, whatever its graph and its labels."""
+    page = Reader(html)
+    assert html.startswith("<!doctype html>")
+    data, script = page.all("script")
+    assert data[0] == {"type": "application/json", "id": "graph"}
+    assert script[0] == {}
+    in_page(html)
+    [policy] = [
+        attributes["content"] for attributes, _ in page.all("meta")
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    ]  # fmt: skip
+    directives = dict(part.split(" ", 1) for part in policy.split("; "))
+    assert directives["default-src"] == "'none'"
+    assert directives["script-src"] == hash_of(script[1])
+    styles = {hash_of(text) for _, text in page.all("style")}
+    assert set(directives["style-src"].split()) == styles
+    assert directives["base-uri"] == directives["form-action"] == "'none'"
+    assert set(directives["img-src"].split()) <= {"data:", "blob:"}
+    assert set(directives) <= {
+        "default-src", "script-src", "style-src", "img-src", "base-uri", "form-action",
+    }  # fmt: skip
+    for tag, attributes, _ in page.elements:
+        assert not {"src", "action", "data", "srcset", "background"} & set(attributes), tag
+        assert attributes.get("href", "data:").startswith(("data:", "#"))
+        assert not [name for name in attributes if name.startswith("on") or name == "style"], tag
+    assert set(re.findall(r"https?://[^\s\"'`)<]*", html)) <= NAMESPACES
+    for word in ("@import", "url(", "fetch(", "XMLHttpRequest", "WebSocket", "sendBeacon",
+                 "EventSource", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write",
+                 "eval(", "new Function", "import("):  # fmt: skip
+        assert word not in html, word
+    [(_, title)] = page.all("title")
+    return page, title
+
+
+def test_every_kind_of_page_is_one_file_that_asks_for_nothing():
+    for root in several():
+        check_page(to_html(root))
+
+
+def test_the_page_of_apples_oranges_and_tax_is_small():
+    html = to_html(apples(), title="Apples, oranges and tax", ranges={"tax": (1, 1.5, 0.01)})
+    assert len(html.encode()) < 100_000
+    _, title = check_page(html)
+    assert title == "Apples, oranges and tax"
+    data = in_page(html)
+    assert [card["v"] for card in data["cards"]][-1] == pytest.approx(715)
+    assert data["known"]
+
+
+def test_the_title_is_the_roots_label_unless_given():
+    node = Value(1.0, "price & <tax>")
+    for html, wanted in (
+        (to_html(node), "price & <tax>"),
+        (to_html(node, title="T</title>"), "T</title>"),
+        (to_html(node, title=" "), "Computation graph"),
+        (to_html(node, title=""), "Computation graph"),
+        (to_html(Value(1.0)), "Computation graph"),
+    ):
+        page, title = check_page(html)
+        assert title == wanted
+        assert page.all("h1") == [({}, wanted)]
+
+
+@pytest.mark.parametrize("label", HOSTILE, ids=range(len(HOSTILE)))
+def test_no_label_becomes_markup_or_leaves_its_place(label):
+    plain = check_page(to_html((Value(2.0, "a") * Value(3.0, "b")).tanh(), title="t"))[0]
+    x = Value(2.0, label)
+    with tinygrad_edu.group(label):
+        node = (x * Value(3.0, label)).tanh()
+    node.label = label
+    html = to_html(node, title=label)
+    html.encode("utf-8")
+    page, title = check_page(html)
+    assert [tag for tag, _, _ in page.elements] == [tag for tag, _, _ in plain.elements]
+    assert title.isprintable()
+    assert 0 < len(title) <= 120
+    assert page.all("script")[1][1].count("alert(1)") == 0
+
+
+@given(label=st.text(max_size=60))
+def test_any_label_at_all_gives_a_page(label):
+    node = Value(2.0, label) * 3.0
+    node.label = label
+    check_page(to_html(node))
+
+
+def test_the_script_holds_no_comment_lines_of_the_source_and_no_tag():
+    _, (_, script) = Reader(to_html(apples())).all("script")
+    assert "</" not in script
+    assert "<!--" not in script
+    assert not re.search(r"^\s*//", script, re.M)
+
+
+# --- the file ------------------------------------------------------------------------------------
+
+
+def test_the_file_is_what_is_returned_and_replaces_another(tmp_path):
+    node = Value(1.0, "größe") * 2.0
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    for target in (path, str(path)):
+        html = to_html(node, target)
+        assert path.read_bytes() == html.encode("utf-8")
+        assert html == to_html(node)
+    assert [x.name for x in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_missing_folder_is_named_and_not_made(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        to_html(Value(1.0), tmp_path / "nowhere" / "page.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_the_files_place_stays_and_nothing_else_is_left(tmp_path):
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(OSError, match=re.escape("page.html")):
+        to_html(Value(1.0), tmp_path / "page.html")
+    assert [x.name for x in tmp_path.iterdir()] == ["page.html"]
+    assert (tmp_path / "page.html").is_dir()
+
+
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0, reason="root may write into read-only folders"
+)
+def test_a_read_only_folder_keeps_its_old_file(tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    try:
+        with pytest.raises(PermissionError):
+            to_html(Value(1.0), path)
+    finally:
+        tmp_path.chmod(0o700)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_fails_on_the_way_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    path.write_text("old")
+
+    def full(*_):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="no space left"):
+        to_html(Value(1.0), path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wrong", [None, 3.0, "x", [Value(1.0)], np.ones(2), Value])
+def test_only_a_node_has_a_page(tmp_path, wrong):
+    with pytest.raises(TypeError, match="to_html: expected a node, got "):
+        to_html(wrong, tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("wrong", [3, b"t", ["t"], Value(1.0)])
+def test_a_title_is_text(tmp_path, wrong):
+    with pytest.raises(TypeError, match="to_html: the title is a string, not "):
+        to_html(Tensor([1.0]), tmp_path / "page.html", title=wrong)
+    assert list(tmp_path.iterdir()) == []
