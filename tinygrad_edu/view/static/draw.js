@@ -93,6 +93,7 @@ function drawUnit(page, key, { x, y, w, h: height }) {
   group.setAttribute("tabindex", "0");
   group.setAttribute("role", "button");
   onPress(group, () => page.actions.select(key));
+  group.addEventListener("focus", () => page.canvas.show({ x, y, w, h: height }));
   const badge = isModule || !thing.symbol ? 0 : w - (thing.array ? 196 : 166) + 2 * CIRCLE;
   const left = badge ? badge - 4 : 14;
   const unnamed = !isModule && !thing.labelled;

@@ -1,5 +1,6 @@
 // The address that holds the state: inputs, step, choice, and what is folded.
 
+/** Put the state into the address, at most five times a second: browsers refuse more than some. */
 function writeLink(page) {
   const { graph, state } = page;
   const found = new URLSearchParams();
@@ -9,11 +10,14 @@ function writeLink(page) {
   const same = state.folded.size === graph.folded.length && graph.folded.every((m) => state.folded.has(m));
   if (!same) found.set("folded", [...state.folded].sort((a, b) => a - b).join("."));
   page.link = `${location.href.split("#")[0]}#${found}`;
-  try {
-    history.replaceState(null, "", `#${found}`);
-  } catch {
-    // a page inside a notebook's frame has no address of its own
-  }
+  page.writing ??= setTimeout(() => {
+    page.writing = null;
+    try {
+      history.replaceState(null, "", new URL(page.link).hash);
+    } catch {
+      // a page inside a notebook's frame has no address of its own
+    }
+  }, 200);
 }
 
 /** Take over what the address holds, as far as it fits this graph; returns its step, or null. */

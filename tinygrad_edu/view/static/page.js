@@ -117,7 +117,7 @@ function startPage() {
       const link = step.kind === "backward" ? linkToPredict(page, step.key) : -1;
       if (link < 0) continue;
       stop();
-      if (asked?.step === n) { $("answer").focus(); return true; }
+      if (asked?.step === n) { refresh(); $("answer").focus(); return true; }
       state.step = n - 1;
       refresh();
       asked = { step: n, link };
@@ -227,7 +227,7 @@ function startPage() {
     if (i < 0) { notice(wanted ? `No node is called ${cut(text.trim(), 40)}.` : "Type a part of a name."); return; }
     let opened = false;
     for (let m = graph.moduleOf[i]; m >= 0; m = graph.modules[m].outer) opened = state.folded.delete(m) || opened;
-    if (opened) { const step = page.steps[state.step]; rebuild(); recompute(); sameKind(step); }
+    if (opened) { const step = page.steps[state.step]; closeQuestion(); rebuild(); recompute(); sameKind(step); }
     state.selected = page.view.unitOf[i];
     refresh();
     if (!graph.drawn || state.table) return;
@@ -324,6 +324,8 @@ function startPage() {
   });
 
   function open() {
+    stop();
+    closeQuestion();
     const step = readLink(page);
     rebuild();
     recompute();

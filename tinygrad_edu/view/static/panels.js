@@ -66,8 +66,8 @@ function inputRow(page, i) {
   field.addEventListener("change", () => {
     const typed = typedNumber(field.value);
     if (Number.isFinite(typed)) page.actions.setInput(i, typed);
-    else updateInputs(page);
   });
+  field.addEventListener("blur", () => updateInputs(page)); // what is no number gives way to the number
   return { i, gradient, slider, field, parts: [name, slider, field, gradient] };
 }
 
