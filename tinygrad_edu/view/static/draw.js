@@ -93,7 +93,9 @@ function drawUnit(page, key, { x, y, w, h: height }) {
   group.setAttribute("tabindex", "0");
   group.setAttribute("role", "button");
   onPress(group, () => page.actions.select(key));
-  group.addEventListener("focus", () => page.canvas.show({ x, y, w, h: height }));
+  group.addEventListener("focus", () => { // by keyboard; under a pointer nothing may move
+    if (group.matches(":focus-visible")) page.canvas.show({ x, y, w, h: height });
+  });
   const badge = isModule || !thing.symbol ? 0 : w - (thing.array ? 196 : 166) + 2 * CIRCLE;
   const left = badge ? badge - 4 : 14;
   const unnamed = !isModule && !thing.labelled;
@@ -239,11 +241,12 @@ function updateUnit(page, key, unit) {
     const [word, own] = place.css === "v" ? ["value", values] : ["gradient", gradients];
     const unknown = own.includes(undefined);
     const strip = unit.bars && !unknown ? stripOf(page, unit, place.css, own) : [];
+    const stats = graph.cards[unit.shown[0]]?.stats?.[place.css].map(toNumber);
     place.text.classList.toggle("unknown", unknown);
     place.text.textContent = unknown ? UNKNOWN : unit.bars ? "" : short(own[0]);
     place.text.setAttribute("font-size", numberSize(place.text.textContent));
     if (unit.bars) place.bars.setAttribute("d", barsPath(strip, place));
-    lines.push(`${word} ${unknown ? "not known yet" : unit.bars ? rangeText(strip) : full(own[0])}`);
+    lines.push(`${word} ${unknown ? "not known yet" : unit.bars ? rangeText(stats ?? strip) : full(own[0])}`);
   }
   unit.tip.textContent = lines.join("\n");
   const [name, ...rest] = lines;
