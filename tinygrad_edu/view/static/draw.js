@@ -236,7 +236,8 @@ function updateUnit(page, key, unit) {
   }
   const values = unit.shown.map((i) => (known.value[i] ? numbers.v[i] ?? 0 : undefined));
   const gradients = unit.shown.map((i) => visibleGradient(page, i));
-  const lines = [unitName(graph, key)];
+  const m = key.startsWith("module:") ? Number(key.slice(7)) : -1;
+  const lines = [m < 0 ? unitName(graph, key) : modulePath(graph, m)];
   for (const place of unit.numbers) {
     const [word, own] = place.css === "v" ? ["value", values] : ["gradient", gradients];
     const unknown = own.includes(undefined);

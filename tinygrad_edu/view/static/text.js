@@ -42,7 +42,7 @@ function signed(text) {
 /** A number that a reader typed: a minus of any kind, a decimal point or comma. */
 function typedNumber(text) {
   const plain = text.trim().replace(/[−–—﹣－]/g, "-").replace(",", ".");
-  return plain === "" ? NaN : Number(plain);
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
 }
 
 const SVG = "http://www.w3.org/2000/svg";
