@@ -111,8 +111,8 @@ function drawUnit(page, key, { x, y, w, h: height }) {
   const made = isModule && thing.symbol ? `${thing.symbol} · ` : "";
   const array = thing.array ?? graph.cards[unit.shown[0]]?.array;
   const note = made + (array ?? (unit.bars ? `${unit.shown.length} outputs` : ""));
-  if (note) group.append(svg("text", { class: "k", x: left, y: 35 }, cut(note.replace(/ · $/, ""), 25)));
-  addNumbers(unit, left, note && !unit.bars ? 5 : 0, thing.array && !isModule);
+  if (note) group.append(svg("text", { class: "k", x: left, y: 33 }, cut(note.replace(/ · $/, ""), 25)));
+  addNumbers(unit, left, note && !unit.bars ? 7 : 0, thing.array && !isModule);
   if (badge) group.append(...drawSymbol(thing.symbol, badge, height / 2));
   if (isModule) {
     unit.beside = svg("g", { class: "fold", role: "button", tabindex: "0",
@@ -143,7 +143,7 @@ function addNumbers(unit, left, lower, isTall) {
 
 /** The operation in a circle on the left side of its card; a longer name in a wider badge. */
 function drawSymbol(symbol, width, y) {
-  const size = { 1: 19, 4: 10 }[[...symbol].length] ?? 11.5;
+  const size = { 1: 19, 4: 9 }[[...symbol].length] ?? 11.5;
   return [
     svg("rect", { class: "op", x: -CIRCLE, y: y - CIRCLE, width, height: 2 * CIRCLE, rx: CIRCLE }),
     svg("text", { class: "opt", x: width / 2 - CIRCLE, y: y + size / 3, "font-size": size }, symbol),
