@@ -212,6 +212,12 @@ GRAPHS = {
 }
 
 
+def resize(page, width):
+    """Give the window a width, and the page the two frames that it takes to refit its picture."""
+    page.set_viewport_size({"width": width, "height": 800})
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
 def check_width(page, width):
     scroll = page.evaluate("document.documentElement.scrollWidth")
     assert scroll <= width, f"{scroll} in a window of {width}"
@@ -225,7 +231,7 @@ def test_nothing_covers_anything_else_and_nothing_is_cut_off(open_page, two_frui
     root.backward()
     page = open_page(root, fragment=fragment)
     for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 800})
+        resize(page, width)
         parts = parts_of(page)
         assert sum(p.kind == "card" for p in parts) >= 3
         assert crowded(parts) == []
@@ -242,7 +248,7 @@ def test_whatever_is_open_fits_too(open_page, make):
 
     def check_widths():
         for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 800})
+            resize(page, width)
             check_width(page, width)
 
     for keys in (["t"], ["p", "ArrowRight"], ["?"]):
