@@ -28,7 +28,8 @@ ALLOWED = {
     "script": {"graph", "expression"},
     "cli": {"graph", "expression", "script", "view"},
     "symbols": RULES,
-    "view": GRAPH | {"blocks", "symbols", "value", "tensor"},
+    "languages": {"symbols"},
+    "view": GRAPH | {"blocks", "languages", "symbols", "value", "tensor"},
 }
 """What each part of the package may import of the others."""
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from rule_table import ARRAYS, ELEMENTWISE
 
 import tinygrad_edu as tg
+from tinygrad_edu.languages import LANGUAGES, written
 from tinygrad_edu.rules import RULES, of, operations, rule
 from tinygrad_edu.rules.namespaces import arrays, plain_function, scalars
-from tinygrad_edu.symbols import LANGUAGES, Symbol, function_names, size, trace, written
+from tinygrad_edu.symbols import Symbol, function_names, size, trace
 
 # What the printed text may use: Python's math under NumPy's names, and nothing of ours.
 PLAIN = {

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from tinygrad_edu.languages import written
 from tinygrad_edu.rules.rule import Rule
-from tinygrad_edu.symbols import Expression, Symbol, operations_in, trace, written
+from tinygrad_edu.symbols import Expression, Symbol, operations_in, trace
 
 
 def javascript_rules(rules: Iterable[tuple[Rule, int]]) -> str:

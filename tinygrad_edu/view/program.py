@@ -21,17 +21,16 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.graph import Node
+from tinygrad_edu.languages import LANGUAGES, written
 from tinygrad_edu.rules.namespaces import scalars
 from tinygrad_edu.rules.rule import Rule, name_of, settings_of
 from tinygrad_edu.symbols import (
-    LANGUAGES,
     Expression,
     Symbol,
     Trace,
     function_names,
     size,
     trace,
-    written,
 )
 from tinygrad_edu.view.reading import Card, Link, shown_text
 
