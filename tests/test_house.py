@@ -24,6 +24,7 @@ ALLOWED = {
     "scalar_nn": {"nn", "value"},
     "optim": GRAPH,
     "check": GRAPH | {"value", "tensor"},
+    "calculus": GRAPH | {"blocks", "value", "tensor"},
     "expression": GRAPH | {"value"},
     "script": {"graph", "expression"},
     "cli": {"graph", "expression", "script", "view"},

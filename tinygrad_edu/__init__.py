@@ -9,6 +9,7 @@ apple.grad  # 2.2
 
 from tinygrad_edu import data, nn, optim, scalar_nn
 from tinygrad_edu.blocks import group, no_grad
+from tinygrad_edu.calculus import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_edu.check import gradcheck, numerical_gradient
 from tinygrad_edu.graph import (
     Node,
@@ -71,10 +72,10 @@ __version__ = "0.1.0"
 __all__ = [
     "Node", "Tensor", "Value", "abs", "arccos", "arcsin", "arctan", "broadcast_to", "clip",
     "collector_paused", "concatenate", "cos", "cosh", "cumsum", "data", "einsum", "exp",
-    "expand_dims", "expm1", "gradcheck", "gradients", "group", "leaky_relu", "log", "log1p",
-    "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "nn",
-    "no_grad", "numerical_gradient", "optim", "prod", "relu", "reshape", "rule", "scalar_nn",
-    "show", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "squeeze", "stack", "std",
-    "sum", "tan", "tanh", "to_dot", "to_graphviz", "to_html", "to_svg",
-    "topological_order", "transpose", "var", "where",
+    "expand_dims", "expm1", "grad", "gradcheck", "gradients", "group", "hessian", "hvp", "jacobian",
+    "jvp", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum",
+    "mean", "min", "minimum", "nn", "no_grad", "numerical_gradient", "optim", "prod", "relu",
+    "reshape", "rule", "scalar_nn", "show", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt",
+    "squeeze", "stack", "std", "sum", "tan", "tanh", "to_dot", "to_graphviz", "to_html", "to_svg",
+    "topological_order", "transpose", "value_and_grad", "var", "vjp", "where",
 ]  # fmt: skip
