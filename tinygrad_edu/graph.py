@@ -7,6 +7,7 @@ it and the pullback that the rule returned; differentiation only ever calls thos
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
 from types import TracebackType
@@ -14,7 +15,7 @@ from typing import Any, Self
 
 from tinygrad_edu.blocks import Group
 from tinygrad_edu.rules import name_of, operations, settings_of, symbol_of
-from tinygrad_edu.rules.rule import Pullback, Rule, deferred
+from tinygrad_edu.rules.rule import Pullback, Rule, check_adjoints, deferred
 
 
 class Node:
@@ -171,7 +172,7 @@ def sweep(
         if node not in adjoints:
             continue
         try:
-            arriving = pullback_of(node)(adjoints[node])
+            arriving = check_adjoints(pullback_of(node)(adjoints[node]), len(node.operands))
             for operand, adjoint in zip(node.operands, arriving, strict=True):
                 if not isinstance(operand, Node) or not (wanted is None or operand in wanted):
                     continue
@@ -181,7 +182,7 @@ def sweep(
                 if operand in adjoints:
                     adjoint = adjoints[operand] + adjoint
                 adjoints[operand] = adjoint
-        except (ArithmeticError, ValueError) as error:
+        except PULLBACK_ERRORS as error:
             raise backward_error(node, error) from error
     return adjoints
 
@@ -210,12 +211,39 @@ def gradients(root: Node, *wrt: Node, gradient: Any = None) -> tuple[Node, ...]:
         assert node.rule is not None
         return node.rule(*node.operands)[1]
 
-    adjoints = sweep(root, seed, record_pullback, wanted)
+    before, _thread.runs_rules_on_nodes = _thread.runs_rules_on_nodes, True
+    try:
+        adjoints = sweep(root, seed, record_pullback, wanted)
+    finally:
+        _thread.runs_rules_on_nodes = before
     found = (adjoints.get(x, None) for x in wrt)
     return tuple(
         g if isinstance(g, Node) else type(x)(x._zero() if g is None else g)
         for x, g in zip(wrt, found, strict=True)
     )
+
+
+class _Thread(threading.local):
+    runs_rules_on_nodes = False
+
+
+_thread = _Thread()
+
+
+def refuse_inside_rules() -> None:
+    """TypeError where a rule that is run on nodes asks one of them for its plain number.
+
+    `math.erf(x)` would get it, and the derivative of a derivative would be wrong without a word.
+    """
+    if _thread.runs_rules_on_nodes:
+        raise TypeError(
+            "a function of plain numbers was called on a node, which loses its derivative; use "
+            "of(x), such as of(x).exp(x), and other rules"
+        )
+
+
+PULLBACK_ERRORS = (ArithmeticError, ValueError, TypeError, IndexError)
+"""What a pullback may raise, to be said again with the name of its node."""
 
 
 def forward_error(

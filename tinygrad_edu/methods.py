@@ -1,8 +1,9 @@
 """The operators and methods that Value and Tensor share; every one of them is a rule.
 
 A rule's public function is an ordinary function, so that as an attribute of a class it is a
-method: `x.exp()` is `exp(x)`. The operators go to the same rules by `_binary`; Value overrides them
-with shorter ways of its own, because a scalar graph is made of them.
+method: `x.exp()` is `exp(x)`. The rules that users declare become methods in the same way. The
+operators go to the same rules by `_binary`; Value overrides them with shorter ways of its own,
+because a scalar graph is made of them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from tinygrad_edu import rules
 from tinygrad_edu.rules import operations
-from tinygrad_edu.rules.rule import RULES, Rule
+from tinygrad_edu.rules.rule import RULES, Rule, declared
 
 # The rules themselves, (output, pullback) and all; `rules.add` is the public function.
 _add, _subtract, _multiply = RULES["add"], RULES["subtract"], RULES["multiply"]
@@ -147,3 +148,26 @@ _NUMPY_NAMES = {"absolute": "abs", "amax": "max", "amin": "min", "true_divide": 
 
 def _data(x: Any) -> Any:
     return x.data if isinstance(x, Methods) else x
+
+
+_methods_of_users: set[str] = set()
+
+
+def _make_method(name: str, operation: Any) -> None:
+    """Make the rule that a user declares a method: `x.softsign()` is `softsign(x)`.
+
+    As an attribute of the class, because a `__getattr__` makes every attribute of a node slower to
+    read (Python 3.11 gives up its short cuts; micrograd's README expression takes 1.3 times as
+    long). ValueError if nodes have something else by that name.
+    """
+    for kind in Methods.__subclasses__():
+        if hasattr(kind, name) and name not in _methods_of_users:
+            raise ValueError(
+                f"rule: {name} is an attribute of {kind.__name__} already, so that x.{name} could "
+                f"not be the rule; give it another name, such as my_{name}"
+            )
+    _methods_of_users.add(name)
+    setattr(Methods, name, operation)
+
+
+declared.append(_make_method)

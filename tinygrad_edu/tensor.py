@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from tinygrad_edu import blocks, rules
 from tinygrad_edu.graph import (
+    PULLBACK_ERRORS,
     Node,
     backward_error,
     check_label,
     forward_error,
     leaves_and_inner,
+    refuse_inside_rules,
 )
 from tinygrad_edu.methods import Methods
 from tinygrad_edu.pickling import Portable
@@ -119,6 +121,7 @@ class Tensor(Methods, Portable):
         return (self[i] for i in range(len(self)))
 
     def __float__(self) -> float:
+        refuse_inside_rules()
         return self.item()
 
     def __bool__(self) -> bool:
@@ -216,7 +219,7 @@ class Tensor(Methods, Portable):
                             adjoint = adjoints[operand] + adjoint
                         adjoints[operand] = adjoint
                     i += 1
-        except (ArithmeticError, ValueError) as error:
+        except PULLBACK_ERRORS as error:
             raise backward_error(node, error) from error
         finally:
             if paused:

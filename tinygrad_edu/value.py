@@ -9,15 +9,18 @@ import numpy as np
 
 from tinygrad_edu import blocks
 from tinygrad_edu.graph import (
+    PULLBACK_ERRORS,
     Node,
     backward_error,
     check_label,
     forward_error,
     leaves_and_inner,
+    refuse_inside_rules,
 )
 from tinygrad_edu.methods import Methods
 from tinygrad_edu.pickling import Portable
 from tinygrad_edu.rules import name_of
+from tinygrad_edu.rules.namespaces import arrays
 from tinygrad_edu.rules.rule import RULES, Rule, as_plain, bind
 
 _new = object.__new__
@@ -158,8 +161,15 @@ class Value(Methods, Portable):
             data, pullback = rule(*[x.data if type(x) is Value else x for x in operands])
         except (ArithmeticError, ValueError) as error:
             raise forward_error(rule, operands, error, _cure(name_of(rule), error)) from error
+        except TypeError as error:
+            raise forward_error(rule, operands, error) from error
         except AttributeError as error:
+            missing = error.name or ""
+            if not (hasattr(np.ndarray, missing) or hasattr(arrays, missing)):
+                raise  # a slip of the pen in a user's rule, such as of(x).tahn
             raise TypeError(f"{name_of(rule)} takes Tensors, not a Value: {operands}") from error
+        if type(data) is not float:
+            data = _constant(f"the output of {name_of(rule)}", data)
         node = _new(Value)
         node.data = data
         node.grad = 0.0
@@ -201,7 +211,7 @@ class Value(Methods, Portable):
                     leaf.grad = grad
                 for unfinished in inner:
                     unfinished.grad = 0.0
-                if isinstance(error, ArithmeticError | ValueError):
+                if isinstance(error, PULLBACK_ERRORS):
                     raise backward_error(node, error) from error
                 raise
         finally:
@@ -219,6 +229,7 @@ class Value(Methods, Portable):
         return 0.0
 
     def __float__(self) -> float:
+        refuse_inside_rules()
         return float(self.data)
 
     def __bool__(self) -> bool:

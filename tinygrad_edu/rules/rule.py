@@ -79,19 +79,41 @@ Axis = int | tuple[int, ...] | None
 RULES: dict[str, Rule] = {}
 """Every rule by its name: what tests walk, and what tools look up."""
 
+declared: list[Callable[[str, Callable[..., Any]], None]] = []
+"""Who wants to know of a rule that a user declares: each is called with its name and its public
+function before it is registered. `methods.py` makes it a method of nodes."""
+
 
 def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P, R]]:
-    """Register a rule under its name and return its public function; `symbol` is what is drawn."""
+    """Register a rule under its name and return its public function; `symbol` is what is drawn.
+
+    Declared outside of the package, it becomes a method of nodes too, and may be declared again.
+    TypeError for a function that cannot be a rule; ValueError for a name that is taken.
+    """
+    if not isinstance(symbol, str) or not symbol:
+        raise TypeError(f'rule: expected the symbol to draw, as in @rule("×"), got {symbol!r}')
 
     def decorate(function: Callable[P, tuple[R, Pullback]]) -> Callable[P, R]:
-        name = function.__name__.lstrip("_")
-        parameters = inspect.signature(function).parameters.values()
+        name = _checked_name(function)
+        ours = _of_the_package(function)
+        if not ours and name in RULES and _of_the_package(RULES[name]):
+            raise ValueError(
+                f"rule: {name} is an operation of tinygrad_edu, which nobody else may replace; "
+                f"give yours another name, such as my_{name}"
+            )
+        parameters = _checked_parameters(function, name)
         many = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         arity = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
         setting_names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        gives_a_pair = gives_each_adjoint = ours  # what is known of the rule; ours have tests
+
+        def know_that_it_gives_each_adjoint() -> None:
+            nonlocal gives_each_adjoint
+            gives_each_adjoint = True
 
         @functools.wraps(function)
         def operation(*operands: Any, **settings: Any) -> Any:
+            nonlocal gives_a_pair
             if many:
                 if len(operands) == 1 and isinstance(operands[0], list | tuple):
                     operands = tuple(operands[0])
@@ -101,10 +123,17 @@ def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P,
                     raise TypeError(f"{name} takes at most {most} arguments, not {len(operands)}")
                 settings.update(zip(setting_names, operands[arity:], strict=False))
                 operands = operands[:arity]
+            if settings and not ours:
+                _check_settings(settings, name)
+            if not gives_a_pair:
+                gives_a_pair = _check_pair(function, name, operands, settings)
             for x in operands:
                 record = getattr(x, "_record", None)
                 if record is not None:
-                    return record(function, operands, settings)
+                    node = record(function, operands, settings)
+                    if not gives_each_adjoint:
+                        _look_at_the_adjoints(node, know_that_it_gives_each_adjoint)
+                    return node
             plain = [as_plain(x, name) for x in operands]
             on_plain: Rule = function
             try:
@@ -112,12 +141,117 @@ def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P,
             except AttributeError:  # a rule for arrays was given numbers
                 return on_plain(*map(np.asarray, plain), **settings)[0]
 
+        if not ours:
+            for tell in declared:
+                tell(name, operation)
         vars(function).update(symbol=symbol, rule_name=name)
         RULES[name] = function
         setattr(operations, name, operation)
         return operation
 
     return decorate
+
+
+def _of_the_package(function: Callable[..., Any]) -> bool:
+    """Whether a rule is declared in this package, and not by a user of it."""
+    return (getattr(function, "__module__", None) or "").startswith("tinygrad_edu.")
+
+
+def _checked_name(function: Any) -> str:
+    """The name of a rule: that of its function, by which it is called and found again."""
+    name = getattr(function, "__name__", "").lstrip("_")
+    if not inspect.isfunction(function) or not name.isidentifier():
+        raise TypeError(
+            f"rule: {_short(function)} is not a function with a name; declare the rule with def"
+        )
+    return name
+
+
+def _checked_parameters(function: Callable[..., Any], name: str) -> list[inspect.Parameter]:
+    """The parameters of a rule; TypeError unless operands stand before a slash, or in `*xs`."""
+    parameters = list(inspect.signature(function).parameters.values())
+    operands = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
+    if not operands:
+        meant = [p.name for p in parameters if p.default is p.empty]
+        raise TypeError(
+            f"rule: {name} has no operand; operands stand before a slash and settings after it, "
+            f"as in def {name}({', '.join(meant or ['x'])}, /)"
+        )
+    for p in operands:
+        if p.default is not p.empty:
+            raise TypeError(
+                f"rule: the operand {p.name} of {name} has a default, which only settings may "
+                f"have; write {p.name} without it, or after the slash if it is a setting"
+            )
+    return parameters
+
+
+def _check_settings(settings: dict[str, Any], name: str) -> None:
+    for setting, x in settings.items():
+        if hasattr(x, "_record"):
+            raise TypeError(
+                f"{name}: {setting}={_short(x)} is a node where plain numbers are needed (.data); "
+                "a setting has no derivative"
+            )
+
+
+def _check_pair(
+    function: Rule, name: str, operands: tuple[Any, ...], settings: dict[str, Any]
+) -> bool:
+    """TypeError if a new rule, run on the data of its operands, gives no output and pullback.
+
+    False if it raises: that says nothing of other operands, and the real run reports it.
+    """
+    try:
+        plain = [as_plain(x.data if hasattr(x, "_record") else x, name) for x in operands]
+        with np.errstate(all="ignore"):
+            made: Any = function(*plain, **settings)
+    except Exception:
+        return False
+    if not (isinstance(made, tuple) and len(made) == 2 and callable(made[1])):
+        raise TypeError(
+            f"{name}: a rule returns its output and its pullback, as in "
+            f"return y, lambda g, y=y: (g * y,); this one returned {_short(made)}"
+        )
+    if np.asarray(made[0]).dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name}: the output of a rule is a number or an array, not {_short(made[0])}"
+        )
+    return True
+
+
+def _look_at_the_adjoints(node: Any, found_right: Callable[[], None]) -> None:
+    """Have the first backward pass through a node of a new rule count the adjoints.
+
+    Nodes that are recorded after it need no such look.
+    """
+    if getattr(node, "pullback", None) is None:  # inside no_grad, or a symbol
+        return
+
+    def pullback(g: Any, unchecked: Pullback = node.pullback, n: int = len(node.operands)) -> Any:
+        arriving = check_adjoints(unchecked(g), n)
+        found_right()
+        return arriving
+
+    node.pullback = pullback
+
+
+def check_adjoints(arriving: Any, n: int) -> Any:
+    """What a pullback gave, if it is an adjoint for each of n operands, else TypeError."""
+    if isinstance(arriving, tuple | list):
+        if len(arriving) == n:
+            return arriving
+        got = _count(len(arriving), "adjoint")
+    else:
+        got = f"a {type(arriving).__name__}"
+    raise TypeError(
+        f"the pullback gave {got} for {_count(n, 'operand')}; it returns a tuple with one adjoint "
+        "for each operand, in order: (g * y,) for one, (g * y, g * x) for two"
+    )
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}" + ("" if n == 1 else "s")
 
 
 def name_of(rule: Rule) -> str:
