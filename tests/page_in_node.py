@@ -39,7 +39,8 @@ function rebuilt(graph, folded) {  // what page.js makes of a graph with these m
 
 SERVER = """
 const special = { NaN, Infinity, "-Infinity": -Infinity, "-0": -0 };
-const revive = (_, x) => (x !== null && typeof x === "object" && "number" in x ? special[x.number] : x);
+const isObject = (x) => x !== null && typeof x === "object";
+const revive = (_, x) => (isObject(x) && "number" in x ? special[x.number] : x);
 function plain(x) {
   if (x === undefined || x === null) return null;
   if (typeof x === "number" && (!Number.isFinite(x) || Object.is(x, -0))) {
@@ -47,7 +48,7 @@ function plain(x) {
   }
   if (x instanceof Map || x instanceof Set) return [...x].map(plain);
   if (Array.isArray(x)) return x.map(plain);
-  if (typeof x === "object") return Object.fromEntries(Object.entries(x).map(([k, y]) => [k, plain(y)]));
+  if (isObject(x)) return Object.fromEntries(Object.entries(x).map(([k, y]) => [k, plain(y)]));
   return x;
 }
 require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
@@ -55,14 +56,15 @@ require("readline").createInterface({ input: process.stdin }).on("line", (line) 
   try {
     const { code, expression, data, given } = JSON.parse(line, revive);
     const names = Object.keys(given);
-    const text = `"use strict"; ${code}; const graph = data && readGraph(data); return (${expression});`;
+    const text = `"use strict"; ${code}; const graph = data && readGraph(data);
+      return (${expression});`;
     answer = { result: plain(new Function("data", ...names, text)(data, ...Object.values(given))) };
   } catch (error) {
     answer = { error: error.stack };
   }
   console.log(JSON.stringify(answer));
 });
-"""  # noqa: E501
+"""
 
 CODE = DRIVER + "\n".join((STATIC / f"{name}.js").read_text(encoding="utf-8") for name in FILES)
 

@@ -12,21 +12,16 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import ModuleType
 
+import command
 import pytest
+from command import rows
 
 import tinygrad_edu
 from tinygrad_edu import cli
 from tinygrad_edu.view.files import write_whole
 
 APPLES = ["(apple * 2 + orange * 3) * tax", "apple=100", "orange=150", "tax=1.1"]
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """An empty working folder, and no browser."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TINYGRAD_EDU_NO_BROWSER", "1")
-    return tmp_path
+folder, run = command.folder, command.run
 
 
 @pytest.fixture
@@ -43,29 +38,6 @@ def pages(monkeypatch):
     fake.to_html = to_html
     monkeypatch.setitem(sys.modules, "tinygrad_edu.view.html", fake)
     return calls
-
-
-@pytest.fixture
-def run(capsys):
-    """Run the command in this process: its status, what it printed, what it complained about."""
-
-    def run(*arguments):
-        status = cli.main(["show", *arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        if status:
-            assert err.startswith("tinygrad-edu: ")
-            assert out == ""
-        else:
-            assert err == ""
-        return status, out, err
-
-    return run
-
-
-def rows(out):
-    """The printed table as words by the first of each row."""
-    return {line.split()[0]: line.split()[1:] for line in out.splitlines()[1:]}
 
 
 def test_apples_and_oranges_as_a_picture(run, folder):

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import tinygrad_edu
 
 PACKAGE = Path(tinygrad_edu.__file__).parent
+REPOSITORY = Path(__file__).parent.parent
 
 RULES, GRAPH = {"rules"}, {"rules", "graph"}
 NODES = GRAPH | {"blocks", "methods", "pickling"}
@@ -93,6 +96,7 @@ def test_importing_pulls_in_no_plotting_browser_or_learning_library():
     assert not heavy & set(run.stdout.split())
 
 
-def test_no_file_of_the_package_is_longer_than_one_sitting():
-    for path in PACKAGE.rglob("*.py"):
+@pytest.mark.parametrize("folder", ["tinygrad_edu", "tests", "demos"])
+def test_no_file_is_longer_than_one_sitting(folder):
+    for path in (PACKAGE if folder == "tinygrad_edu" else REPOSITORY / folder).rglob("*.py"):
         assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, path

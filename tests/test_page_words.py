@@ -220,8 +220,9 @@ def test_the_most_telling_edge_is_asked_for(javascript, recipe):
     page = open_page(recipe.follow()[-1])
     found = javascript(page, """(() => {
       const numbers = backward(graph, forward(graph, new Map()));
-      return { ...numbers, asked: graph.cards.map((_, i) => linkToPredict({ graph, numbers }, `card:${i}`)) };
-    })()""")  # fmt: skip # noqa: E501
+      const asked = graph.cards.map((_, i) => linkToPredict({ graph, numbers }, `card:${i}`));
+      return { ...numbers, asked };
+    })()""")  # fmt: skip
     for i, asked in enumerate(found["asked"]):
         own = [k for k, link in enumerate(page.links) if link.head == i]
         possible = [k for k in own if found["sent"][k] is not None]

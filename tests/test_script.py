@@ -5,9 +5,9 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import command
 import pytest
-
-from tinygrad_edu import cli
+from command import rows
 
 SCRIPT = """\
 import sys
@@ -47,14 +47,7 @@ assert sys.argv == [__file__], sys.argv
 if __name__ == "__main__":
     raise SystemExit("the part for the command line ran")
 """
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """An empty working folder, and no browser."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TINYGRAD_EDU_NO_BROWSER", "1")
-    return tmp_path
+folder, run = command.folder, command.run
 
 
 @pytest.fixture
@@ -66,29 +59,6 @@ def script(folder, monkeypatch):
     yield os.path.join("scripts", "script.py")
     for name in ("beside", "later"):
         sys.modules.pop(name, None)
-
-
-@pytest.fixture
-def run(capsys):
-    """Run the command in this process: its status, what it printed, what it complained about."""
-
-    def run(*arguments):
-        status = cli.main(["show", *arguments])
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        if status:
-            assert err.startswith("tinygrad-edu: ")
-            assert out == ""
-        else:
-            assert err == ""
-        return status, out, err
-
-    return run
-
-
-def rows(out):
-    """The printed table as words by the first of each row."""
-    return {line.split()[0]: line.split()[1:] for line in out.splitlines()[1:]}
 
 
 def test_a_node_of_a_script(run, script):

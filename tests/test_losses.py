@@ -1,0 +1,205 @@
+"""Losses against NumPy's formulas and mpmath."""
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from test_nn import close, seeds, sizes
+
+from tinygrad_edu import Tensor, Value, nn
+
+BIG = float(np.finfo(np.float32).max)
+
+
+def log_softmax(x):
+    x = x.astype(np.longdouble)
+    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
+
+
+LOSSES = {  # the loss of every element or sample, and its derivative
+    nn.mse_loss: (lambda x, t: (x - t) ** 2, lambda x, t: 2 * (x - t)),
+    nn.cross_entropy: (
+        lambda x, t: -(t * log_softmax(x)).sum(axis=-1),
+        lambda x, t: np.exp(log_softmax(x)) - t,
+    ),
+    nn.binary_cross_entropy_with_logits: (
+        lambda x, t: np.log1p(np.exp(x)) - t * x,
+        lambda x, t: 1 / (1 + np.exp(-x)) - t,
+    ),
+}
+every_loss = pytest.mark.parametrize("loss", LOSSES)
+
+
+@every_loss
+@given(sizes, sizes, seeds)
+def test_a_loss_and_its_gradient_are_their_formulas_in_every_reduction(loss, n, classes, seed):
+    rng = np.random.default_rng(seed)
+    logits, target = rng.normal(0, 3, (n, classes)), rng.dirichlet([1] * classes, n)
+    each, slope = (formula(logits, target).astype(float) for formula in LOSSES[loss])
+    for settings, expected, g, gradient in (
+        ({}, each.mean(), None, slope / each.size),
+        ({"reduction": "sum"}, each.sum(), None, slope),
+        ({"reduction": "none"}, each, np.ones(each.shape), slope),
+    ):
+        x = Tensor(logits)
+        found = loss(x, target, **settings)
+        found.backward(g)
+        assert found.data == close(expected)
+        assert x.grad == close(gradient)
+        assert loss(x, Tensor(target), **settings).data == close(expected)
+
+
+@pytest.mark.parametrize("loss", [*LOSSES, nn.max_margin_loss])
+def test_a_loss_of_float32_is_float32_whatever_the_dtype_of_the_target_and_the_settings(loss):
+    x = Tensor(np.array([[0.5]], np.float32))
+    smooth = {"label_smoothing": np.float64(0.1)} if loss is nn.cross_entropy else {}
+    for target in ([[1.0]], np.array([[1]]), np.array([[True]])):
+        result = loss(x, target, **smooth)
+        result.backward()
+        assert result.dtype == x.grad.dtype == np.float32
+
+
+@every_loss
+def test_a_loss_writes_into_no_target_and_does_not_change_with_it(loss):
+    class_indices = [np.array([1])] if loss is nn.cross_entropy else []
+    for target in (np.array([[0.25, 0.75]]), np.array([[0, 1]]), *class_indices):
+        x, before = Tensor([[1.0, 2.0]]), target.copy()
+        result = loss(x, target)
+        result.backward()
+        first = x.grad.copy()
+        assert np.array_equal(target, before)
+        target[:] = 0
+        x.zero_grad()
+        result.backward()
+        assert np.array_equal(x.grad, first)
+
+
+@every_loss
+@pytest.mark.parametrize(
+    ("x", "target", "settings", "error", "message"),
+    [
+        (np.ones((1, 2)), [[0, 1]], {}, TypeError, "expected a Tensor first, got ndarray"),
+        (Tensor([1.0]), Value(1.0), {}, TypeError, "target.*Value"),
+        (Tensor([[1.0, 2.0]]), [[np.nan, 1.0]], {}, ValueError, "nan"),
+        (Tensor([[1.0, 2.0]]), [["0", "1"]], {}, TypeError, "<U1"),
+        (Tensor([[1.0, 2.0]]), [[0, 1]], {"reduction": "max"}, ValueError, "reduction is 'max'"),
+        (Tensor(np.ones((3, 1))), np.ones(3), {}, ValueError, r"\(3, 1\).*\(3,\)"),
+    ],
+)
+def test_a_loss_names_what_is_wrong(loss, x, target, settings, error, message):
+    with pytest.raises(error, match=rf"^{loss.__name__}: .*{message}"):
+        loss(x, target, **settings)
+
+
+@given(sizes, sizes, st.just(0.0) | st.floats(0, 1), seeds)
+@example(3, 3, 0.0, 0)  # as many samples as classes: dtype and shape tell the targets apart
+def test_indices_and_one_hot_rows_of_all_dtypes_agree_with_the_formula(n, classes, smoothing, seed):
+    rng = np.random.default_rng(seed)
+    logits, labels = rng.normal(0, 3, (n, classes)), rng.integers(0, classes, n)
+    log_p, rows = log_softmax(logits), np.eye(classes)[labels]
+    right, uniform = -log_p[np.arange(n), labels], -log_p.mean(axis=-1)
+    expected = ((1 - smoothing) * right + smoothing * uniform).mean()
+    gradient = (np.exp(log_p) - (1 - smoothing) * rows - smoothing / classes) / n
+    for target in (labels, list(labels), labels.astype(np.uint8), rows, rows.astype(int), rows > 0):
+        x = Tensor(logits)
+        loss = nn.cross_entropy(x, target, label_smoothing=smoothing)
+        loss.backward()
+        assert loss.data == close(float(expected))
+        assert x.grad == close(gradient.astype(float))
+
+
+def test_one_sample_needs_no_batch():
+    x = Tensor([0.0, np.log(3), 0.0])
+    loss = nn.cross_entropy(x, 1)
+    loss.backward()
+    assert loss.data == close(np.log(5 / 3))
+    assert x.grad == close([0.2, -0.4, 0.2])
+    assert nn.cross_entropy(x, [0, 1, 0]).data == loss.data
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("logits", "label", "loss", "gradient"),
+    [
+        ([1e4, -1e4], 0, 0, [0, 0]),
+        ([1e4, -1e4], 1, 2e4, [1, -1]),
+        ([1e4, 1e4], 1, np.log(2), [0.5, -0.5]),
+        ([BIG, -BIG], 0, 0, [0, 0]),
+        ([BIG, 0], 1, BIG, [1, -1]),
+        ([BIG, BIG], 0, np.log(2), [-0.5, 0.5]),
+        ([-BIG, -BIG], 0, np.log(2), [-0.5, 0.5]),
+    ],
+)
+def test_cross_entropy_is_stable_for_the_largest_logits(dtype, logits, label, loss, gradient):
+    for target in (label, np.eye(2)[label]):
+        x = Tensor(np.array(logits, dtype))
+        result = nn.cross_entropy(x, target)
+        result.backward()
+        assert result.data == pytest.approx(loss, rel=1e-6)
+        assert x.grad == pytest.approx(np.array(gradient), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "target", "settings", "error", "message"),
+    [
+        ((3, 3), [0, 1, 3], {}, IndexError, "label 3 is out of range for 3 classes, 0 to 2"),
+        ((3, 3), [0, -1, 2], {}, IndexError, "label -1 is out of range for 3 classes, 0 to 2"),
+        ((3, 3), [0.0, 1.0, 2.0], {}, ValueError, r"float64 target of shape \(3,\); give integer"),
+        ((3, 3), [[0], [1], [2]], {}, ValueError, r"shape \(3, 1\); give integer .* \(3,\), or"),
+        ((2, 3), [0, 1, 2], {}, ValueError, r"logits of shape \(2, 3\).*target of shape \(3,\)"),
+        ((2, 2), [[1, 0], [1, 1]], {}, ValueError, r"row 1 of the target sums to 2"),
+        ((1, 2), [[1.5, -0.5]], {}, ValueError, r"row 0 .* sums to 1, with a smallest .* -0\.5"),
+        ((2,), [0.5, 0.4], {}, ValueError, r"row 0 of the target sums to 0\.9"),
+        ((0, 3), [], {}, ValueError, r"shape \(0, 3\); expected .* at least one sample"),
+        ((), 0, {}, ValueError, r"shape \(\); expected \(N, classes\)"),
+        ((2, 2, 2), [[0, 1], [1, 0]], {}, ValueError, r"\(2, 2, 2\); expected \(N, classes\)"),
+        ((1, 2), [0], {"label_smoothing": 1.1}, ValueError, r"label_smoothing is 1\.1; use 0 to 1"),
+    ],
+)
+def test_cross_entropy_names_what_is_wrong(shape, target, settings, error, message):
+    with pytest.raises(error, match=rf"cross_entropy.*: .*{message}"):
+        nn.cross_entropy(Tensor(np.ones(shape)), target, **settings)
+
+
+@pytest.mark.parametrize("x", [-1000.0, -40.0, -1.5, 0.0, 1.5, 40.0, 1000.0])
+@pytest.mark.parametrize("t", [0.0, 0.25, 1.0])
+def test_binary_cross_entropy_is_exact_where_sigmoid_rounds_to_0_or_1(x, t):
+    with mpmath.workdps(900):
+        p = 1 / (1 + mpmath.exp(-mpmath.mpf(x)))
+        loss, slope = float(-t * mpmath.log(p) - (1 - t) * mpmath.log(1 - p)), float(p - t)
+    logits = Tensor(x)
+    result = nn.binary_cross_entropy_with_logits(logits, t)
+    result.backward()
+    assert result.data == pytest.approx(loss, rel=1e-14, abs=0)
+    assert logits.grad == pytest.approx(slope, rel=1e-14, abs=0)
+
+
+@given(st.lists(st.tuples(st.floats(-5, 5), st.sampled_from([-1, 1])), min_size=1))
+def test_the_max_margin_loss_of_a_tensor_and_of_a_list_of_values_is_its_formula(pairs):
+    scores, labels = (np.array(column, float) for column in zip(*pairs, strict=True))
+    tensor, values = Tensor(scores), [Value(score) for score in scores]
+    for x, y in ((tensor, labels), (values, labels.astype(int).tolist())):
+        loss = nn.max_margin_loss(x, y)
+        loss.backward()
+        assert loss.data == close(np.mean(np.maximum(1 - labels * scores, 0)))
+    slopes = np.where(labels * scores < 1, -labels, 0) / len(labels)
+    assert tensor.grad == close(slopes)
+    assert [value.grad for value in values] == close(list(slopes))
+
+
+@pytest.mark.parametrize(
+    ("loss", "x", "target", "message"),
+    [
+        (nn.binary_cross_entropy_with_logits, Tensor([0.0]), [-0.1], "lie between 0 and 1"),
+        (nn.binary_cross_entropy_with_logits, Tensor([0.0]), [1.1], "lie between 0 and 1"),
+        (nn.max_margin_loss, Tensor([1.0, 2.0]), [0, 1], "labels must be -1 or 1"),
+        (nn.max_margin_loss, [Value(1.0)], [np.nan], "labels must be -1 or 1"),
+        (nn.max_margin_loss, Tensor([[1.0]]), [1], r"\(1, 1\) scores and \(1,\) labels; shapes"),
+        (nn.max_margin_loss, [Value(1.0)], [1, -1], r"\(1,\) scores and \(2,\) labels; shapes"),
+        (nn.max_margin_loss, [], [], "shapes must be equal and not empty"),
+    ],
+)
+def test_a_loss_of_two_classes_names_what_is_wrong(loss, x, target, message):
+    with pytest.raises(ValueError, match=rf"^{loss.__name__}: .*{message}"):
+        loss(x, target)
