@@ -1,0 +1,45 @@
+"""What an import adds to a bare interpreter: processor time, in a fresh one every time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from workload import OURS, Workload
+
+WORKLOAD = Workload("import, over a bare interpreter", measures_itself=True)
+
+
+def imported(module: str) -> Callable[[], Any]:
+    """A candidate: the time that a fresh interpreter takes for an import."""
+    code = (
+        "import time; start = time.process_time()\n"
+        f"import {module}\n"
+        "print(time.process_time() - start)"
+    )
+
+    def candidate() -> tuple[Callable[[], dict[str, float]], list[Any]]:
+        __import__(module)  # says so if it is missing, and leaves its bytecode behind
+
+        def call() -> dict[str, float]:
+            command = [sys.executable, "-W", "ignore", "-c", code]
+            run = subprocess.run(command, capture_output=True, text=True, check=True)
+            return {"seconds": float(run.stdout.split()[-1])}
+
+        return call, []
+
+    return candidate
+
+
+for name, module in {
+    "NumPy": "numpy",
+    OURS: "tinygrad_edu",
+    "micrograd": "micrograd.engine",
+    "autograd": "autograd",
+    "MyGrad": "mygrad",
+    "jax": "jax",
+    "torch": "torch",
+}.items():
+    WORKLOAD.candidate(name)(imported(module))
