@@ -113,8 +113,7 @@ def jvp(f: Function, primals: Any, tangents: Any, **settings: Any) -> tuple[Any,
         (tangent,) = gradients(pulled, u)
         return run.value(), run.result(tangent)
 
-    positions = _positions_of_pairs("jvp", f, primals, "tangents", tangents)
-    value, tangent = _call("jvp", f, positions, primals, settings, derive, tangents)
+    value, tangent = _call("jvp", f, None, primals, settings, derive, tangents)
     return value, tangent
 
 
@@ -129,8 +128,7 @@ def hvp(f: Function, primals: Any, vectors: Any, **settings: Any) -> Any:
         slope = _inner_product(gradients(run.one_element(), *run.xs), run.vectors)
         return run.result(run.pull(slope, np.ones_like(slope.data)))
 
-    positions = _positions_of_pairs("hvp", f, primals, "vectors", vectors)
-    return _call("hvp", f, positions, primals, settings, derive, vectors)
+    return _call("hvp", f, None, primals, settings, derive, vectors)
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,7 @@ class _Run:
 
     def jacobian(self) -> Any:
         def of_one(y: Any) -> Any:
-            rows = [self.pull(self.node(y), g) for g in _basis(y)]
+            rows = [self.pull(y, g) for g in _basis(self.node(y))]
             columns = ([row[i] for row in rows] for i in range(len(self.xs)))
             found = zip(self.xs, columns, strict=True)
             return self.answer(tuple(self.joined(y, x, column) for x, column in found))
@@ -202,8 +200,8 @@ class _Run:
         """What f returned, if it is a node that can depend on the arguments; TypeError if not."""
         if not isinstance(out, Node):
             raise TypeError(
-                f"{self.where}: the function returned {type(out).__name__}, not one node, so that "
-                "no way leads back to its arguments; compute it without .data, float() or math"
+                f"{self.where}: the function returned {type(out).__name__}, not one node, so it "
+                "does not depend on its argument, or lost it by .data, float() or math"
             )
         for x in self.xs:
             if type(x) is not type(out):
@@ -240,25 +238,37 @@ def _function(name: str, f: Function, argnums: Argnums, derive: Derive) -> Funct
 def _call(
     name: str,
     f: Function,
-    positions: Sequence[int],
+    positions: Sequence[int] | None,
     arguments: tuple[Any, ...],
     settings: dict[str, Any],
     derive: Derive,
-    vectors: Sequence[Any] = (),
+    vectors: Any = (),
     single: bool = False,
 ) -> Any:
-    """Call f with fresh nodes for the arguments at these positions, and derive the answer."""
+    """Derive from a call of f with fresh nodes at these positions; None: at all, with vectors."""
     where = f"{name} of {_name(f, name)}"
+    if positions is None:
+        if not isinstance(arguments, tuple) or not isinstance(vectors, tuple):
+            given = f"not {type(arguments).__name__} and {type(vectors).__name__}"
+            raise TypeError(f"{where}: give two tuples, as in {name}(f, (x, y), (u, v)), {given}")
+        if len(vectors) != len(arguments):
+            raise ValueError(f"{where}: got {len(vectors)} vectors for {len(arguments)} primals")
 
     def call(made: blocks.Group) -> Any:
-        chosen = _from_the_front(where, positions, len(arguments))
+        n = len(arguments)
+        chosen = _from_the_front(where, range(n) if positions is None else positions, n)
         xs = _fresh_nodes(where, arguments, settings, chosen)
         names = (f"{where}: the one of primal {i}" for i in chosen)
         vs = [_vector(*t, "the primal") for t in zip(names, vectors, xs, strict=False)]
         given = list(arguments)
         for i, x in zip(chosen, xs, strict=True):
             given[i] = x
-        out = f(*given, **settings)
+        try:
+            out = f(*given, **settings)
+        except TypeError as error:
+            if "do not mix" in str(error) and any(isinstance(x, Value) for x in xs):
+                error.add_note(f"{where}: it got a Value for a number; for a Tensor, give an array")
+            raise
         around = (*(arguments[i] for i in chosen), *vectors)
         plain = not any(isinstance(x, Node) for x in around) and _is_of(made, out)
         return derive(_Run(where, xs, vs, out, plain, single))
@@ -335,17 +345,6 @@ def _checked(where: str, x: Any) -> Any:
         cure = "give each as an argument of its own, as in grad(lambda *xs: f(xs), (0, 1))(*xs)"
         raise TypeError(f"{where} is a {type(x).__name__} of nodes; {cure}")
     return x if isinstance(x, Node) else as_plain(x, where)
-
-
-def _positions_of_pairs(name: str, f: Function, primals: Any, what: str, vectors: Any) -> range:
-    where = f"{name} of {_name(f, name)}"
-    for given in (primals, vectors):
-        if not isinstance(given, tuple):
-            wrong = f"{where}: primals and {what} are tuples with one entry for each argument"
-            raise TypeError(f"{wrong}, such as (x,), not a {type(given).__name__}")
-    if len(primals) != len(vectors):
-        raise ValueError(f"{where}: got {len(primals)} primals and {len(vectors)} {what}")
-    return range(len(primals))
 
 
 def _vector(where: str, v: Any, like: Any, of: str) -> Any:
