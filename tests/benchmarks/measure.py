@@ -227,6 +227,7 @@ def summarise(found: dict[str, dict[str, Any]]) -> None:
         ratios = [taken / base[i]["seconds"] for i, taken in times.items() if i in base]
         if ratios:
             entry["ratio"] = statistics.median(ratios)
-        sizes = [block["bytes"] for block in blocks.values() if block.get("bytes") is not None]
-        if sizes:
-            entry["bytes"] = statistics.median(sizes)
+        for kind in ("bytes", "most_bytes"):
+            sizes = [block[kind] for block in blocks.values() if block.get(kind) is not None]
+            if sizes:
+                entry[kind] = statistics.median(sizes)

@@ -132,8 +132,7 @@ def outcome(entry: dict[str, Any]) -> str:
             filter(None, [entry["status"], f"({entry['why']})" if entry["why"] else ""])
         )
     ratio = f" ({entry['ratio']:.3g})" if "ratio" in entry else ""
-    size = f", {entry['bytes']:.0f} B" if "bytes" in entry else ""
-    return duration(entry["median"]) + size + ratio
+    return duration(entry["median"]) + memory(entry) + ratio
 
 
 def detail(name: str, entry: dict[str, Any]) -> str:
@@ -141,10 +140,16 @@ def detail(name: str, entry: dict[str, Any]) -> str:
     if "median" not in entry:
         return table_row([name, outcome(entry), "", ""])
     times = [block["seconds"] for block in entry["blocks"].values()]
-    size = f", {entry['bytes']:.0f} B" if "bytes" in entry else ""
     ratio = f"{entry['ratio']:.3g}" if "ratio" in entry else ""
     spread = f"{duration(min(times))} to {duration(max(times))}"
-    return table_row([name, duration(entry["median"]) + size, ratio, spread])
+    return table_row([name, duration(entry["median"]) + memory(entry), ratio, spread])
+
+
+def memory(entry: dict[str, Any]) -> str:
+    """Bytes of the graph, and at most while it was differentiated."""
+    if "bytes" not in entry:
+        return ""
+    return f", {entry['bytes']:.0f} B (at most {entry['most_bytes']:.0f})"
 
 
 def duration(seconds: float) -> str:

@@ -40,7 +40,7 @@ class Workload:
 
     `sizes` are labels and what the functions get; `quick` are those of --quick. `tolerance` is
     the largest difference from the reference, relative to the largest entry of an array. Of a
-    call that `measures_itself`, what it returns is taken (`seconds`, maybe `bytes`, each per
+    call that `measures_itself`, what it returns is taken (`seconds`, maybe `bytes`, all per
     `per`) and every call gets a fresh process; of all others the processor time is taken.
     """
 
