@@ -1,7 +1,11 @@
-"""What an import adds to a bare interpreter: processor time, in a fresh one every time."""
+"""What an import adds to a bare interpreter: processor time, in a fresh one every time.
+
+Bytecode is cached first, as it is for everybody from the second import on.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -21,13 +25,15 @@ def imported(module: str) -> Callable[[], Any]:
     )
 
     def candidate() -> tuple[Callable[[], dict[str, float]], list[Any]]:
-        __import__(module)  # says so if it is missing, and leaves its bytecode behind
+        __import__(module)  # says so if it is missing
+        caching = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
         def call() -> dict[str, float]:
             command = [sys.executable, "-W", "ignore", "-c", code]
-            run = subprocess.run(command, capture_output=True, text=True, check=True)
+            run = subprocess.run(command, env=caching, capture_output=True, text=True, check=True)
             return {"seconds": float(run.stdout.split()[-1])}
 
+        call()
         return call, []
 
     return candidate
