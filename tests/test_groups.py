@@ -199,7 +199,7 @@ def test_outside_of_a_group_nothing_is_stored_and_nothing_is_called(kind, monkey
 
 @BOTH
 def test_a_node_pays_one_slot_for_groups(kind):
-    slots = 7  # _group, data, label, operands, pullback, rule, grad
+    slots = 8  # _compared, _group, data, label, operands, pullback, rule, grad
     collector = 16
     assert sys.getsizeof(kind(1.0)) <= object.__basicsize__ + slots * 8 + collector
 

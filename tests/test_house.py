@@ -18,7 +18,7 @@ ALLOWED = {
     "rules": set(),
     "blocks": set(),
     "graph": RULES | {"blocks"},
-    "methods": RULES,
+    "methods": RULES | {"blocks"},
     "pickling": GRAPH,
     "value": NODES,
     "tensor": NODES,
@@ -31,9 +31,12 @@ ALLOWED = {
     "expression": GRAPH | {"value"},
     "script": {"graph", "expression"},
     "cli": {"graph", "expression", "script", "view"},
+    "names": set(),
     "symbols": RULES,
+    "array_symbols": RULES | {"symbols"},
     "languages": {"symbols"},
-    "view": GRAPH | {"blocks", "languages", "symbols", "value", "tensor"},
+    "replay": NODES | {"array_symbols", "languages", "names", "symbols", "value", "tensor"},
+    "view": GRAPH | {"blocks", "languages", "names", "symbols", "value", "tensor"},
 }
 """What each part of the package may import of the others."""
 

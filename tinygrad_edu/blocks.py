@@ -1,4 +1,4 @@
-"""Blocks that say something about every node made inside them: `no_grad` and `group`.
+"""Blocks that say something about every node made inside them: `no_grad`, `group`, `watched`.
 
 Operations ask for them only while `open_blocks` is not 0, so outside of blocks they cost nothing.
 """
@@ -38,6 +38,7 @@ class _Thread(threading.local):
 
     no_grad_blocks = 0
     group: Group | None = None
+    watch: Watch | None = None
 
 
 _thread = _Thread()
@@ -51,6 +52,54 @@ def note(node: Any) -> None:
         node.pullback = None
     if _thread.group is not None:
         node._group = _thread.group
+    if _thread.watch is not None:
+        _thread.watch.made.add(node)
+
+
+@dataclass
+class Watch:
+    """What a `watched` block saw: the nodes that were made, and every comparison of nodes, as the
+    name of the comparison, its operands and what came out."""
+
+    made: set[Any] = field(default_factory=set)
+    comparisons: list[tuple[str, tuple[Any, Any], Any]] = field(default_factory=list)
+
+
+def note_comparison(name: str, x: Any, y: Any, result: Any) -> None:
+    """Remember that nodes were compared: what a program does next may depend on it.
+
+    Every node that they depend on is marked, so that a replay of a graph can tell that a branch may
+    have been taken. A walk ends at marked nodes: in all it takes no longer than making the graph.
+    """
+    if _thread.watch is not None:
+        _thread.watch.comparisons.append((name, (x, y), result))
+    waiting = [node for node in (x, y) if hasattr(node, "operands")]
+    while waiting:
+        node = waiting.pop()
+        if not was_compared(node):
+            node._compared = True
+            waiting.extend(x for x in node.operands if hasattr(x, "operands"))
+
+
+def was_compared(node: Any) -> bool:
+    """Whether this node, or one that depends on it, was compared with `<`, `>`, `<=` or `>=`."""
+    return hasattr(node, "_compared")
+
+
+@contextmanager
+def watched() -> Iterator[Watch]:
+    """Inside, nodes and comparisons of this thread are noted in the Watch that the block gives."""
+    global open_blocks
+    before, watch = _thread.watch, Watch()
+    with _lock:
+        open_blocks += 1
+    _thread.watch = watch
+    try:
+        yield watch
+    finally:
+        with _lock:
+            open_blocks -= 1
+        _thread.watch = before
 
 
 class no_grad(ContextDecorator):

@@ -96,13 +96,16 @@ class DataLoader:
         return -(-len(self.x) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
-        n = len(self.x)
-        order = self.rng.permutation(n) if self.shuffle else np.arange(n)
-        for start in range(0, n, self.batch_size):
-            batch = order[start : start + self.batch_size]
+        for batch in self.batches():
             x, y = self.x[batch], self.y[batch]
             x.flags.writeable = y.flags.writeable = False  # so that a graph need not copy them
             yield x, y
+
+    def batches(self) -> Iterator[Array]:
+        """The samples of each batch of one pass, as indices."""
+        n = len(self.x)
+        order = self.rng.permutation(n) if self.shuffle else np.arange(n)
+        return (order[start : start + self.batch_size] for start in range(0, n, self.batch_size))
 
 
 def _same_length(operation: str, x: Any, y: Any) -> tuple[Array, Array]:

@@ -25,7 +25,7 @@ class Node:
     A leaf has no operands, no rule and no pullback. Nodes compare and hash by identity.
     """
 
-    __slots__ = ("_group", "data", "label", "operands", "pullback", "rule")
+    __slots__ = ("_compared", "_group", "data", "label", "operands", "pullback", "rule")
 
     data: Any
     grad: Any
@@ -33,6 +33,7 @@ class Node:
     operands: tuple[Any, ...]
     rule: Rule | None
     pullback: Pullback | None
+    _compared: bool  # set only in nodes that were compared, see `blocks.note_comparison`
     _group: Group  # set only in nodes made inside a group, so that others need not pay for it
 
     def __init__(self, data: Any, label: str = "") -> None:

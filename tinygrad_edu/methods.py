@@ -8,11 +8,13 @@ because a scalar graph is made of them.
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Self
 
 import numpy as np
 
 from tinygrad_edu import rules
+from tinygrad_edu.blocks import note_comparison
 from tinygrad_edu.rules import operations
 from tinygrad_edu.rules.rule import RULES, Rule, declared
 
@@ -71,16 +73,16 @@ class Methods:
 
     # == stays identity, so that nodes can be keys; the order compares data.
     def __lt__(self, other: Any) -> Any:
-        return self.data < _data(other)
+        return _compared("less", self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return self.data > _data(other)
+        return _compared("greater", self, other)
 
     def __le__(self, other: Any) -> Any:
-        return self.data <= _data(other)
+        return _compared("less_equal", self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return self.data >= _data(other)
+        return _compared("greater_equal", self, other)
 
     __abs__ = rules.abs
     abs = rules.abs
@@ -114,7 +116,7 @@ class Methods:
         name = _NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)
         if method == "__call__" and not options:
             if name in ("less", "greater", "less_equal", "greater_equal"):
-                return ufunc(*map(_data, inputs))
+                return _compared(name, *inputs)
             if name in vars(operations):
                 return getattr(operations, name)(*inputs)
         raise TypeError(
@@ -171,3 +173,16 @@ def _make_method(name: str, operation: Any) -> None:
 
 
 declared.append(_make_method)
+
+
+def _compared(name: str, x: Any, y: Any) -> Any:
+    """What a comparison of data gives: a plain truth or plain truths."""
+    result = _COMPARISONS[name](_data(x), _data(y))
+    note_comparison(name, x, y, result)
+    return result
+
+
+_COMPARISONS = {
+    "less": operator.lt, "greater": operator.gt,
+    "less_equal": operator.le, "greater_equal": operator.ge,
+}  # fmt: skip

@@ -18,6 +18,7 @@ from tinygrad_edu.data import one_hot
 from tinygrad_edu.graph import Node
 from tinygrad_edu.rules import RULES
 from tinygrad_edu.rules.reductions import Reduction
+from tinygrad_edu.rules.rule import unchanging
 from tinygrad_edu.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -222,7 +223,7 @@ def cross_entropy(
     target = _plain_target(target, "cross_entropy")
     if target.dtype.kind in "iu" and target.shape == shape[:-1]:
         if not label_smoothing:
-            settings = {"labels": target.copy(), "reduction": reduction}
+            settings = {"labels": unchanging(target), "reduction": reduction}
             return logits._record(_cross_entropy_of_labels, (logits,), settings)
         target = one_hot(target, shape[-1], dtype=logits.dtype)
     elif target.shape == shape and not isinstance(target, Tensor):

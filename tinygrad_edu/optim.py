@@ -6,13 +6,15 @@ were. Parameters are leaves, Values or Tensors; the same formulas serve both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.rules import of
+
+Numbers = Mapping[str, Any]
 
 
 class Optimizer:
@@ -30,6 +32,7 @@ class Optimizer:
             raise ValueError(f"{name}: a parameter was given twice; it would be stepped twice")
         self.lr = not_negative(name, lr=lr)
         self.weight_decay = not_negative(name, weight_decay=weight_decay)
+        self.steps = 0
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
@@ -38,6 +41,32 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter against its gradient."""
+        self.steps += 1
+        numbers = self.numbers()
+        for i, p in enumerate(self.parameters):
+            states = [state[i] for state in self.states]
+            data, new_states = self.update(p.data, p.grad, states, numbers)
+            for state, new in zip(self.states, new_states, strict=True):
+                state[i] = new
+            _move(p, data)
+
+    @property
+    def states(self) -> list[list[Any]]:
+        """What the optimizer remembers of each parameter, such as its velocity: lists of arrays."""
+        return []
+
+    def numbers(self) -> dict[str, float]:
+        """The numbers of the formulas that may differ from step to step."""
+        return {"lr": float(self.lr)}
+
+    def update(
+        self, p: Any, d: Any, states: list[Any], numbers: Numbers
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """The new data and states of a parameter with data p and gradient d.
+
+        Numbers, arrays and symbols are all the same to these formulas, so that a replayed training
+        step runs them too.
+        """
         raise NotImplementedError
 
 
@@ -64,17 +93,21 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov=True needs a momentum above 0, such as 0.9")
         self.velocities: list[Any] = [0.0] * len(self.parameters)
 
-    def step(self) -> None:
-        """Move every parameter against its gradient."""
-        lr = float(self.lr)
-        for i, p in enumerate(self.parameters):
-            d = p.grad
-            if self.weight_decay:
-                d = d + self.weight_decay * p.data
-            if self.momentum:
-                v = self.velocities[i] = self.momentum * self.velocities[i] + d
-                d = d + self.momentum * v if self.nesterov else v
-            _move(p, p.data - d * lr)
+    @property
+    def states(self) -> list[list[Any]]:
+        return [self.velocities] if self.momentum else []
+
+    def update(
+        self, p: Any, d: Any, states: list[Any], numbers: Numbers
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """p - lr · v, see the class."""
+        lr = numbers["lr"]
+        if self.weight_decay:
+            d = d + self.weight_decay * p
+        if not self.momentum:
+            return p - d * lr, ()
+        v = self.momentum * states[0] + d
+        return p - (d + self.momentum * v if self.nesterov else v) * lr, (v,)
 
 
 class Adam(Optimizer):
@@ -94,24 +127,38 @@ class Adam(Optimizer):
             raise ValueError(f"{name}: betas are {betas}; each must be at least 0 and below 1")
         self.betas = betas
         self.eps = not_negative(name, eps=eps)
-        self.steps = 0
         self.means: list[Any] = [0.0] * len(self.parameters)
         self.squares: list[Any] = [0.0] * len(self.parameters)
 
-    def step(self) -> None:
-        """Move every parameter against its running mean gradient, scaled by its running size."""
-        self.steps += 1
-        beta1, beta2 = self.betas
-        for i, p in enumerate(self.parameters):
-            d = self._decayed(p)
-            m = self.means[i] = beta1 * self.means[i] + (1 - beta1) * d
-            v = self.squares[i] = beta2 * self.squares[i] + (1 - beta2) * d * d
-            size = of(v).sqrt(v / (1 - beta2**self.steps)) + self.eps
-            _move(p, p.data - self.lr * (m / (1 - beta1**self.steps)) / size)
+    @property
+    def states(self) -> list[list[Any]]:
+        return [self.means, self.squares]
 
-    def _decayed(self, p: Any) -> Any:
-        """The gradient with the weight decay applied."""
-        return p.grad + self.weight_decay * p.data if self.weight_decay else p.grad
+    def numbers(self) -> dict[str, float]:
+        """The learning rate, and the corrections of the start from 0."""
+        beta1, beta2 = self.betas
+        return {
+            "lr": float(self.lr),
+            "correction1": 1 - beta1**self.steps,
+            "correction2": 1 - beta2**self.steps,
+        }
+
+    def update(
+        self, p: Any, d: Any, states: list[Any], numbers: Numbers
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """p - lr · mean / √square, both corrected for their start from 0."""
+        if self.weight_decay:
+            d = d + self.weight_decay * p
+        return self._adapted(p, d, states, numbers)
+
+    def _adapted(
+        self, p: Any, d: Any, states: list[Any], numbers: Numbers
+    ) -> tuple[Any, tuple[Any, ...]]:
+        beta1, beta2 = self.betas
+        m = beta1 * states[0] + (1 - beta1) * d
+        v = beta2 * states[1] + (1 - beta2) * d * d
+        size = of(v).sqrt(v / numbers["correction2"]) + self.eps
+        return p - numbers["lr"] * (m / numbers["correction1"]) / size, (m, v)
 
 
 class AdamW(Adam):
@@ -127,10 +174,15 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
-    def _decayed(self, p: Any) -> Any:
-        if self.weight_decay:
-            _move(p, p.data * (1 - self.lr * self.weight_decay))
-        return p.grad
+    def numbers(self) -> dict[str, float]:
+        """Those of Adam; `kept` is what the decay leaves of a parameter."""
+        return {**super().numbers(), "kept": 1 - self.lr * self.weight_decay}
+
+    def update(
+        self, p: Any, d: Any, states: list[Any], numbers: Numbers
+    ) -> tuple[Any, tuple[Any, ...]]:
+        """As Adam, from p · kept, and with nothing added to the gradient."""
+        return self._adapted(p * numbers["kept"] if self.weight_decay else p, d, states, numbers)
 
 
 def _move(p: Any, data: Any) -> None:

@@ -5,11 +5,13 @@ A rule never asks what its operands are, so it runs on symbols too:
     trace(rule, 2)       the output and the adjoints, as expressions of x, y and g
 
 `languages.written` gives their text. Evaluation order is never changed, and only constants are
-computed, so that the text gives the same bits as the rule. Only rules of numbers can be traced; an operation on arrays has no such formula.
+computed, so that the text gives the same bits as the rule. Only rules of numbers can be traced; for
+operations on arrays see `array_symbols`.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
@@ -45,68 +47,71 @@ class Symbol:
         """A rule inside a rule, such as `exp(x)` where `of(x).exp(x)` would do, is run as well."""
         return rule(*operands, **settings)[0]
 
+    def _operation(self, name: str, *operands: Any) -> Symbol:
+        return Symbol(name, tuple([_operand(name, x) for x in operands]))
+
     def __add__(self, other: Any) -> Symbol:
-        return _operation("add", self, other)
+        return self._operation("add", self, other)
 
     def __radd__(self, other: Any) -> Symbol:
-        return _operation("add", other, self)
+        return self._operation("add", other, self)
 
     def __sub__(self, other: Any) -> Symbol:
-        return _operation("subtract", self, other)
+        return self._operation("subtract", self, other)
 
     def __rsub__(self, other: Any) -> Symbol:
-        return _operation("subtract", other, self)
+        return self._operation("subtract", other, self)
 
     def __mul__(self, other: Any) -> Symbol:
-        return _operation("multiply", self, other)
+        return self._operation("multiply", self, other)
 
     def __rmul__(self, other: Any) -> Symbol:
-        return _operation("multiply", other, self)
+        return self._operation("multiply", other, self)
 
     def __truediv__(self, other: Any) -> Symbol:
-        return _operation("divide", self, other)
+        return self._operation("divide", self, other)
 
     def __rtruediv__(self, other: Any) -> Symbol:
-        return _operation("divide", other, self)
+        return self._operation("divide", other, self)
 
     def __pow__(self, other: Any) -> Symbol:
-        return _operation("power", self, other)
+        return self._operation("power", self, other)
 
     def __rpow__(self, other: Any) -> Symbol:
-        return _operation("power", other, self)
+        return self._operation("power", other, self)
 
     def __neg__(self) -> Symbol:
-        return _operation("negative", self)
+        return self._operation("negative", self)
 
     def __pos__(self) -> Symbol:
         return self
 
     def __abs__(self) -> Symbol:
-        return _operation("abs", self)
+        return self._operation("abs", self)
 
     def __lt__(self, other: Any) -> Symbol:
-        return _operation("less", self, other)
+        return self._operation("less", self, other)
 
     def __gt__(self, other: Any) -> Symbol:
-        return _operation("greater", self, other)
+        return self._operation("greater", self, other)
 
     def __le__(self, other: Any) -> Symbol:
-        return _operation("less_equal", self, other)
+        return self._operation("less_equal", self, other)
 
     def __ge__(self, other: Any) -> Symbol:
-        return _operation("greater_equal", self, other)
+        return self._operation("greater_equal", self, other)
 
     def __and__(self, other: Any) -> Symbol:
-        return _operation("logical_and", self, other)
+        return self._operation("logical_and", self, other)
 
     def __rand__(self, other: Any) -> Symbol:
-        return _operation("logical_and", other, self)
+        return self._operation("logical_and", other, self)
 
     def __or__(self, other: Any) -> Symbol:
-        return _operation("logical_or", self, other)
+        return self._operation("logical_or", self, other)
 
     def __ror__(self, other: Any) -> Symbol:
-        return _operation("logical_or", other, self)
+        return self._operation("logical_or", other, self)
 
     def __hash__(self) -> int:
         return id(self)
@@ -129,10 +134,6 @@ class Symbol:
 
     def __repr__(self) -> str:
         return f"<symbol {self.name}{'(…)' if self.operands else ''}>"
-
-
-def _operation(name: str, *operands: Any) -> Symbol:
-    return Symbol(name, tuple([_operand(name, x) for x in operands]))
 
 
 def _operand(name: str, x: Any) -> Expression:
@@ -164,13 +165,23 @@ class _Functions:
                 return operands[1] if operands[0] else operands[2]
             if not any(isinstance(x, Symbol) for x in operands):
                 return function(*operands)
-            return _operation(name, *operands)
+            return Symbol(name, tuple([_operand(name, x) for x in operands]))
 
         return apply
 
 
 functions = _Functions()
 """The namespace of symbols, what `of(symbol)` gives."""
+
+
+number_functions: Mapping[str, Callable[..., Any]] = {
+    **vars(scalars),
+    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
+    "divide": operator.truediv, "negative": operator.neg, "less": operator.lt,
+    "greater": operator.gt, "less_equal": operator.le, "greater_equal": operator.ge,
+    "logical_and": operator.and_, "logical_or": operator.or_,
+}  # fmt: skip
+"""What every operation does to plain numbers."""
 
 
 def function_names() -> set[str]:
@@ -230,13 +241,13 @@ def operations_in(expression: Expression, known: Mapping[Symbol, Any]) -> Iterat
 
     It does not go into the known ones, nor yield them.
     """
-    seen: set[Symbol] = set(known)
+    seen: set[Symbol] = set()
     waiting: list[tuple[Expression, bool]] = [(expression, False)]
     while waiting:
         symbol, operands_done = waiting.pop()
         if operands_done:
             yield symbol
-        elif isinstance(symbol, Symbol) and symbol not in seen:
+        elif isinstance(symbol, Symbol) and symbol not in seen and symbol not in known:
             seen.add(symbol)
             waiting.append((symbol, True))
             waiting.extend((x, False) for x in reversed(symbol.operands))

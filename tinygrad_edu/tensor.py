@@ -29,6 +29,7 @@ from tinygrad_edu.rules.rule import (
     as_plain,
     bind,
     deferred,
+    unchanging,
 )
 
 Array = npt.NDArray[Any]
@@ -186,9 +187,7 @@ class Tensor(Methods, Portable):
                 return x
         if x.dtype.kind in "iu":  # NumPy would make float64 of float32 and integers
             return x.astype(self.data.dtype)
-        # A copy, so that the graph stays as it is when the caller's array changes; a read-only
-        # array, such as a batch of a DataLoader, will not change.
-        return x.copy() if x.flags.writeable or x.base is not None else x
+        return unchanging(x)
 
     def backward(self, gradient: Any = None) -> None:
         """Add d(self)/d(leaf) to the `grad` of every leaf; set the `grad` of inner nodes afresh.

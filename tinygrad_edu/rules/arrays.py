@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_edu.rules.namespaces import of, operations, plain_function
-from tinygrad_edu.rules.rule import A, Recorded, array_from_list, deferred, rule
+from tinygrad_edu.rules.rule import A, Recorded, array_from_list, deferred, rule, unchanging
 
 
 @rule("@")
@@ -252,8 +252,10 @@ def _plain_index(index: Any) -> Any:
             raise IndexError(
                 f"indexing: an index array is of integers or booleans, not {index.dtype}"
             )
-        return index.copy()
+        return unchanging(index)
     if hasattr(index, "_record"):
+        if getattr(index, "dtype", np.dtype(float)).kind in "iu":
+            return index  # an array symbol
         raise IndexError("indexing: the index is a node; index with plain integers (.data)")
     if isinstance(index, float | str | np.floating):
         raise IndexError(f"indexing: {index!r} is no index; use integers, slices, ... or None")

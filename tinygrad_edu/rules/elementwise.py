@@ -75,8 +75,9 @@ def power(x: T, y: Operand, /) -> Recorded[T]:
 
 
 def _power_by_base(g: Any, x: Any, y: Any) -> Any:
-    # where y is 0 the exponent becomes 0 instead of -1, so that 0 ** -1 is never formed
-    return g * y * x ** (y - 1.0 + (y >= 0) * (y <= 0))
+    # where y is 0, and x too or so near that 1 / x overflows, the exponent becomes 0 instead of -1
+    near = (x > -1e-37) & (x < 1e-37)
+    return g * y * x ** (y - 1.0 + of(x, y).where((y >= 0) & (y <= 0), near, 0.0))
 
 
 def _power_by_exponent(g: Any, x: Any, z: Any) -> Any:

@@ -230,19 +230,18 @@ def softmax_cross_entropy_of_labels(
     IndexError for a label out of range.
     """
     log_p = of(logits).log_softmax(logits, axis=-1)
-    chosen = _flat_places(labels, log_p.shape[-1])
-    losses = log_p.reshape(-1)[chosen]
+    places = of(labels).flat_places(labels, log_p.shape[-1])
+    losses = log_p.reshape(-1)[places]
     y = -_reduce(losses.reshape(labels.shape) if reduction == "none" else losses, reduction)
 
-    def pullback(g: Any, log_p: Any = log_p, chosen: Any = chosen) -> tuple[Any]:
-        one_hot = np.zeros(math.prod(log_p.shape), log_p.dtype)
-        one_hot[chosen] = 1.0
-        difference = of(log_p).exp(log_p) - one_hot.reshape(log_p.shape)
-        return (difference * _each(g, log_p.shape, reduction),)
+    def pullback(g: Any, log_p: Any = log_p, places: Any = places) -> tuple[Any]:
+        one_hot = of(places).one_hot(labels, places, log_p.shape, log_p.dtype)
+        return ((of(log_p).exp(log_p) - one_hot) * _each(g, log_p.shape, reduction),)
 
     return y, pullback
 
 
+@plain_function
 def _flat_places(labels: Any, classes: int) -> Any:
     """Where the entries of the labels stand in the flattened table of samples and classes.
 
@@ -256,6 +255,14 @@ def _flat_places(labels: Any, classes: int) -> Any:
         raise IndexError(
             f"label {wrong} is out of range for {classes} classes, 0 to {classes - 1}"
         ) from None
+
+
+@plain_function
+def _one_hot(labels: Any, places: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Zeros with a 1 at the place of each label; the places are known already."""
+    rows = np.zeros(math.prod(shape), dtype)
+    rows[places] = 1.0
+    return rows.reshape(shape)
 
 
 def _reduce(losses: Any, reduction: Reduction) -> Any:

@@ -316,6 +316,12 @@ def array_from_list(x: Any, operation: str) -> np.ndarray[Any, Any]:
     return array
 
 
+def unchanging(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array, if nobody can write to it, else a copy: a graph stays as it is when the caller's
+    array changes. A read-only array of its own memory, as a DataLoader gives, is not copied."""
+    return x.copy() if x.flags.writeable or x.base is not None else x
+
+
 def _short(x: Any) -> str:
     text = repr(x)
     return text if len(text) <= 60 else text[:57] + "..."

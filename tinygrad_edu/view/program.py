@@ -12,7 +12,6 @@ import itertools
 import keyword
 import re
 import textwrap
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.languages import LANGUAGES, written
+from tinygrad_edu.names import identifier, numbered
 from tinygrad_edu.rules.namespaces import scalars
 from tinygrad_edu.rules.rule import Rule, name_of, settings_of
 from tinygrad_edu.symbols import (
@@ -34,7 +34,6 @@ from tinygrad_edu.symbols import (
 )
 from tinygrad_edu.view.reading import Card, Link, shown_text
 
-LONGEST_NAME = 40
 LONGEST_FORMULA = 200
 """A rule with more names, numbers and operations in a formula than this is shown by its name."""
 
@@ -184,26 +183,11 @@ def identifiers(cards: Sequence[Card]) -> list[str]:
     taken = {*keyword.kwlist, *functions, "inf", "nan", "pullback", "seed", "unbroadcast"}
     names = [_constant(card.item) if card.is_constant else "" for card in cards]
     for i, card in enumerate(cards):
-        wish = "" if card.is_constant else _identifier(card.name)
+        wish = "" if card.is_constant else identifier(card.name)
         if wish:
-            names[i] = _free(itertools.chain([wish], _numbered(wish)), taken)
+            names[i] = _free(itertools.chain([wish], numbered(wish)), taken)
     unlabelled = (f"v{k}" for k in itertools.count(1))
     return [name or _free(unlabelled, taken) for name in names]
-
-
-def _identifier(label: str) -> str:
-    """The Python name nearest to a label; empty if nothing is left of it."""
-    text = unicodedata.normalize("NFKC", label[: 10 * LONGEST_NAME])
-    kept = [c if ("a" + c).isidentifier() else "_" for c in text if unicodedata.category(c) != "Cf"]
-    # dropping a character can bring two together that have one character as their normal form
-    name = unicodedata.normalize("NFKC", "_".join("".join(kept).replace("_", " ").split()))
-    if name and not name.isidentifier():  # it begins with a digit
-        name = "_" + name
-    return name[:LONGEST_NAME] if name.isidentifier() else ""
-
-
-def _numbered(wish: str) -> Iterator[str]:
-    return (f"{wish[: LONGEST_NAME - 1 - len(str(k))]}_{k}" for k in itertools.count(2))
 
 
 def _free(candidates: Iterator[str], taken: set[str]) -> str:

@@ -1,0 +1,115 @@
+"""Python and JavaScript."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from tinygrad_edu.languages.language import (
+    ATOM,
+    COMPARISON,
+    LOWEST,
+    POWER,
+    PRODUCT,
+    SUM,
+    UNARY,
+    Form,
+    Language,
+    call,
+)
+from tinygrad_edu.symbols import Symbol
+
+INFIX = {
+    "add": Form("{} + {}", SUM, (SUM, PRODUCT)),
+    "subtract": Form("{} - {}", SUM, (SUM, PRODUCT)),
+    "multiply": Form("{} * {}", PRODUCT, (PRODUCT, UNARY)),
+    "divide": Form("{} / {}", PRODUCT, (PRODUCT, UNARY)),
+    "negative": Form("-{}", UNARY, (POWER,)),
+    "less": Form("{} < {}", COMPARISON, (SUM, SUM)),
+    "greater": Form("{} > {}", COMPARISON, (SUM, SUM)),
+    "less_equal": Form("{} <= {}", COMPARISON, (SUM, SUM)),
+    "greater_equal": Form("{} >= {}", COMPARISON, (SUM, SUM)),
+    "logical_and": Form("{} & {}", LOWEST, (SUM, SUM)),
+    "logical_or": Form("{} | {}", LOWEST, (SUM, SUM)),
+}
+
+
+_MATH = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "abs")
+_ARC = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
+
+# C's pow, which Python's math.pow is, gives 1 for 1 ** nan and for ±1 ** ±inf; JavaScript does not.
+_JAVASCRIPT_POWER = (
+    "((x, y) => x === 1 || x === -1 && Math.abs(y) === Infinity ? 1 : x ** y)({}, {})"
+)
+
+_JAVASCRIPT = {
+    **INFIX,
+    **{name: call(f"Math.{name}", 1) for name in _MATH},
+    **{name: call(f"Math.{theirs}", 1) for name, theirs in _ARC.items()},
+    "maximum": call("Math.max", 2),  # a nan stays a nan
+    "minimum": call("Math.min", 2),
+    "where": Form("{} ? {} : {}", LOWEST, (COMPARISON, COMPARISON, COMPARISON)),
+    "power": Form(_JAVASCRIPT_POWER, ATOM, (LOWEST, LOWEST)),
+}
+
+
+def _python_number(x: float) -> str:
+    return repr(x)  # inf and nan are those of math
+
+
+def _reader_number(x: float) -> str:
+    """As Python, but 2 for 2.0."""
+    whole = type(x) is float and x.is_integer() and abs(x) < 1e16
+    return str(int(x)) if whole and (x or math.copysign(1, x) > 0) else repr(x)
+
+
+def _javascript_number(x: float) -> str:
+    if isinstance(x, bool):
+        return "true" if x else "false"
+    if x != x:
+        return "NaN"
+    return repr(x) if abs(x) < math.inf else "Infinity" if x > 0 else "-Infinity"
+
+
+def _program_form(symbol: Symbol) -> Form:
+    """Choices as conditional expressions, which take a third of the time of a call; `max` and `min`
+    as what Python's own do, but a nan stays a nan."""
+    name = symbol.name
+    if name in ("maximum", "minimum"):
+        beats, loses = (">=", "<") if name == "maximum" else ("<=", ">")
+        y = symbol.operands[1]
+        if not isinstance(y, Symbol) and y == y:
+            return Form(f"{{1}} if {{0}} {loses} {{1}} else {{0}}", LOWEST, (ATOM, UNARY))
+        return Form(
+            f"{{0}} if {{0}} {beats} {{1}} or {{0}} != {{0}} else {{1}}", LOWEST, (ATOM, ATOM)
+        )
+    return call({"power": "pow"}.get(name, name), len(symbol.operands))
+
+
+PYTHON = Language(
+    "Python",
+    {**INFIX, "power": Form("{} ** {}", POWER, (ATOM, UNARY))},
+    _python_number,
+    lambda symbol: call(symbol.name, len(symbol.operands)),
+)
+"""Python, with the functions of the namespace of numbers."""
+
+READER = replace(PYTHON, number=_reader_number)
+"""Python as people write it."""
+
+PROGRAM = Language(
+    "Python",
+    {**INFIX, "where": Form("{1} if {0} else {2}", LOWEST, (COMPARISON, COMPARISON, COMPARISON))},
+    _python_number,
+    _program_form,
+)
+"""Python that needs the functions of `math` only, and `pow` for math.pow."""
+
+MACHINE = replace(
+    PROGRAM,
+    forms=INFIX,
+    form=lambda symbol: call({"power": "pow"}.get(symbol.name, symbol.name), len(symbol.operands)),
+)
+"""Python for numba, which wants choices to be calls."""
+
+JAVASCRIPT = Language("JavaScript", _JAVASCRIPT, _javascript_number)

@@ -1,0 +1,25 @@
+"""Names that Python takes, made from labels."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from collections.abc import Iterator
+
+LONGEST_NAME = 40
+
+
+def identifier(label: str) -> str:
+    """The Python name nearest to a label, of at most 40 characters; empty if nothing is left."""
+    text = unicodedata.normalize("NFKC", label[: 10 * LONGEST_NAME])
+    kept = [c if ("a" + c).isidentifier() else "_" for c in text if unicodedata.category(c) != "Cf"]
+    # dropping a character can bring two together that have one character as their normal form
+    name = unicodedata.normalize("NFKC", "_".join("".join(kept).replace("_", " ").split()))
+    if name and not name.isidentifier():  # it begins with a digit
+        name = "_" + name
+    return name[:LONGEST_NAME] if name.isidentifier() else ""
+
+
+def numbered(wish: str, start: int = 2) -> Iterator[str]:
+    """wish_2, wish_3, … of at most 40 characters."""
+    return (f"{wish[: LONGEST_NAME - 1 - len(str(k))]}_{k}" for k in itertools.count(start))

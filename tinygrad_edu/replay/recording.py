@@ -1,0 +1,148 @@
+"""Recording: what a replay starts from, a graph at hand or a function that makes one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.blocks import outside_of_blocks, was_compared, watched
+from tinygrad_edu.graph import Node, leaves_and_inner, sweep
+from tinygrad_edu.replay.arguments import flat, shaped
+from tinygrad_edu.rules.rule import as_plain, unchanging
+from tinygrad_edu.tensor import Tensor
+from tinygrad_edu.value import Value
+
+
+@dataclass
+class Recording:
+    """A graph: its root, its inputs (leaves, or plain arrays that operations were given), and the
+    comparisons of nodes on which the way through the function depended."""
+
+    root: Any
+    inputs: list[Any]
+    comparisons: list[tuple[str, tuple[Any, Any], Any]] = field(default_factory=list)
+
+
+class BranchChanged(Exception):  # noqa: N818 (it is handled, and no error)
+    """A comparison of nodes comes out differently than it did when the function was recorded."""
+
+
+def record(function: Callable[..., Any], inputs: Sequence[Any]) -> Recording:
+    """Call a function with a leaf for each input, and watch what it compares.
+
+    A leaf, or a list of leaves, is handed on as it is. A number becomes a Value, an array of floats
+    a Tensor; whole numbers and truths stay plain arrays, as labels and indices are. TypeError if
+    the result is no node, or depends on nodes that were made and compared before.
+    """
+    with outside_of_blocks(), watched() as watch:
+        leaves = shaped(inputs, _leaf)
+        for leaf, name in zip(leaves, _parameter_names(function), strict=False):
+            if isinstance(leaf, Node) and not leaf.label:
+                leaf.label = name
+        root = function(*leaves)
+    if not isinstance(root, Node):
+        raise TypeError(f"replay: the function returned {type(root).__name__}, not a node")
+    for node in leaves_and_inner(root)[1]:
+        if node not in watch.made and was_compared_below(node):
+            raise TypeError(
+                f"replay: the function uses {node!r}, which was made before, from nodes that were "
+                "compared; make it inside of the function, so that its comparisons are watched"
+            )
+    recording = Recording(root, leaves, watch.comparisons)
+    check_used(recording)
+    return recording
+
+
+def at_hand(root: Node, inputs: Sequence[Any] | None) -> Recording:
+    """The recording of a graph that is there already; all leaves are inputs unless they are given.
+
+    TypeError if a comparison was made with a node on which the root depends, because what was done
+    then cannot be known.
+    """
+    leaves, inner = leaves_and_inner(root)
+    if root.rule is None:
+        raise TypeError(f"replay: {root!r} is a leaf; there is nothing to replay")
+    for node in (*inner, *leaves):
+        if was_compared(node):
+            what = f"{node.label!r}" if node.label else repr(node)
+            raise TypeError(
+                f"replay: {what}, or what was made of it, was compared (<, >, <= or >=), and the "
+                "graph may be one of several branches; replay the function that makes it, as in "
+                "replay(f, [x]), so that comparisons are watched"
+            )
+    recording = Recording(root, list(leaves if inputs is None else inputs))
+    for x in flat(recording.inputs):
+        if isinstance(x, Node) and x.operands:
+            raise TypeError(f"replay: input {x!r} is no leaf")
+    check_used(recording)
+    return recording
+
+
+def was_compared_below(node: Node) -> bool:
+    """Whether a node or one that it depends on was compared."""
+    leaves, inner = leaves_and_inner(node)
+    return any(map(was_compared, (*leaves, *inner)))
+
+
+def _leaf(x: Any) -> Any:
+    if isinstance(x, Node):
+        if x.operands:
+            raise TypeError(f"replay: input {x!r} is no leaf")
+        return x.detach()
+    plain = as_plain(x, "replay: an input")
+    if not isinstance(plain, np.ndarray):
+        return Value(plain)
+    if plain.dtype.kind == "f":
+        return Tensor(plain)
+    plain = unchanging(plain)
+    plain.flags.writeable = False
+    return plain
+
+
+def _parameter_names(function: Callable[..., Any]) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):  # such as some functions that are written in C
+        return []
+
+
+def check_same(root: Node, wrt: Sequence[Any], replayed: tuple[Any, tuple[Any, ...]]) -> None:
+    """RuntimeError unless a graph that was made just now gives what a replay gives."""
+    adjoints = sweep(root, root._seed(None), _pullback) if wrt else {}
+    own = [root.data, *(adjoints.get(x, 0.0) for x in flat(wrt))]
+    value, gradients = replayed
+    parts = [(g if isinstance(x, list) else [g]) for x, g in zip(wrt, gradients, strict=True)]
+    theirs = [value, *(y for part in parts for y in part)]
+    single = getattr(root.data, "dtype", None) == np.float32
+    for x, y in zip(own, theirs, strict=True):
+        if not np.allclose(x, y, rtol=1e-3 if single else 1e-8, atol=1e-5 if single else 1e-10,
+                           equal_nan=True):  # fmt: skip
+            raise RuntimeError(
+                f"replay: the function gives {x} where its recording gives {y}, so it computes "
+                "something outside of the graph, as with .data, float(), or random numbers; make "
+                "that an input"
+            )
+
+
+def _pullback(node: Node) -> Any:
+    return node.pullback
+
+
+def check_used(recording: Recording) -> None:
+    """TypeError for a plain input that no operation was given, because it cannot be replaced."""
+    used = set()
+    for node in leaves_and_inner(recording.root)[1]:
+        used |= {id(x) for x in node.operands}
+        settings = getattr(node.rule, "keywords", {})
+        for x in settings.values():
+            used |= {id(part) for part in (x if isinstance(x, tuple) else (x,))}
+    for i, x in enumerate(flat(recording.inputs)):
+        if isinstance(x, np.ndarray) and id(x) not in used:
+            raise TypeError(
+                f"replay: input {i + 1}, a plain array of shape {x.shape}, is in no operation as "
+                "it was given; hand it to operations unchanged, or give a Tensor"
+            )

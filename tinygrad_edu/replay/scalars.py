@@ -1,0 +1,79 @@
+"""A program of numbers as a function: straight-line Python, or machine code through numba."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.languages import written
+from tinygrad_edu.replay.lines import lines_of
+from tinygrad_edu.replay.recording import BranchChanged
+from tinygrad_edu.replay.source import FUNCTIONS, TAKEN, Arguments, texts
+from tinygrad_edu.replay.trace import Program
+from tinygrad_edu.symbols import Symbol
+
+
+def python_function(
+    program: Program, arguments: Arguments, results: Arguments, otherwise: Callable[..., Any]
+) -> Callable[..., Any]:
+    """A function of floats (and of a sequence for each list) that gives `value, gradients`.
+
+    The gradients are floats, and an array for each list among `results`.
+
+    Anything but floats, and every error, is handed to `otherwise(error, *arguments)`. Leaves that
+    are no inputs are read from their nodes at each call.
+    """
+    lines = lines_of(program, TAKEN)
+    names = lines.names
+    parameters, checks, body = [], [], []
+    for i, argument in enumerate(arguments):
+        if isinstance(argument, Symbol):
+            parameters.append(names[argument])
+            checks.append(f"type({names[argument]}) is float")
+        else:
+            parameters.append(f"_inputs{i}")
+            unpacked = ", ".join(names[x] for x in argument)
+            body.append(f"{unpacked}, = map(float, _inputs{i})")
+    namespace: dict[str, Any] = {
+        **FUNCTIONS, "inf": math.inf, "nan": math.nan, "_otherwise": otherwise,
+        "_array": np.array, "_BranchChanged": BranchChanged,
+    }  # fmt: skip
+    for i, (symbol, node) in enumerate(program.others.items()):
+        namespace[f"_node{i}"] = node
+        body.append(f"{names[symbol]} = _node{i}.data")
+    forward, backward = texts(lines, "program")
+    body += [f"{name} = {text}" for name, text in (*forward, *backward)]
+    for guard, result in program.guards:
+        changed = f"{'not ' if result else ''}{written(guard, 'program', names)}"
+        body += [f"if {changed}:", "    raise _BranchChanged"]
+    body.append(f"return {_returned(program, results, names)}")
+    called = ", ".join(parameters)
+    code = [f"def run({called}):"]
+    if checks:
+        code += [
+            f"    if not ({' and '.join(checks)}):",
+            f"        return _otherwise(None, {called})",
+        ]
+    code += ["    try:", *(f"        {line}" for line in body)]
+    code += [
+        "    except (ArithmeticError, TypeError, ValueError, _BranchChanged) as error:",
+        f"        return _otherwise(error, {called})",
+    ]
+    exec(compile("\n".join(code), "<replay>", "exec"), namespace)
+    run: Callable[..., Any] = namespace["run"]
+    return run
+
+
+def _returned(program: Program, results: Arguments, names: dict[Symbol, str]) -> str:
+    gradients = (written(x, "program", names) for x in program.gradients)
+    texts = [
+        next(gradients)
+        if isinstance(result, Symbol)
+        else f"_array([{', '.join(next(gradients) for _ in result)}], float)"
+        for result in results
+    ]
+    value = written(program.value, "program", names)
+    return f"{value}, ({''.join(f'{text}, ' for text in texts)})"

@@ -1,0 +1,205 @@
+"""Simpler expressions with the same result, and one symbol for each: common ones are shared.
+
+Only what is exact, or nearer to the exact result, is rewritten; no sum or product is reordered.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.array_symbols import ArraySymbol, function_of, is_elementwise
+from tinygrad_edu.replay.trace import POINTS, Program
+from tinygrad_edu.symbols import Expression, Symbol, number_functions, operations_in
+
+
+def simplified(program: Program, seed: Expression | None) -> Program:
+    """The program with simpler expressions, each of them there once. `seed` is the adjoint of the
+    root, a number or an array of its shape; None keeps the symbol."""
+    simplifier = _Simplifier(program.varying)
+    if seed is not None:
+        simplifier.found[program.seed] = seed
+    for symbol in operations_in(Symbol("all", (*program.inputs, *program.order)), {}):
+        simplifier.add(symbol)
+    new = simplifier.new
+    wishes: dict[Symbol, str] = {}
+    for symbol, wish in program.wishes.items():
+        expression = new(symbol)
+        if isinstance(expression, Symbol):
+            wishes.setdefault(expression, wish)
+    return Program(
+        program.seed,
+        program.inputs,
+        program.others,
+        program.wrt,
+        new(program.value),
+        [new(x) for x in program.gradients],
+        [new(x) for x in program.order],
+        wishes,
+        {x for x in map(new, program.varying) if isinstance(x, Symbol)},
+        program.constants,
+        {x for x in map(new, program.adjoints) if isinstance(x, Symbol)},
+        [(new(guard), result) for guard, result in program.guards],
+    )
+
+
+class _Simplifier:
+    """Goes through expressions, operands first, and remembers what each has become."""
+
+    def __init__(self, varying: set[Symbol]) -> None:
+        self.varying = varying
+        self.found: dict[Symbol, Expression] = {}
+        self.shared: dict[Any, Symbol] = {}
+
+    def new(self, x: Expression) -> Expression:
+        return self.found.get(x, x) if isinstance(x, Symbol) else x
+
+    def add(self, symbol: Symbol) -> None:
+        if not symbol.operands:
+            self.found.setdefault(symbol, symbol)
+            return
+        operands = tuple(map(self.new, symbol.operands))
+        if isinstance(symbol, ArraySymbol):
+            operands = tuple(_without_repeats(x, symbol, operands) for x in operands)
+        self.found[symbol] = self.made(symbol, symbol.name, *operands)
+
+    def made(self, like: Symbol, name: str, *operands: Expression) -> Expression:
+        """An operation of the shape and settings of `like`, or something simpler."""
+        if name == "sum_over_points" and operands[0] not in self.varying:
+            return self.made(like, "multiply", operands[0], POINTS)
+        if not any(isinstance(x, Symbol) for x in operands):
+            constant = _constant(like, name, operands)
+            if constant is not None:
+                return constant
+        simpler = self.simpler(like, name, operands)
+        if simpler is not None:
+            return simpler
+        settings = getattr(like, "settings", {}) if name == like.name else {}
+        keys = list(map(_key, operands))
+        if name in ("add", "multiply"):  # the order of two operands makes no difference
+            keys.sort(key=repr)
+        key = (name, *keys, *(_key(x) for x in settings.items()))
+        if key not in self.shared:
+            if isinstance(like, ArraySymbol):
+                made: Symbol = dataclasses.replace(
+                    like, name=name, operands=operands, settings=settings
+                )
+            else:
+                made = Symbol(name, operands)
+            self.shared[key] = made
+            if like in self.varying and name != "sum_over_points":
+                self.varying.add(made)
+        return self.shared[key]
+
+    def simpler(self, like: Symbol, name: str, operands: tuple[Expression, ...]) -> Any:
+        """What else gives the same result; None if nothing simpler is known."""
+        x, y = (*operands, None, None)[:2]
+        match name:
+            case "multiply" if _is(x, 1.0) and _same(y, like):
+                return y
+            case "multiply" if _is(y, 1.0) and _same(x, like):
+                return x
+            case "multiply" if _is(x, -1.0) and _same(y, like):
+                return self.made(like, "negative", y)
+            case "multiply" if _named(y, "divide") and _is(y.operands[0], 1.0) and _same(x, like):
+                return self.made(like, "divide", x, y.operands[1])
+            case "reshape" if _same(x, like):
+                return x
+            case "divide" if _is(y, 1.0) and _same(x, like):
+                return x
+            case "negative" if _named(x, "negative"):
+                return x.operands[0]
+            case "add" if _named(y, "negative"):
+                return self.made(like, "subtract", x, y.operands[0])
+            case "subtract" if _named(y, "negative"):
+                return self.made(like, "add", x, y.operands[0])
+            case "power" if _is(y, 1.0) and _same(x, like):
+                return x
+            case "power" if _is(y, 2.0):
+                return self.made(like, "multiply", x, x)
+            case "power" if _is(y, 3.0):
+                return self.made(like, "multiply", self.made(like, "multiply", x, x), x)
+            case "power" if _is(y, 0.0) and not isinstance(like, ArraySymbol):
+                return 1.0
+            case "where" if isinstance(x, bool | int | float):
+                return operands[1] if x else operands[2]
+            case "astype" if _same(x, like):
+                return x
+            case "getitem" if (
+                _named(x, "reshape")
+                and _named(y, "flat_places")
+                and getattr(x.operands[0], "ndim", 0) == 2
+            ):
+                # the places of labels in a flattened table: labels pick one entry of each row
+                return self.made(like, "pick", x.operands[0], y.operands[0])
+            case "subtract" if (
+                _named(y, "one_hot") and _same(x, like) and getattr(like, "ndim", 0) == 2
+            ):
+                return self.made(like, "minus_one_hot", x, y.operands[0])
+            case "exp" if _named(x, "subtract") and _named(x.operands[1], "log"):
+                # softmax as exp(log softmax), where exp(x) is known: exp(x - log s) = exp(x) / s
+                top, s = x.operands[0], x.operands[1].operands[0]
+                known = self.shared.get(("exp", _key(top)))
+                return None if known is None else self.made(like, "divide", known, s)
+        return None
+
+
+def _constant(like: Symbol, name: str, operands: tuple[Expression, ...]) -> Any:
+    """What an operation on constants gives; None where it would fail, as it will when it is run."""
+    if name == "sum_over_points" or (name == "divide" and _is(operands[0], 1.0)):
+        return None  # 1 / n stays as it is, since x · 1 / n is better as x / n
+    if isinstance(like, ArraySymbol):
+        settings = like.settings if name == like.name else {}
+        return np.asarray(function_of(name)(*operands, **settings))
+    try:
+        return number_functions[name](*operands)
+    except (ArithmeticError, ValueError):
+        return None
+
+
+def _is(x: Expression, number: float) -> bool:
+    return not isinstance(x, Symbol) and np.ndim(x) == 0 and x is not None and bool(x == number)
+
+
+def _named(x: Expression, name: str) -> bool:
+    return isinstance(x, Symbol) and x.name == name
+
+
+def _same(x: Expression, like: Symbol) -> bool:
+    """Whether an operand has the shape and dtype of the result."""
+    if not isinstance(like, ArraySymbol):
+        return isinstance(x, Symbol)
+    return isinstance(x, ArraySymbol) and (x.shape, x.dtype) == (like.shape, like.dtype)
+
+
+def _without_repeats(x: Expression, like: ArraySymbol, operands: tuple[Expression, ...]) -> Any:
+    """An array that repeats one number, as that number, where another operand has the shape."""
+    if (
+        isinstance(x, np.ndarray)
+        and x.size
+        and x.ndim
+        and not any(x.strides)
+        and is_elementwise(like.name)
+        and any(getattr(y, "shape", ()) == like.shape for y in operands if y is not x)
+    ):
+        return x[(0,) * x.ndim].reshape(())
+    return x
+
+
+def _key(x: Any) -> Any:
+    """What makes two operands the same: a symbol, or a number of one type with its sign."""
+    if isinstance(x, Symbol):
+        return id(x)
+    if isinstance(x, np.ndarray):
+        return (
+            (x.dtype.str, x.item().hex() if x.dtype.kind == "f" else x.item())
+            if x.ndim == 0
+            else ("array", id(x))
+        )
+    if isinstance(x, tuple | list):
+        return (type(x).__name__, *map(_key, x))
+    if isinstance(x, slice):
+        return ("slice", x.start, x.stop, x.step)
+    return type(x).__name__, repr(x)
