@@ -17,6 +17,7 @@ from tinygrad_edu.graph import (
     gradients,
     topological_order,
 )
+from tinygrad_edu.replay import Replay, TrainingStep, replay
 from tinygrad_edu.rules import (
     abs,
     arccos,
@@ -70,12 +71,13 @@ from tinygrad_edu.view import show, to_dot, to_graphviz, to_html, to_svg
 __version__ = "0.1.0"
 
 __all__ = [
-    "Node", "Tensor", "Value", "abs", "arccos", "arcsin", "arctan", "broadcast_to", "clip",
-    "collector_paused", "concatenate", "cos", "cosh", "cumsum", "data", "einsum", "exp",
-    "expand_dims", "expm1", "grad", "gradcheck", "gradients", "group", "hessian", "hvp", "jacobian",
-    "jvp", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum",
-    "mean", "min", "minimum", "nn", "no_grad", "numerical_gradient", "optim", "prod", "relu",
-    "reshape", "rule", "scalar_nn", "show", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt",
-    "squeeze", "stack", "std", "sum", "tan", "tanh", "to_dot", "to_graphviz", "to_html", "to_svg",
-    "topological_order", "transpose", "value_and_grad", "var", "vjp", "where",
+    "Node", "Replay", "Tensor", "TrainingStep", "Value", "abs", "arccos", "arcsin", "arctan",
+    "broadcast_to", "clip", "collector_paused", "concatenate", "cos", "cosh", "cumsum", "data",
+    "einsum", "exp", "expand_dims", "expm1", "grad", "gradcheck", "gradients", "group", "hessian",
+    "hvp", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul",
+    "max", "maximum", "mean", "min", "minimum", "nn", "no_grad", "numerical_gradient", "optim",
+    "prod", "relu", "replay", "reshape", "rule", "scalar_nn", "show", "sigmoid", "sin", "sinh",
+    "softmax", "softplus", "sqrt", "squeeze", "stack", "std", "sum", "tan", "tanh", "to_dot",
+    "to_graphviz", "to_html", "to_svg", "topological_order", "transpose", "value_and_grad", "var",
+    "vjp", "where",
 ]  # fmt: skip

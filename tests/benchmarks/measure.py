@@ -57,7 +57,8 @@ def serve(pipe: Any, path: str, name: str, label: str, seconds: float) -> None:
                 pipe.send(("block", call()))
                 continue
             calls = calls or enough_calls(call, seconds)
-            pipe.send(("block", {"seconds": timed(call, calls) / calls, "calls": calls}))
+            steps = calls * getattr(call, "steps", 1)
+            pipe.send(("block", {"seconds": timed(call, calls) / steps, "calls": steps}))
     except ModuleNotFoundError as error:
         module = error.name or ""
         ours = module.partition(".")[0] == OURS

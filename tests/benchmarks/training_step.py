@@ -350,4 +350,9 @@ def training_step(network: Network) -> Answer:
 
     _, answer = trained(network, step, lambda: [p.data for p in model.parameters()])
     loader = data.DataLoader(x, labels, batch_size=network.batch, rng=0)
-    return for_ever(lambda: training.epoch(loader)), answer
+
+    def epoch() -> Any:
+        return training.epoch(loader)
+
+    epoch.steps = len(loader)  # type: ignore[attr-defined]
+    return epoch, answer

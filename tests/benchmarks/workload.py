@@ -10,7 +10,8 @@ A file such as `tiny_graph.py` makes a `WORKLOAD` and registers its candidates:
         ...
         return call, answer
 
-`call` is timed, without arguments. `answer`, numbers or arrays, is compared with what
+`call` is timed, without arguments; one that does several steps at once says how many in its
+attribute `steps`. `answer`, numbers or arrays, is compared with what
 `reference()` returns before that. With `sizes`, both get the size as their argument.
 """
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.array_symbols import ArraySymbol
-from tinygrad_edu.replay.buffers import Emitter
+from tinygrad_edu.replay.buffers import Emitter, warnings_of
 from tinygrad_edu.replay.recording import Recording
 from tinygrad_edu.replay.simplify import simplified
 from tinygrad_edu.replay.tensors import changed, needed_symbols
@@ -127,7 +127,7 @@ class Gradients:
         self.seed = np.ones(root.shape, root.dtype)
         self.rate = 1.0
         folded = owner.update.rate is not None
-        program = simplified(traced, None if folded else self.seed)
+        program = simplified(traced, None if folded else self.seed, fast=True)
         self.recorded_with = [np.array(getattr(x, "data", x)) for x in recording.inputs]
         self.inputs = [x.copy() for x in self.recorded_with]
         given: dict[Any, Any] = dict(program.constants)
@@ -141,6 +141,7 @@ class Gradients:
                 places[node] = self.others[-1][0]
             given[symbol] = places[node]
         order = needed_symbols(program, program.outputs)
+        self.warnings = warnings_of(order)
         steady = [x for x in order if _is_steady(x, program.seed)]
         prepare = Emitter(steady, steady, given)
         self.prepare = prepare.function()
@@ -156,9 +157,35 @@ class Gradients:
         self.copies = [(view, emitter.value(x)) for view, x in self.copies]
         self.compute = emitter.function()
         self.value = emitter.value(program.value)
+        self.loop = self._loop(emitter)
         self.guards = [(emitter.value(x), expected) for x, expected in program.guards]
         self.checked = False
         self.prepare()
+
+    def _loop(self, emitter: Emitter) -> Any:
+        """A function of batches, as indices, and of what gathers them: all the steps in one loop,
+        which saves a tenth of a 64-30-10 step. It appends the losses to a list."""
+        lines = [
+            f"    take{i}(batch, 0, {emitter.name(x)}, 'clip')" for i, x in enumerate(self.inputs)
+        ]
+        takes = [f"take{i}" for i in range(len(self.inputs))]
+        value = self.value if isinstance(self.value, str) else emitter.name(self.value)
+        lines += [f"    {line}" for line in emitter.lines]
+        lines += ["    update()", f"    append({value}.item())"]
+        parameters = ", ".join(["batches", *takes, "update", "append"])
+        return emitter.compiled(parameters, ["for batch in batches:", *lines])
+
+    @property
+    def loops(self) -> bool:
+        """Whether nothing but the batch has to be looked at between steps."""
+        return self.checked and not (self.guards or self.others or self.copies)
+
+    def set_rate(self, rate: float) -> None:
+        """Take a number as the seed of the backward pass."""
+        if rate != self.rate:
+            self.rate = rate
+            self.seed[...] = rate
+            self.prepare()
 
     def fill(self, arrays: Sequence[Any]) -> None:
         """Take a batch of the recorded shapes and dtypes."""
@@ -171,11 +198,7 @@ class Gradients:
 
     def run(self, update: Update) -> float | None:
         """Fill the gradient; returns the loss, or None if a comparison came out differently."""
-        rate = update.rate_now()
-        if rate != self.rate:
-            self.rate = rate
-            self.seed[...] = rate
-            self.prepare()
+        self.set_rate(update.rate_now())
         for buffer, node in self.others:
             np.copyto(buffer, node.data)
         found = self.compute()

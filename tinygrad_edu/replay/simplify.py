@@ -15,10 +15,11 @@ from tinygrad_edu.replay.trace import POINTS, Program
 from tinygrad_edu.symbols import Expression, Symbol, number_functions, operations_in
 
 
-def simplified(program: Program, seed: Expression | None) -> Program:
+def simplified(program: Program, seed: Expression | None, fast: bool = False) -> Program:
     """The program with simpler expressions, each of them there once. `seed` is the adjoint of the
-    root, a number or an array of its shape; None keeps the symbol."""
-    simplifier = _Simplifier(program.varying)
+    root, a number or an array of its shape; None keeps the symbol. `fast` also rewrites for fewer
+    calls of NumPy what reads worse."""
+    simplifier = _Simplifier(program.varying, fast)
     if seed is not None:
         simplifier.found[program.seed] = seed
     for symbol in operations_in(Symbol("all", (*program.inputs, *program.order)), {}):
@@ -48,7 +49,8 @@ def simplified(program: Program, seed: Expression | None) -> Program:
 class _Simplifier:
     """Goes through expressions, operands first, and remembers what each has become."""
 
-    def __init__(self, varying: set[Symbol]) -> None:
+    def __init__(self, varying: set[Symbol], fast: bool) -> None:
+        self.fast = fast
         self.varying = varying
         self.found: dict[Symbol, Expression] = {}
         self.shared: dict[Any, Symbol] = {}
@@ -65,8 +67,11 @@ class _Simplifier:
             operands = tuple(_without_repeats(x, symbol, operands) for x in operands)
         self.found[symbol] = self.made(symbol, symbol.name, *operands)
 
-    def made(self, like: Symbol, name: str, *operands: Expression) -> Expression:
-        """An operation of the shape and settings of `like`, or something simpler."""
+    def made(
+        self, like: Symbol, name: str, *operands: Expression, settings: Any = None
+    ) -> Expression:
+        """An operation of the shape of `like`, and of its settings if the name is the same, or
+        something simpler."""
         if name == "sum_over_points" and operands[0] not in self.varying:
             return self.made(like, "multiply", operands[0], POINTS)
         if not any(isinstance(x, Symbol) for x in operands):
@@ -74,9 +79,12 @@ class _Simplifier:
             if constant is not None:
                 return constant
         simpler = self.simpler(like, name, operands)
+        if simpler is None and self.fast:
+            simpler = self.faster(like, name, operands)
         if simpler is not None:
             return simpler
-        settings = getattr(like, "settings", {}) if name == like.name else {}
+        if settings is None:
+            settings = getattr(like, "settings", {}) if name == like.name else {}
         keys = list(map(_key, operands))
         if name in ("add", "multiply"):  # the order of two operands makes no difference
             keys.sort(key=repr)
@@ -109,6 +117,8 @@ class _Simplifier:
                 return x
             case "divide" if _is(y, 1.0) and _same(x, like):
                 return x
+            case "negative" if _named(x, "divide") and _is_number(x.operands[1]):
+                return self.made(like, "divide", x.operands[0], -x.operands[1])
             case "negative" if _named(x, "negative"):
                 return x.operands[0]
             case "add" if _named(y, "negative"):
@@ -145,6 +155,25 @@ class _Simplifier:
                 return None if known is None else self.made(like, "divide", known, s)
         return None
 
+    def faster(self, like: Symbol, name: str, operands: tuple[Expression, ...]) -> Any:
+        """What takes fewer or shorter calls of NumPy; None if nothing is known."""
+        x, y = (*operands, None, None)[:2]
+        if not isinstance(x, ArraySymbol) or not isinstance(like, ArraySymbol):
+            return None
+        if name == "pick" and x.name == "subtract" and _is_column(x.operands[1]):
+            # what is the same for a whole row is subtracted from the entry that is picked
+            entry = self.made(like, "pick", x.operands[0], y)
+            column = self.made(like, "reshape", x.operands[1], settings={"shape": like.shape})
+            return self.made(like, "subtract", entry, column)
+        if name == "divide" and x.name == "sum" and like.shape == () and _is_number(y):
+            terms = x.operands[0]
+            if isinstance(terms, ArraySymbol) and terms.ndim == 1 and terms.dtype == like.dtype:
+                parts = np.full(terms.shape, 1 / y, like.dtype)
+                return self.made(like, "dot", terms, parts)
+        if name == "negative" and x.name == "dot" and isinstance(x.operands[1], np.ndarray):
+            return self.made(like, "dot", x.operands[0], -x.operands[1])
+        return None
+
 
 def _constant(like: Symbol, name: str, operands: tuple[Expression, ...]) -> Any:
     """What an operation on constants gives; None where it would fail, as it will when it is run."""
@@ -157,6 +186,15 @@ def _constant(like: Symbol, name: str, operands: tuple[Expression, ...]) -> Any:
         return number_functions[name](*operands)
     except (ArithmeticError, ValueError):
         return None
+
+
+def _is_number(x: Expression) -> bool:
+    return not isinstance(x, Symbol) and np.ndim(x) == 0
+
+
+def _is_column(x: Expression) -> bool:
+    """Whether an operand of a table is one column, the same for every entry of a row."""
+    return isinstance(x, ArraySymbol) and x.ndim == 2 and x.shape[1] == 1
 
 
 def _is(x: Expression, number: float) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
-from tinygrad_edu.replay.buffers import Emitter
+from tinygrad_edu.replay.buffers import Emitter, warnings_of
 from tinygrad_edu.replay.recording import Recording
 from tinygrad_edu.replay.simplify import simplified
 from tinygrad_edu.replay.trace import Program, in_order, trace_graph
@@ -33,14 +33,17 @@ class TensorReplay:
         seed = root._seed(None) if wrt else np.ones(root.shape, root.dtype)
         self.wrt, self.again = wrt, again
         traced = trace_graph(root, flat(inputs), flat(wrt), (), recording.comparisons)
-        program = self.program = simplified(traced, seed)
+        self.program = simplified(traced, seed)
+        program = simplified(traced, seed, fast=True)
         symbols = dict(zip(map(id, flat(inputs)), program.inputs, strict=True))
         self.arguments = shaped(inputs, lambda x: symbols[id(x)])
         given: dict[Any, Any] = dict(program.constants)
         given |= {x: np.empty(x.shape, x.dtype) for x in (*program.inputs, *program.others)}  # type: ignore[attr-defined]
         self.buffers = [given[x] for x in program.inputs]
         self.others = [(given[x], node) for x, node in program.others.items()]
-        emitter = Emitter(needed_symbols(program, program.outputs), program.outputs, given)
+        order = needed_symbols(program, program.outputs)
+        self.warnings = warnings_of(order)
+        emitter = Emitter(order, program.outputs, given)
         self.compute = emitter.function()
         self.results = [emitter.value(x) for x in (program.value, *program.gradients)]
         self.guards = [(emitter.value(x), expected) for x, expected in program.guards]
@@ -68,7 +71,8 @@ class TensorReplay:
             np.copyto(buffer, array)
         for buffer, node in self.others:
             np.copyto(buffer, checked_array(node.data, buffer, node.label))
-        found = self.compute()
+        with self.warnings():
+            found = self.compute()
         if changed(self.guards, found):
             assert self.again is not None
             return self.again(arguments)

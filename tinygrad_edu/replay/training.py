@@ -7,7 +7,8 @@ the user sees, are arrays of their own, given anew when a step or an epoch ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,52 +52,53 @@ class TrainingStep:
         finally:
             self._hand_back()
 
-    def epoch(self, loader: Any) -> Iterator[float]:
-        """A step on every batch of a DataLoader; yields the losses.
+    def epoch(self, loader: Any) -> list[float]:
+        """A step on every batch of a DataLoader; returns the losses.
 
         The samples of a batch are gathered inside of the step. The parameters get their new `data`
-        when the iteration ends or is left.
+        at the end, also if an error ends it early.
         """
         x, y = loader.x, loader.y
+        losses: list[float] = []
         self._take_over()
         try:
-            for batch in loader.batches():
-                n = len(batch)
-                recorded = self.recorded.get(_key(x.dtype, y.dtype, n, x.shape[1:], y.shape[1:]))
-                if recorded is None or not recorded.checked:
-                    yield self._step([x[batch], y[batch]])
+            # a pass has batches of one length, and a last one
+            for _, group in itertools.groupby(loader.batches(), key=len):
+                batches = iter(group)
+                for batch in batches:
+                    arrays = x[batch], y[batch]
+                    losses.append(self._step(arrays))
+                    recorded = self.recorded[_key(arrays)]
+                    if recorded.loops:
+                        break
+                else:
                     continue
-                into_x, into_y = recorded.inputs
-                # mode="clip" fills `out` without a buffer in between, in a fifth of the time; the
-                # indices of a DataLoader are within its data
-                x.take(batch, 0, into_x, "clip")
-                y.take(batch, 0, into_y, "clip")
-                loss = self._replayed(recorded)
-                yield self._step([x[batch], y[batch]]) if loss is None else loss
+                recorded.set_rate(self.update.rate_now())
+                with recorded.warnings():
+                    # take with mode="clip" fills `out` without a buffer in between, in a fifth of
+                    # the time; the indices of a DataLoader are within its data
+                    recorded.loop(batches, x.take, y.take, self.update.run, losses.append)
         finally:
             self._hand_back()
+        return losses
 
     def _step(self, arrays: Sequence[Any]) -> float:
         """One step on a batch, which is recorded if need be."""
-        dtypes, shapes = [x.dtype for x in arrays], [x.shape for x in arrays]
-        lengths = {shape[0] if shape else None for shape in shapes}
-        key = (
-            _key(*dtypes, lengths.pop(), *(shape[1:] for shape in shapes))
-            if len(lengths) == 1
-            else (*dtypes, *shapes)
-        )
+        key = _key(arrays)
         recorded = self.recorded.get(key)
         if recorded is not None:
             recorded.fill(arrays)
             if not recorded.checked and not recorded.same_batch(arrays):
                 self._check(recorded, arrays)
-            loss = self._replayed(recorded)
+            with recorded.warnings():
+                loss = self._replayed(recorded)
             if loss is not None:
                 return loss
         self._hand_back()  # so that the function sees the parameters as they are now
         recorded = self.recorded[key] = self._recorded(arrays)
         recorded.fill(arrays)
-        loss = self._replayed(recorded)
+        with recorded.warnings():
+            loss = self._replayed(recorded)
         assert loss is not None
         return loss
 
@@ -113,7 +115,8 @@ class TrainingStep:
 
     def _check(self, recorded: Gradients, arrays: Sequence[Any]) -> None:
         """RuntimeError unless the replayed gradients are those of the function itself."""
-        loss = recorded.run(self.update)
+        with recorded.warnings():
+            loss = recorded.run(self.update)
         if loss is None:
             return  # it is recorded anew
         self._hand_back()
@@ -138,5 +141,5 @@ class TrainingStep:
             state[:] = flat.give()
 
 
-def _key(*parts: Any) -> tuple[Any, ...]:
-    return parts
+def _key(arrays: Sequence[Any]) -> Any:
+    return tuple([(x.dtype, x.shape) for x in arrays])
