@@ -34,13 +34,13 @@ ALLOWED = {
     "names": set(),
     "symbols": RULES,
     "array_symbols": RULES | {"symbols"},
-    "languages": {"symbols"},
+    "languages": {"array_symbols", "symbols"},
     "replay": NODES | {"array_symbols", "languages", "names", "symbols", "value", "tensor"},
     "view": GRAPH | {"blocks", "languages", "names", "symbols", "value", "tensor"},
 }
 """What each part of the package may import of the others."""
 
-LIBRARIES = {"rules": {"numpy"}, "view": {"numpy", "graphviz"}}
+LIBRARIES = {"rules": {"numpy"}, "view": {"numpy", "graphviz"}, "replay": {"numpy", "numba"}}
 """Packages from outside that a part may import; numpy for all."""
 
 

@@ -16,9 +16,9 @@ from rule_table import ELEMENTWISE
 from test_symbols import A, B, C, bits, build, numbers, own_rules  # noqa: F401 (a fixture)
 
 import tinygrad_edu as tg
+from tinygrad_edu.languages import written
 from tinygrad_edu.rules import RULES, of, rule
 from tinygrad_edu.rules.namespaces import plain_function
-from tinygrad_edu.languages import written
 from tinygrad_edu.view.javascript import javascript_rule, javascript_rules
 
 NODE = shutil.which("node")
