@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -91,6 +92,11 @@ class Update:
         """The seed of the backward pass at this step."""
         return 1.0 if self.rate is None else float(self.optimizer.numbers()[self.rate])
 
+    @property
+    def steady(self) -> bool:
+        """Whether all steps of an epoch are alike, so that `compute` is enough for each."""
+        return self.rate is not None and len(self.scalars) == 1 and not self.copies
+
     def run(self) -> None:
         """One step of the optimizer, with the gradient that is in the buffer."""
         self.optimizer.steps += 1
@@ -158,6 +164,7 @@ class Gradients:
         self.compute = emitter.function()
         self.value = emitter.value(program.value)
         self.loop = self._loop(emitter)
+        self.classes = [emitter.classes.get(x) for x in program.inputs]
         self.guards = [(emitter.value(x), expected) for x, expected in program.guards]
         self.checked = False
         self.prepare()
@@ -170,10 +177,18 @@ class Gradients:
         ]
         takes = [f"take{i}" for i in range(len(self.inputs))]
         value = self.value if isinstance(self.value, str) else emitter.name(self.value)
-        lines += [f"    {line}" for line in emitter.lines]
+        lines += [f"    {emitter.unchecked.get(line, line)}" for line in emitter.lines]
         lines += ["    update()", f"    append({value}.item())"]
-        parameters = ", ".join(["batches", *takes, "update", "append"])
+        known = [x for x in emitter.namespace if any(re.search(rf"\b{x}\b", l) for l in lines)]
+        parameters = ", ".join(
+            ["batches", *takes, "update", "append", *(f"{x}={x}" for x in known)]
+        )
         return emitter.compiled(parameters, ["for batch in batches:", *lines])
+
+    def has_classes(self, position: int, y: Any) -> bool:
+        """Whether all labels that will be gathered into an input are classes."""
+        classes = self.classes[position]
+        return classes is None or not y.size or bool(y.min() >= 0 and y.max() < classes)
 
     @property
     def loops(self) -> bool:

@@ -155,12 +155,17 @@ class _Simplifier:
                 return None if known is None else self.made(like, "divide", known, s)
         return None
 
+    def reciprocal(self, like: ArraySymbol, c: Expression) -> Any:
+        """1 / c for a number, as an array of shape (); None for anything else."""
+        return np.array(1 / c, like.dtype) if _is_number(c) else None
+
     def faster(self, like: Symbol, name: str, operands: tuple[Expression, ...]) -> Any:
         """What takes fewer or shorter calls of NumPy; None if nothing is known."""
         x, y = (*operands, None, None)[:2]
         if not isinstance(x, ArraySymbol) or not isinstance(like, ArraySymbol):
             return None
-        if name == "pick" and x.name == "subtract" and _is_column(x.operands[1]):
+        needed = ("exp", _key(x)) in self.shared
+        if name == "pick" and x.name == "subtract" and _is_column(x.operands[1]) and not needed:
             # what is the same for a whole row is subtracted from the entry that is picked
             entry = self.made(like, "pick", x.operands[0], y)
             column = self.made(like, "reshape", x.operands[1], settings={"shape": like.shape})
@@ -170,6 +175,16 @@ class _Simplifier:
             if isinstance(terms, ArraySymbol) and terms.ndim == 1 and terms.dtype == like.dtype:
                 parts = np.full(terms.shape, 1 / y, like.dtype)
                 return self.made(like, "dot", terms, parts)
+        if name in ("multiply", "divide") and _named(x, "minus_one_hot") and len(x.operands) == 2:
+            # (e / s - one_hot) · c = e · (c / s) - c · one_hot, with one operation less on tables
+            quotient, labels = x.operands
+            if _named(quotient, "divide") and _is_column(quotient.operands[1]):
+                e, s = quotient.operands
+                c = y if name == "multiply" else self.reciprocal(like, y)
+                if getattr(c, "shape", None) == ():
+                    factor = self.made(s, "divide", c, s)
+                    product = self.made(like, "multiply", e, factor)
+                    return self.made(like, "minus_one_hot", product, labels, c)
         if name == "negative" and x.name == "dot" and isinstance(x.operands[1], np.ndarray):
             return self.made(like, "dot", x.operands[0], -x.operands[1])
         return None

@@ -63,21 +63,30 @@ class TrainingStep:
         self._take_over()
         try:
             # a pass has batches of one length, and a last one
-            for _, group in itertools.groupby(loader.batches(), key=len):
-                batches = iter(group)
-                for batch in batches:
-                    arrays = x[batch], y[batch]
-                    losses.append(self._step(arrays))
-                    recorded = self.recorded[_key(arrays)]
-                    if recorded.loops:
+            for length, batches in itertools.groupby(loader.batches(), key=len):
+                key = tuple([(data.dtype, (length, *data.shape[1:])) for data in (x, y)])
+                recorded = self.recorded.get(key)
+                while recorded is None or not recorded.loops:
+                    batch = next(batches, None)
+                    if batch is None:
                         break
-                else:
+                    losses.append(self._step([x[batch], y[batch]]))
+                    recorded = self.recorded[key]
+                assert recorded is not None
+                if not recorded.has_classes(1, y):
+                    losses += [self._step([x[batch], y[batch]]) for batch in batches]
                     continue
                 recorded.set_rate(self.update.rate_now())
-                with recorded.warnings():
-                    # take with mode="clip" fills `out` without a buffer in between, in a fifth of
-                    # the time; the indices of a DataLoader are within its data
-                    recorded.loop(batches, x.take, y.take, self.update.run, losses.append)
+                before, steady = len(losses), self.update.steady
+                update = self.update.compute if steady else self.update.run
+                try:
+                    with recorded.warnings():
+                        # take with mode="clip" fills `out` without a buffer in between, in a fifth
+                        # of the time; the indices of a DataLoader are within its data
+                        recorded.loop(batches, x.take, y.take, update, losses.append)
+                finally:
+                    if steady:
+                        self.optimizer.steps += len(losses) - before
         finally:
             self._hand_back()
         return losses
