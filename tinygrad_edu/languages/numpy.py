@@ -41,27 +41,28 @@ def _form(symbol: Symbol) -> Form:
         case "reshape":
             return _method(f"reshape{_tuple(settings['shape'])}")
         case "astype":
-            return _method(f"astype(np.{settings['dtype']})")
+            return _method(f"astype(np.{settings['dtype'].name})")
         case "broadcast_to":
             return Form(f"np.broadcast_to({{}}, {settings['shape']})", ATOM, (LOWEST,))
         case "getitem":
-            return Form(f"{{}}[{_index(settings['index'])}]", ATOM, (ATOM,) + (LOWEST,) * (n - 1))
+            return Form(f"{{0}}[{_index(settings['index'])}]", ATOM, (ATOM,) + (LOWEST,) * (n - 1))
         case "put":
             index = _index(settings["index"], in_tuple=True)
-            return Form(f"put({{}}, {index}, {settings['shape']})", ATOM, (LOWEST,) * n)
+            return Form(f"put({{0}}, {index}, {settings['shape']})", ATOM, (LOWEST,) * n)
         case "flat_places":
             classes = settings["classes"]
             rows = symbol.size if isinstance(symbol, ArraySymbol) else 0
-            return Form(f"np.arange({rows}) * {classes} + {{}}", PRODUCT - 1, (PRODUCT,))
+            flat = "" if getattr(symbol.operands[0], "ndim", 1) == 1 else ".ravel()"
+            return Form(f"np.arange({rows}) * {classes} + {{}}{flat}", SUM, (ATOM,))
         case "one_hot":
-            like = f"{settings['shape'][-1]}, dtype=np.{settings['dtype']}"
+            like = f"{settings['shape'][-1]}, dtype=np.{settings['dtype'].name}"
             return Form(f"np.eye({like})[{{0}}]", ATOM, (LOWEST, LOWEST))
         case "pick":
             rows = symbol.operands[0].shape[0]
             return Form(f"{{}}[np.arange({rows}), {{}}]", ATOM, (ATOM, LOWEST))
         case "minus_one_hot":
             assert isinstance(symbol, ArraySymbol)
-            eye = f"np.eye({symbol.shape[-1]}, dtype=np.{symbol.dtype})"
+            eye = f"np.eye({symbol.shape[-1]}, dtype=np.{symbol.dtype.name})"
             return Form(f"{{}} - {eye}[{{}}]", SUM, (SUM, LOWEST))
         case "concatenate" | "stack":
             joined = ", ".join(["{}"] * n)
@@ -88,7 +89,7 @@ def _method(text: str) -> Form:
 
 def _tuple(lengths: Any) -> str:
     parts = lengths if isinstance(lengths, tuple | list) else (lengths,)
-    return f"({', '.join(map(str, parts))})"
+    return f"({', '.join(map(str, parts)) or '()'})"
 
 
 def _index(index: Any, in_tuple: bool = False) -> str:
@@ -107,8 +108,24 @@ def _index(index: Any, in_tuple: bool = False) -> str:
 
 
 def _number(x: Any) -> str:
+    if isinstance(x, np.ndarray) and x.ndim:
+        return _array(x)
     x = x.item() if isinstance(x, np.ndarray | np.generic) else x
     return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(x), repr(x))
+
+
+def _array(x: Any) -> str:
+    """A constant array: one number repeated, a diagonal of ones, or all of its elements."""
+    dtype = f"dtype=np.{x.dtype.name}"
+    first = x.flat[0] if x.size else x.dtype.type(0)
+    if np.array_equal(x, np.full_like(x, first), equal_nan=True):
+        return f"np.full({x.shape}, {_number(first)}, {dtype})"
+    if x.ndim == 2 and np.array_equal(x, np.eye(*x.shape)):
+        return f"np.eye({x.shape[0]}, {x.shape[1]}, {dtype})"
+    rows = np.array2string(
+        x, separator=", ", threshold=x.size, max_line_width=10**9, formatter={"all": _number}
+    )
+    return f"np.array({' '.join(rows.split())}, {dtype})"
 
 
 NUMPY = Language("NumPy", _FORMS, _number, _form)

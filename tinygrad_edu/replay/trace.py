@@ -211,7 +211,11 @@ def _adjoints(
     assert rule is not None
     try:
         arriving = [
-            None if x not in wanted else adjoint() if type(adjoint) is deferred else adjoint
+            None
+            if not isinstance(x, Node) or x not in wanted  # a plain array has no hash
+            else adjoint()
+            if type(adjoint) is deferred
+            else adjoint
             for x, adjoint in zip(node.operands, pullback(g), strict=True)
         ]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
