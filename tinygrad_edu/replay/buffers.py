@@ -342,8 +342,9 @@ class Emitter:
                 # the same without a check, for a loop that has checked all labels before it
                 step = self.text(np.array(shape[0]))
                 places = self.name(np.empty(labels.shape, labels.dtype))
+                product = f"multiply({columns}, {step}, {places})"
                 self.unchecked[self.lines[-1]] = (
-                    f"{self.names[key]} = add(multiply({columns}, {step}, {places}), {rows}, {places})"
+                    f"{self.names[key]} = add({product}, {rows}, {places})"
                 )
                 self.namespace |= {"add": np.add, "multiply": np.multiply}
                 self.classes[labels] = shape[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -179,10 +178,7 @@ class Gradients:
         value = self.value if isinstance(self.value, str) else emitter.name(self.value)
         lines += [f"    {emitter.unchecked.get(line, line)}" for line in emitter.lines]
         lines += ["    update()", f"    append({value}.item())"]
-        known = [x for x in emitter.namespace if any(re.search(rf"\b{x}\b", l) for l in lines)]
-        parameters = ", ".join(
-            ["batches", *takes, "update", "append", *(f"{x}={x}" for x in known)]
-        )
+        parameters = ", ".join(["batches", *takes, "update", "append"])
         return emitter.compiled(parameters, ["for batch in batches:", *lines])
 
     def has_classes(self, position: int, y: Any) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tinygrad_edu.names import numbered
-from tinygrad_edu.replay.trace import Program, in_order, symbols_of
+from tinygrad_edu.names import FreeNames
+from tinygrad_edu.replay.trace import BY, Program, in_order, symbols_of
 from tinygrad_edu.symbols import Symbol, operations_in
 
 LONGEST = 12
@@ -25,12 +24,14 @@ SUM = "sum_over_points"
 class Lines:
     """`name = expression`, line by line; `names` has those of all symbols that have one.
 
-    The first `forward` lines are the forward pass.
+    The first `forward` lines are the forward pass. `derivatives` are symbols with the name of what
+    they are the derivative by.
     """
 
     lines: list[tuple[str, Symbol]]
     forward: int
     names: dict[Symbol, str]
+    derivatives: dict[Symbol, str] = field(default_factory=dict)
 
 
 def lines_of(program: Program, taken: Iterable[str]) -> Lines:
@@ -42,7 +43,7 @@ def lines_of(program: Program, taken: Iterable[str]) -> Lines:
     outputs = program.outputs
     needed = [x for x in operations_in(Symbol("all", tuple(outputs)), {}) if x.name != "all"]
     uses = Counter(x for symbol in needed for x in symbols_of(symbol))
-    used = {x for x in outputs if isinstance(x, Symbol)} | {
+    used = {x for x in (program.value, *program.gradients) if isinstance(x, Symbol)} | {
         x for symbol in needed if symbol.name in REPEATING for x in symbols_of(symbol)
     }
     if program.varying:  # what all points share is computed before them
@@ -54,44 +55,31 @@ def lines_of(program: Program, taken: Iterable[str]) -> Lines:
             if x not in program.varying
         }
     names: dict[Symbol, str] = {}
-    free = _Free(taken)
-    for symbol in [*program.inputs, *program.others]:
+    free = FreeNames(taken)
+    for symbol in dict.fromkeys([*program.inputs, *program.others]):
         names[symbol] = free(program.wishes.get(symbol, symbol.name))
     for symbol in needed:
         if not symbol.operands and symbol not in names:
             names[symbol] = free(symbol.name)
     lines: list[tuple[str, Symbol]] = []
+    derivatives: dict[Symbol, str] = {}
     sizes: dict[Symbol, int] = {}
     forward = 0
-    forwards = set(operations_in(program.value, {}))
+    forwards = set(operations_in(Symbol("all", (program.value, *program.conditions)), {}))
     for symbol in in_order(program, needed):
-        wish = program.wishes.get(symbol)
+        wish = program.wishes.get(symbol, "")
+        if wish.startswith(BY):  # what comes about forwards is not called after its use backwards
+            wish = "" if symbol in forwards else f"d{wish[1:]}"
+            if wish:
+                derivatives[symbol] = wish[1:]
         sizes[symbol] = 1 + sum(sizes.get(x, 0) for x in symbols_of(symbol))
         named = wish or uses[symbol] > 1 or symbol in used or symbol.name == SUM
         if named or sizes[symbol] > LONGEST:
-            names[symbol] = free(wish) if wish else free("", "v")
+            names[symbol] = free(wish)
             lines.append((names[symbol], symbol))
             sizes[symbol] = 0
-            forward += symbol in forwards
-    return Lines(lines, forward, names)
-
-
-class _Free:
-    """Gives names that are free: the wish, or the wish with a number."""
-
-    def __init__(self, taken: Iterable[str]) -> None:
-        self.taken = set(taken)
-        self.counts = {"v": itertools.count(1)}
-
-    def __call__(self, wish: str, letter: str = "") -> str:
-        candidates = (
-            (f"{letter}{k}" for k in self.counts[letter])
-            if letter
-            else itertools.chain([wish], numbered(wish))
-        )
-        name = next(name for name in candidates if name not in self.taken)
-        self.taken.add(name)
-        return name
+            forward = len(lines) if symbol in forwards else forward
+    return Lines(lines, forward, names, derivatives)
 
 
 @dataclass

@@ -22,15 +22,22 @@ def machine_function(program: Program, arguments: Arguments, results: Arguments)
     """A function of floats, and of an array for each list, that gives `value, gradients`.
 
     If there are other leaves, an array of them is its last argument. ArithmeticError or ValueError
-    where the value is no finite number. ImportError, with the cure, without numba.
+    where the value or a gradient is no finite number, and where another branch would be taken: then
+    Python has to look at it. ImportError, with the cure, without numba.
     """
     lines = lines_of(program, TAKEN)
     forward, backward = texts(lines, "machine")
     gradients = {x: written(x, "machine", lines.names) for x in program.gradients}
     value = written(program.value, "machine", lines.names)
     parameters, body = _unpacked(program, lines, arguments)
-    body += [f"{name} = {text}" for name, text in (*forward, *backward)]
-    body += [f"_value = {value}", "if not _isfinite(_value):", "    raise ValueError(_MESSAGE)"]
+    body += [f"{name} = {text}" for name, text in forward]
+    for guard, truth in program.guards:
+        changed = f"{'not ' if truth else ''}{written(guard, 'machine', lines.names)}"
+        body += [f"if {changed}:", "    raise ValueError(_MESSAGE)"]
+    body += [f"{name} = {text}" for name, text in backward]
+    body += [f"_value = {value}", "_odd = _value - _value"]  # 0, or nan if it is inf or nan
+    body += [f"_odd += {x} - {x}" for x in dict.fromkeys(gradients.values()) if x.isidentifier()]
+    body += ["if _odd != 0.0:", "    raise ValueError(_MESSAGE)"]
     returned = []
     flat = iter(program.gradients)
     for i, result in enumerate(results):
@@ -43,7 +50,7 @@ def machine_function(program: Program, arguments: Arguments, results: Arguments)
     body.append(f"return _value, ({''.join(f'{x}, ' for x in returned)})")
     types = ["f8" if isinstance(x, Symbol) else "f8[::1]" for x in arguments]
     types += ["f8[::1]"] * bool(program.others)
-    return _compiled(parameters, body, types, set())
+    return _compiled(parameters, body, types, error_model="python")
 
 
 def _unpacked(program: Program, lines: Lines, arguments: Arguments) -> tuple[list[str], list[str]]:
@@ -93,13 +100,16 @@ def machine_columns(program: Program) -> Any:
     body += [f"_numbers_out[{k}] = {written(x, 'program', known)}" for k, x in enumerate(steady)]
     body.append("return _columns_out, _numbers_out")
     types = ["f8[:,::1]", "f8[::1]", "i8"]
-    return _compiled(["_columns", "_numbers", "_count"], body, types, FASTMATH)
+    # as NumPy, a division by 0 gives inf or nan
+    return _compiled(
+        ["_columns", "_numbers", "_count"], body, types, fastmath=FASTMATH, error_model="numpy"
+    )
 
 
-_MESSAGE = "the value is not a finite number"
+_MESSAGE = "not an ordinary case"
 
 
-def _compiled(parameters: list[str], body: list[str], types: list[str], fastmath: set[str]) -> Any:
+def _compiled(parameters: list[str], body: list[str], types: list[str], **settings: Any) -> Any:
     try:
         import numba
     except ImportError as error:
@@ -119,8 +129,8 @@ def _compiled(parameters: list[str], body: list[str], types: list[str], fastmath
     choices = {f.__name__: numba.njit(f) for f in (where, maximum, minimum)}
     namespace: dict[str, Any] = {
         **FUNCTIONS, **choices, "inf": math.inf, "nan": math.nan,
-        "_empty": np.empty, "_isfinite": math.isfinite, "_MESSAGE": _MESSAGE,
+        "_empty": np.empty, "_MESSAGE": _MESSAGE,
     }  # fmt: skip
     code = [f"def run({', '.join(parameters)}):", *(f"    {line}" for line in body)]
     exec(compile("\n".join(code), "<replay>", "exec"), namespace)
-    return numba.njit([f"({', '.join(types)},)"], fastmath=fastmath)(namespace["run"])
+    return numba.njit([f"({', '.join(types)},)"], **settings)(namespace["run"])

@@ -11,7 +11,7 @@ import numpy as np
 
 from tinygrad_edu.blocks import outside_of_blocks, was_compared, watched
 from tinygrad_edu.graph import Node, leaves_and_inner, sweep
-from tinygrad_edu.replay.arguments import flat, shaped
+from tinygrad_edu.replay.arguments import Leaves, flat, shaped
 from tinygrad_edu.rules.rule import as_plain, unchanging
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.value import Value
@@ -46,8 +46,8 @@ def record(function: Callable[..., Any], inputs: Sequence[Any]) -> Recording:
         root = function(*leaves)
     if not isinstance(root, Node):
         raise TypeError(f"replay: the function returned {type(root).__name__}, not a node")
-    for node in leaves_and_inner(root)[1]:
-        if node not in watch.made and was_compared_below(node):
+    for node in leaves_and_inner(root)[1]:  # operands first: what all of them depend on is seen
+        if node not in watch.made and any(map(was_compared, (node, *node.parents))):
             raise TypeError(
                 f"replay: the function uses {node!r}, which was made before, from nodes that were "
                 "compared; make it inside of the function, so that its comparisons are watched"
@@ -75,17 +75,15 @@ def at_hand(root: Node, inputs: Sequence[Any] | None) -> Recording:
                 "replay(f, [x]), so that comparisons are watched"
             )
     recording = Recording(root, list(leaves if inputs is None else inputs))
+    seen = set()
     for x in flat(recording.inputs):
-        if isinstance(x, Node) and x.operands:
-            raise TypeError(f"replay: input {x!r} is no leaf")
+        if not isinstance(x, np.ndarray) and (not isinstance(x, type(root)) or x.operands):
+            raise TypeError(f"replay: input {x!r} is no leaf, a {type(root).__name__} of its own")
+        if id(x) in seen:
+            raise ValueError(f"replay: input {x!r} was given twice")
+        seen.add(id(x))
     check_used(recording)
     return recording
-
-
-def was_compared_below(node: Node) -> bool:
-    """Whether a node or one that it depends on was compared."""
-    leaves, inner = leaves_and_inner(node)
-    return any(map(was_compared, (*leaves, *inner)))
 
 
 def _leaf(x: Any) -> Any:
@@ -112,11 +110,7 @@ def _parameter_names(function: Callable[..., Any]) -> list[str]:
 
 def check_same(root: Node, wrt: Sequence[Any], replayed: tuple[Any, tuple[Any, ...]]) -> None:
     """RuntimeError unless a graph that was made just now gives what a replay gives."""
-    adjoints = sweep(root, root._seed(None), _pullback) if wrt else {}
-    own = [root.data, *(adjoints.get(x, 0.0) for x in flat(wrt))]
-    value, gradients = replayed
-    parts = [(g if isinstance(x, list) else [g]) for x, g in zip(wrt, gradients, strict=True)]
-    theirs = [value, *(y for part in parts for y in part)]
+    own, theirs = (_one_by_one(wrt, found) for found in (eager(root, wrt), replayed))
     single = getattr(root.data, "dtype", None) == np.float32
     for x, y in zip(own, theirs, strict=True):
         if not np.allclose(x, y, rtol=1e-3 if single else 1e-8, atol=1e-5 if single else 1e-10,
@@ -128,8 +122,23 @@ def check_same(root: Node, wrt: Sequence[Any], replayed: tuple[Any, tuple[Any, .
             )
 
 
-def _pullback(node: Node) -> Any:
-    return node.pullback
+def _one_by_one(wrt: Leaves, found: tuple[Any, tuple[Any, ...]]) -> list[Any]:
+    value, gradients = found
+    parts = [(g if isinstance(x, list) else [g]) for x, g in zip(wrt, gradients, strict=True)]
+    return [value, *(y for part in parts for y in part)]
+
+
+def eager(root: Any, wrt: Leaves) -> tuple[Any, tuple[Any, ...]]:
+    """The value and the gradients that a graph gives by itself."""
+    adjoints = sweep(root, root._seed(None), lambda node: node.pullback) if wrt else {}
+    gradients = shaped(wrt, lambda x: _own(adjoints.get(x, x._zero())))
+    if isinstance(root, Value):
+        gradients = [np.array(x, float) if isinstance(x, list) else x for x in gradients]
+    return _own(root.data), tuple(gradients)
+
+
+def _own(x: Any) -> Any:
+    return np.array(x) if isinstance(x, np.ndarray) and x.ndim else float(x)
 
 
 def check_used(recording: Recording) -> None:

@@ -28,18 +28,22 @@ def python_function(
     """
     lines = lines_of(program, TAKEN)
     names = lines.names
-    parameters, checks, body = [], [], []
+    parameters, lists, checks, body = [], [], [], []
     for i, argument in enumerate(arguments):
         if isinstance(argument, Symbol):
             parameters.append(names[argument])
             checks.append(f"type({names[argument]}) is float")
         else:
-            parameters.append(f"_inputs{i}")
-            unpacked = ", ".join(names[x] for x in argument)
-            body.append(f"{unpacked}, = map(float, _inputs{i})")
+            given = f"_inputs{i}"
+            parameters.append(given)
+            lists.append(f"if type({given}) is _ndarray: {given} = {given}.tolist()")
+            checks.append(f"type({given}) in (list, tuple) and len({given}) == {len(argument)}")
+            if argument:
+                checks.append(f"set(map(type, {given})) == {{float}}")
+                body.append(f"{''.join(f'{names[x]}, ' for x in argument)}= {given}")
     namespace: dict[str, Any] = {
         **FUNCTIONS, "inf": math.inf, "nan": math.nan, "_otherwise": otherwise,
-        "_array": np.array, "_BranchChanged": BranchChanged,
+        "_array": np.array, "_ndarray": np.ndarray, "_BranchChanged": BranchChanged,
     }  # fmt: skip
     for i, (symbol, node) in enumerate(program.others.items()):
         namespace[f"_node{i}"] = node
@@ -51,7 +55,7 @@ def python_function(
         body += [f"if {changed}:", "    raise _BranchChanged"]
     body.append(f"return {_returned(program, results, names)}")
     called = ", ".join(parameters)
-    code = [f"def run({called}):"]
+    code = [f"def replay({called}):", *(f"    {line}" for line in lists)]
     if checks:
         code += [
             f"    if not ({' and '.join(checks)}):",
@@ -59,11 +63,11 @@ def python_function(
         ]
     code += ["    try:", *(f"        {line}" for line in body)]
     code += [
-        "    except (ArithmeticError, TypeError, ValueError, _BranchChanged) as error:",
-        f"        return _otherwise(error, {called})",
+        "    except (ArithmeticError, TypeError, ValueError, _BranchChanged) as _error:",
+        f"        return _otherwise(_error, {called})",
     ]
     exec(compile("\n".join(code), "<replay>", "exec"), namespace)
-    run: Callable[..., Any] = namespace["run"]
+    run: Callable[..., Any] = namespace["replay"]
     return run
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import keyword
 import math
 import re
@@ -47,8 +48,21 @@ def source(program: Program, arguments: Arguments, name: str, language: str) -> 
     }  # fmt: skip
     if language not in writers:
         raise ValueError(f"language is {language!r}; use one of {', '.join(writers)}")
-    lines = lines_of(program, TAKEN | {name})
+    code = writers[language] not in (_latex, _mathml)
+    shown = [(x, truth) for x, truth in program.guards if code and _is_one_truth(x, truth)]
+    program = dataclasses.replace(program, guards=shown)
+    lists = {_list_name(i) for i, x in enumerate(arguments) if isinstance(x, list)}
+    lines = lines_of(program, TAKEN | {name} | lists if code else ())
     return writers[language](program, lines, arguments, name)
+
+
+def _is_one_truth(guard: Any, truth: Any) -> bool:
+    """Whether a guard can be written as a condition: it is no array, and no constant."""
+    return isinstance(guard, Symbol) and np.ndim(truth) == 0
+
+
+def _list_name(i: int) -> str:
+    return f"inputs_{i + 1}"
 
 
 def texts(lines: Lines, language: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
@@ -76,8 +90,9 @@ def _signature(program: Program, lines: Lines, arguments: Arguments) -> tuple[li
         if isinstance(argument, Symbol):
             parameters.append(lines.names[argument])
         else:
-            parameters.append(f"inputs_{i + 1}")
-            unpacking.append(f"{', '.join(lines.names[x] for x in argument)}, = inputs_{i + 1}")
+            parameters.append(_list_name(i))
+            if argument:
+                unpacking.append(f"{''.join(f'{lines.names[x]}, ' for x in argument)}= {parameters[-1]}")
     others = [lines.names[x] for x in (*program.others, *program.constants) if x in lines.names]
     if POINTS in lines.names:
         others.append(lines.names[POINTS])
@@ -93,6 +108,8 @@ def _function(
     gradients = [written(x, language, lines.names) for x in program.gradients]
     returned = f"({', '.join(gradients)}{',' if len(gradients) == 1 else ''})"
     body = [*unpacking, *(f"{n} = {text}" for n, text in forward)]
+    for guard, truth in program.guards:
+        body.append(f"assert {'' if truth else 'not '}{written(guard, language, lines.names)}")
     if gradients and backward:
         body += ["", "# backward", *(f"{n} = {text}" for n, text in backward), ""]
     value = written(program.value, language, lines.names)
@@ -126,8 +143,11 @@ def _numpy(program: Program, lines: Lines, arguments: Arguments, name: str) -> s
 def _javascript(program: Program, lines: Lines, arguments: Arguments, name: str) -> str:
     parameters, unpacking = _signature(program, lines, arguments)
     forward, backward = texts(lines, "javascript")
-    body = [f"let [{line.replace(', =', '] =')};" for line in unpacking]
+    body = [f"const [{line.replace(', =', '] =')};" for line in unpacking]
     body += [f"const {n} = {text};" for n, text in forward]
+    for guard, truth in program.guards:
+        condition = f"{'!' if truth else ''}({written(guard, 'javascript', lines.names)})"
+        body.append(f'if ({condition}) throw new Error("the graph of another branch");')
     if backward:
         body += ["// backward", *(f"const {n} = {text};" for n, text in backward)]
     value, *gradients = (
@@ -144,10 +164,10 @@ def _formulas(
     """Left and right sides of the equations, with gradients as ∂value/∂name."""
     names = {symbol: spelled(name) for symbol, name in lines.names.items()}
     value = names.get(program.value, "f") if isinstance(program.value, Symbol) else "f"
-    adjoints = {x for x in program.gradients if isinstance(x, Symbol)} | program.adjoints
-    for symbol, name in lines.names.items():
-        if symbol in adjoints and symbol.operands and name.startswith("d"):
-            names[symbol] = d.format(value, spelled(name[1:]))
+    named = {x: spelled(by) for x, by in lines.derivatives.items()}
+    leaves = zip(program.wrt, program.gradients, strict=True)
+    named |= {x: names[leaf] for leaf, x in reversed(list(leaves)) if x in lines.derivatives}
+    names |= {x: d.format(value, by) for x, by in named.items()}
     equations = []
     known = {s: t for s, t in names.items() if not s.operands}
     for _, symbol in lines.lines:

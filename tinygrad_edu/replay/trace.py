@@ -17,7 +17,7 @@ import numpy as np
 
 from tinygrad_edu.array_symbols import ArraySymbol
 from tinygrad_edu.graph import Node, leaves_and_inner, sweep
-from tinygrad_edu.names import identifier
+from tinygrad_edu.names import FreeNames, identifier
 from tinygrad_edu.rules.rule import Pullback, Rule, deferred, name_of, settings_of
 from tinygrad_edu.symbols import Expression, Symbol, operations_in
 from tinygrad_edu.tensor import Tensor
@@ -30,9 +30,10 @@ class Program:
     `seed` is the adjoint of the root, `wrt` are the symbols of the leaves that `gradients` are the
     derivatives by, `others` the leaves that are no inputs, `constants` plain arrays, `adjoints`
     those of all nodes. `order` holds the expressions as they came about, forwards, then backwards.
-    `wishes` are the names that symbols would like to have. `varying` are the symbols that differ
-    from point to point when the program is run on columns. `guards` are truths with what they were
-    when the graph was recorded: if one differs, another graph is needed.
+    `wishes` are the names that symbols would like to have: `z`, or `∂z` for the derivative by what
+    is called z. `varying` are the symbols that differ from point to point when the program is run
+    on columns. `guards` are truths with what they were when the graph was recorded: if one differs,
+    another graph is needed.
     """
 
     seed: Symbol
@@ -49,10 +50,18 @@ class Program:
     guards: list[tuple[Expression, Any]] = field(default_factory=list)
 
     @property
+    def conditions(self) -> list[Expression]:
+        """The truths that are looked at before the results are believed."""
+        return [guard for guard, _ in self.guards]
+
+    @property
     def outputs(self) -> list[Expression]:
         """All that a program has to compute."""
-        return [self.value, *self.gradients, *(guard for guard, _ in self.guards)]
+        return [self.value, *self.gradients, *self.conditions]
 
+
+BY = "∂"
+"""With this begins what a derivative would like to be called."""
 
 POINTS = Symbol("n")
 """How many points there are in the columns."""
@@ -77,16 +86,15 @@ def trace_graph(
     arrays = isinstance(root, Tensor)
     symbols: dict[Any, Any] = {}  # the expression of each node, and of each plain array by its id
     wishes: dict[Symbol, str] = {}
-    compared = [x for _, xs, _ in comparisons for x in xs if isinstance(x, Node)]
-    for node in compared:  # the root need not depend on them
-        more_leaves, more = leaves_and_inner(node)
-        leaves += [x for x in more_leaves if x not in set(leaves)]
-        inner += [x for x in more if x not in set(inner)]
+    free = FreeNames()
+    if comparisons:  # the root need not depend on what was compared
+        compared = [x for _, xs, _ in comparisons for x in xs if isinstance(x, Node)]
+        leaves, inner = _with_what_was_compared(leaves, inner, compared)
     for i, leaf in enumerate([*inputs, *leaves]):
         key = leaf if isinstance(leaf, Node) else id(leaf)
         if key in symbols:
             continue
-        name = identifier(getattr(leaf, "label", "")) or f"x{i + 1}"
+        name = free(identifier(getattr(leaf, "label", "")) or f"x{i + 1}")
         data = leaf.data if isinstance(leaf, Node) else leaf
         symbol = ArraySymbol(name, (), {}, data.shape, data.dtype) if arrays else Symbol(name)
         symbols[key] = symbol
@@ -102,8 +110,17 @@ def trace_graph(
         output, pullbacks[node] = _run(rule, xs)
         symbols[node] = output
         order.append(output)
-        if isinstance(output, Symbol) and output.operands:
-            wishes.setdefault(output, identifier(node.label))
+        label = identifier(node.label)
+        if label and isinstance(output, Symbol) and output.operands and output not in wishes:
+            wishes[output] = free(label)
+    guards = []
+    for name, operands, result in comparisons:
+        x, y = (symbols[x] if isinstance(x, Node) else x for x in operands)
+        compare = getattr(
+            operator, {"less": "lt", "greater": "gt", "less_equal": "le"}.get(name, "ge")
+        )
+        guards.append((compare(x, y), result))
+        order.append(guards[-1][0])
 
     wanted = set(wrt)
     for node in inner:
@@ -119,17 +136,9 @@ def trace_graph(
     for node, adjoint in adjoints.items():
         order.append(adjoint)
         label = wishes.get(symbols[node], "")
-        if isinstance(adjoint, Symbol) and adjoint.operands and label:
-            wishes.setdefault(adjoint, f"d{label}")
+        if isinstance(adjoint, Symbol) and adjoint.operands and label[:1] not in ("", BY):
+            wishes.setdefault(adjoint, BY + label)
     given = {x for x in inputs if isinstance(x, Node)}
-    guards = []
-    for name, operands, result in comparisons:
-        x, y = (symbols[x] if isinstance(x, Node) else x for x in operands)
-        compare = getattr(
-            operator, {"less": "lt", "greater": "gt", "less_equal": "le"}.get(name, "ge")
-        )
-        guards.append((compare(x, y), result))
-        order.append(guards[-1][0])
     gradients = [adjoints[x] if x in adjoints else _zero(x) for x in wrt]
     program = Program(
         seed,
@@ -139,7 +148,7 @@ def trace_graph(
         symbols[root],
         gradients,
         order,
-        {symbol: wish for symbol, wish in wishes.items() if wish},
+        wishes,
         {symbols[x] for x in varies},
         constants,
         {x for x in adjoints.values() if isinstance(x, Symbol)},
@@ -148,6 +157,23 @@ def trace_graph(
     if varies:
         _find_varying(program)
     return program
+
+
+def _with_what_was_compared(
+    leaves: list[Any], inner: list[Any], compared: Iterable[Node]
+) -> tuple[list[Any], list[Any]]:
+    """The leaves and inner nodes of a graph, and after them those that comparisons need."""
+    known: dict[Any, None] = dict.fromkeys((*leaves, *inner))
+    for node in compared:
+        waiting = [node]
+        while waiting:
+            top = waiting[-1]
+            missing = [x for x in top.parents if x not in known]
+            if missing:
+                waiting += missing
+                continue
+            known.setdefault(waiting.pop())
+    return [x for x in known if x.rule is None], [x for x in known if x.rule is not None]
 
 
 def _zero(x: Node) -> Any:

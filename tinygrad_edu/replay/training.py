@@ -7,7 +7,6 @@ the user sees, are arrays of their own, given anew when a step or an epoch ends.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,8 +61,9 @@ class TrainingStep:
         losses: list[float] = []
         self._take_over()
         try:
-            # a pass has batches of one length, and a last one
-            for length, batches in itertools.groupby(loader.batches(), key=len):
+            everything = list(loader.batches())
+            for length in dict.fromkeys(map(len, everything)):  # all but the last have one length
+                batches = iter([batch for batch in everything if len(batch) == length])
                 key = tuple([(data.dtype, (length, *data.shape[1:])) for data in (x, y)])
                 recorded = self.recorded.get(key)
                 while recorded is None or not recorded.loops:

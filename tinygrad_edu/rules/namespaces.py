@@ -92,10 +92,23 @@ def _arc(function: Callable[[float], float]) -> Callable[[float], float]:
 def _where(condition: Any, x: Any, y: Any) -> Any:
     """np.where, with a constant as an array: 3.2 instead of 6.4 µs."""
     if type(x) is float and type(y) is np.ndarray:
+        if x == 0.0 and y.size >= 2000 and y.dtype.itemsize in (4, 8) and y.dtype.kind == "f":
+            return _zeros_where(condition, y)
         x = np.array(x, y.dtype)
     elif type(y) is float and type(x) is np.ndarray:
         y = np.array(y, x.dtype)
     return np.where(condition, x, y)
+
+
+def _zeros_where(condition: Any, y: Any) -> Any:
+    """y with zeros: its bits, and a mask of all ones or none.
+
+    np.where stumbles over every truth that it could not foresee: for 100 × 50 random ones it takes
+    28 µs and this 10.
+    """
+    whole = np.dtype(f"i{y.dtype.itemsize}")
+    mask = (np.asarray(condition, bool).view(np.int8) - np.int8(1)).astype(whole)
+    return (y.view(whole) & mask).view(y.dtype)
 
 
 def _matmul(x: Any, y: Any) -> Any:
