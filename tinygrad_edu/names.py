@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 LONGEST_NAME = 40
 
@@ -23,3 +23,26 @@ def identifier(label: str) -> str:
 def numbered(wish: str, start: int = 2) -> Iterator[str]:
     """wish_2, wish_3, … of at most 40 characters."""
     return (f"{wish[: LONGEST_NAME - 1 - len(str(k))]}_{k}" for k in itertools.count(start))
+
+
+class FreeNames:
+    """Gives names that are free: the wish, or the wish with a number; none of those `taken`."""
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = set(taken)
+        self.more: dict[str, Iterator[str]] = {}  # where the numbers of each wish have come to
+        self.plain = (f"v{k}" for k in itertools.count(1))
+
+    def __call__(self, wish: str) -> str:
+        """A name for a wish; without one v1, v2, …"""
+        if not wish:
+            return self._first(self.plain)
+        if wish in self.taken:
+            return self._first(self.more.setdefault(wish, numbered(wish)))
+        self.taken.add(wish)
+        return wish
+
+    def _first(self, candidates: Iterator[str]) -> str:
+        name = next(name for name in candidates if name not in self.taken)
+        self.taken.add(name)
+        return name

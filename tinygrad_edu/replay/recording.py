@@ -124,21 +124,26 @@ def check_same(root: Node, wrt: Sequence[Any], replayed: tuple[Any, tuple[Any, .
 
 def _one_by_one(wrt: Leaves, found: tuple[Any, tuple[Any, ...]]) -> list[Any]:
     value, gradients = found
-    parts = [(g if isinstance(x, list) else [g]) for x, g in zip(wrt, gradients, strict=True)]
+    parts = [
+        (g if isinstance(x, list | tuple) else [g]) for x, g in zip(wrt, gradients, strict=True)
+    ]
     return [value, *(y for part in parts for y in part)]
 
 
 def eager(root: Any, wrt: Leaves) -> tuple[Any, tuple[Any, ...]]:
     """The value and the gradients that a graph gives by itself."""
-    adjoints = sweep(root, root._seed(None), lambda node: node.pullback) if wrt else {}
-    gradients = shaped(wrt, lambda x: _own(adjoints.get(x, x._zero())))
+    adjoints = sweep(root, root._seed(None), _pullback) if wrt else {}
+    gradients = shaped(wrt, lambda x: adjoints.get(x, x._zero()))
     if isinstance(root, Value):
-        gradients = [np.array(x, float) if isinstance(x, list) else x for x in gradients]
-    return _own(root.data), tuple(gradients)
+        return root.data, tuple(np.array(x) if isinstance(x, list) else x for x in gradients)
+    value = np.array(root.data)
+    return (value if value.ndim else value.item()), tuple(
+        [np.array(y) for y in x] if isinstance(x, list) else np.array(x) for x in gradients
+    )
 
 
-def _own(x: Any) -> Any:
-    return np.array(x) if isinstance(x, np.ndarray) and x.ndim else float(x)
+def _pullback(node: Node) -> Any:
+    return node.pullback
 
 
 def check_used(recording: Recording) -> None:

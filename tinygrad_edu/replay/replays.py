@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.replay.arguments import flat
-from tinygrad_edu.replay.recording import Recording, at_hand, check_same, record
+from tinygrad_edu.replay.recording import Recording, at_hand, check_same, eager, record
 from tinygrad_edu.replay.source import source
 from tinygrad_edu.replay.tensors import TensorReplay
 from tinygrad_edu.replay.values import ValueReplay
@@ -48,7 +48,7 @@ class Replay:
         self._begin(recording)
 
     def _begin(self, recording: Recording) -> None:
-        wrt = [recording.inputs[x] if isinstance(x, int) else x for x in self._wrt]
+        wrt = self._leaves(recording)
         again = None if self._function is None else self._again
         kind = TensorReplay if isinstance(recording.root, Tensor) else ValueReplay
         self._recording = recording
@@ -56,10 +56,22 @@ class Replay:
         self.__call__ = self._replay.run if self._function is None else self._first
 
     def _again(self, inputs: Sequence[Any]) -> Any:
-        """Record the function with other inputs, and replay that."""
+        """Record the function with other inputs, and replay that.
+
+        Where even this does not go, the new graph itself says why, or what it gives.
+        """
         assert self._function is not None
-        self._begin(record(self._function, inputs))
-        return self._replay.run(*inputs)
+        recording = record(self._function, inputs)
+        self._begin(recording)
+        self._replay.again = lambda inputs: eager(recording.root, self._leaves(recording))
+        try:
+            return self._replay.run(*inputs)
+        finally:
+            self._replay.again = self._again
+
+    def _leaves(self, recording: Recording) -> list[Any]:
+        """What to differentiate by, in a recording."""
+        return [recording.inputs[x] if isinstance(x, int) else x for x in self._wrt]
 
     def _first(self, *inputs: Any) -> Any:
         """The first call with new inputs is compared with the function itself, so that what it
@@ -72,8 +84,7 @@ class Replay:
         point = replay.point(inputs)
         if not replay.is_recorded_with(point):
             fresh = record(self._function, point)
-            wrt = [fresh.inputs[x] if isinstance(x, int) else x for x in self._wrt]
-            check_same(fresh.root, wrt, replay.run(*point))
+            check_same(fresh.root, self._leaves(fresh), replay.run(*point))
             self.__call__ = replay.run
         return found
 
@@ -102,9 +113,9 @@ def _positions(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> l
     given = inputs if given is recording else list(given)
     found: list[Any] = []
     for x in wrt:
-        position = next((i for i, y in enumerate(given) if _same(x, y)), x)
-        found.append(position)
-        for leaf in flat([position] if not isinstance(position, int) else []):
+        position = next((i for i, y in enumerate(given) if _same(x, y)), None)
+        found.append(x if position is None else position)
+        for leaf in flat([x] if position is None else [inputs[position]]):
             if not isinstance(leaf, Node) or leaf.operands:
                 raise TypeError(f"replay: wrt has {leaf!r}, which is no leaf")
     return found

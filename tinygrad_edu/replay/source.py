@@ -92,7 +92,9 @@ def _signature(program: Program, lines: Lines, arguments: Arguments) -> tuple[li
         else:
             parameters.append(_list_name(i))
             if argument:
-                unpacking.append(f"{''.join(f'{lines.names[x]}, ' for x in argument)}= {parameters[-1]}")
+                unpacking.append(
+                    f"{''.join(f'{lines.names[x]}, ' for x in argument)}= {parameters[-1]}"
+                )
     others = [lines.names[x] for x in (*program.others, *program.constants) if x in lines.names]
     if POINTS in lines.names:
         others.append(lines.names[POINTS])

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.graph import Node, topological_order
+from tinygrad_edu.blocks import outside_of_blocks
+from tinygrad_edu.graph import Node, leaves_and_inner
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
 from tinygrad_edu.replay.columns import Columns
 from tinygrad_edu.replay.recording import Recording
@@ -49,9 +50,15 @@ class ValueReplay:
             self.run = functools.partial(self._unusual, None)
 
     def point(self, arguments: Sequence[Any]) -> list[Any]:
-        """The first point of columns; numbers as they are."""
-        given = [np.ravel(x)[0].item() if np.shape(x) else x for x in self._checked(arguments)]
-        return self._grouped(given)
+        """The first point of columns, or the one that was recorded; numbers as they are."""
+        return self._grouped(self._first_point(self._checked(arguments)))
+
+    def _first_point(self, given: Sequence[Any]) -> list[float]:
+        recorded = flat(self.inputs)
+        return [
+            x if not np.shape(x) else x.flat[0].item() if np.size(x) else leaf.data
+            for x, leaf in zip(given, recorded, strict=True)
+        ]
 
     def is_recorded_with(self, point: Sequence[Any]) -> bool:
         """Whether these are the numbers with which the graph was recorded."""
@@ -74,12 +81,14 @@ class ValueReplay:
                 if others or lists:
                     given: list[Any] = list(arguments)
                     for i in lists:
-                        given[i] = np.array(given[i], float)
+                        given[i] = np.array(as_plain(given[i], "replay"), float)
+                        if given[i].shape != (len(self.arguments[i]),):
+                            raise ValueError  # the machine would read what is not there
                     if others:
                         given.append(np.array([node.data for node in others]))
                     return compiled(*given)
                 return compiled(*arguments)
-            except (ArithmeticError, TypeError, ValueError):
+            except (ArithmeticError, LookupError, TypeError, ValueError):
                 return self.python(*arguments)  # columns, and errors with the operation named
 
         return run
@@ -104,6 +113,10 @@ class ValueReplay:
 
     def _checked(self, arguments: Sequence[Any]) -> list[Any]:
         """The arguments, one by one, as floats and as arrays of floats."""
+        if len(arguments) != len(self.arguments):
+            raise TypeError(
+                f"replay: {len(self.arguments)} inputs were recorded, not {len(arguments)}"
+            )
         given: list[Any] = []
         for argument, expected in zip(arguments, self.arguments, strict=True):
             if not isinstance(expected, list):
@@ -143,23 +156,32 @@ class ValueReplay:
         }
         numbers |= {symbol: node.data for symbol, node in program.others.items()}
         n = int(np.prod(shape))
-        value, *gradients = (
-            x.reshape(shape) if isinstance(x, np.ndarray) else x for x in run(numbers, n)
-        )
-        if not isinstance(value, np.ndarray):  # the root does not depend on any column
-            value = np.full(shape, value)
-        return value, _as_asked(self.wrt, gradients)
+        try:
+            value, *gradients = run(numbers, n)
+        except (ArithmeticError, ValueError):  # of a number that all points share
+            self._explain(self._first_point(given))
+            raise
+        by_columns = {x for x, v in zip(flat(self.inputs), varies, strict=True) if v}
+        if not isinstance(value, np.ndarray):  # the root depends on no column: each point has it
+            gradients = [x * n for x in gradients]
+        found = [
+            _column(x, shape) if leaf in by_columns else x
+            for leaf, x in zip(flat(self.wrt), gradients, strict=True)
+        ]
+        return _column(value, shape), _as_asked(self.wrt, found)
 
     def _explain(self, numbers: Sequence[float]) -> None:
         """Run the graph as it was recorded, so that an error names the operation."""
-        nodes: dict[Any, Any] = {
-            leaf: Value(x, leaf.label) for leaf, x in zip(flat(self.inputs), numbers, strict=True)
-        }
-        for node in topological_order(self.root):
-            if node.rule is not None:
-                operands = [nodes.get(x, x) if isinstance(x, Node) else x for x in node.operands]
+        leaves, inner = leaves_and_inner(self.root)
+        nodes: dict[Any, Any] = {leaf: leaf.detach() for leaf in leaves}
+        for leaf, x in zip(flat(self.inputs), numbers, strict=True):
+            nodes[leaf] = Value(x, leaf.label)
+        with outside_of_blocks():
+            for node in inner:
+                operands = [nodes[x] if isinstance(x, Node) else x for x in node.operands]
                 nodes[node] = Value(0.0)._record(node.rule, tuple(operands), {})
-        nodes[self.root].backward()
+                nodes[node].label = node.label
+            nodes[self.root].backward()
 
 
 class _MachineColumns:
@@ -193,8 +215,17 @@ def _as_asked(wrt: Leaves, gradients: Sequence[Any]) -> tuple[Any, ...]:
     )
 
 
+def _column(x: Any, shape: tuple[int, ...]) -> Any:
+    return x.reshape(shape) if isinstance(x, np.ndarray) else np.full(shape, x)
+
+
 def _number_or_column(x: Any, name: str) -> Any:
     if isinstance(x, Node):
         raise TypeError(f"replay: {name} is a {type(x).__name__}; give plain numbers (.data)")
     x = as_plain(x, f"replay: {name}")
-    return np.asarray(x, float) if isinstance(x, np.ndarray) and x.ndim else float(x)
+    if isinstance(x, np.ndarray) and x.ndim:
+        return np.asarray(x, float)
+    try:
+        return float(x)
+    except OverflowError as error:
+        raise OverflowError(f"replay: {name} is larger than any float") from error
