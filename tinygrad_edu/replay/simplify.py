@@ -54,6 +54,7 @@ class _Simplifier:
         self.varying = varying
         self.found: dict[Symbol, Expression] = {}
         self.shared: dict[Any, Symbol] = {}
+        self.inverses: dict[float, Expression] = {}  # n for each 1 / n
 
     def new(self, x: Expression) -> Expression:
         return self.found.get(x, x) if isinstance(x, Symbol) else x
@@ -77,6 +78,8 @@ class _Simplifier:
         if not any(isinstance(x, Symbol) for x in operands):
             constant = _constant(like, name, operands)
             if constant is not None:
+                if name == "divide" and _is(operands[0], 1.0) and _is_number(operands[1]):
+                    self.inverses[float(constant)] = operands[1]
                 return constant
         simpler = self.simpler(like, name, operands)
         if simpler is None and self.fast:
@@ -101,6 +104,10 @@ class _Simplifier:
                 self.varying.add(made)
         return self.shared[key]
 
+    def inverse(self, x: Expression) -> Any:
+        """n, if x is a number that came about as 1 / n: a product with it is better as x / n."""
+        return self.inverses.get(float(x)) if _is_number(x) and x is not None else None
+
     def simpler(self, like: Symbol, name: str, operands: tuple[Expression, ...]) -> Any:
         """What else gives the same result; None if nothing simpler is known."""
         x, y = (*operands, None, None)[:2]
@@ -111,14 +118,12 @@ class _Simplifier:
                 return x
             case "multiply" if _is(x, -1.0) and _same(y, like):
                 return self.made(like, "negative", y)
-            case "multiply" if _named(y, "divide") and _is(y.operands[0], 1.0) and _same(x, like):
-                return self.made(like, "divide", x, y.operands[1])
+            case "multiply" if self.inverse(y) and _same(x, like):
+                return self.made(like, "divide", x, self.inverse(y))
             case "reshape" if _same(x, like):
                 return x
             case "divide" if _is(y, 1.0) and _same(x, like):
                 return x
-            case "negative" if _named(x, "divide") and _is_number(x.operands[1]):
-                return self.made(like, "divide", x.operands[0], -x.operands[1])
             case "negative" if _named(x, "negative"):
                 return x.operands[0]
             case "add" if _named(y, "negative"):
@@ -192,11 +197,12 @@ class _Simplifier:
 
 def _constant(like: Symbol, name: str, operands: tuple[Expression, ...]) -> Any:
     """What an operation on constants gives; None where it would fail, as it will when it is run."""
-    if name == "sum_over_points" or (name == "divide" and _is(operands[0], 1.0)):
-        return None  # 1 / n stays as it is, since x · 1 / n is better as x / n
+    if name == "sum_over_points":
+        return None
     if isinstance(like, ArraySymbol):
         settings = like.settings if name == like.name else {}
-        return np.asarray(function_of(name)(*operands, **settings))
+        result = np.asarray(function_of(name)(*operands, **settings), like.dtype)
+        return np.broadcast_to(result, like.shape)
     try:
         return number_functions[name](*operands)
     except (ArithmeticError, ValueError):
@@ -235,7 +241,7 @@ def _without_repeats(x: Expression, like: ArraySymbol, operands: tuple[Expressio
         and x.ndim
         and not any(x.strides)
         and is_elementwise(like.name)
-        and any(getattr(y, "shape", ()) == like.shape for y in operands if y is not x)
+        and any(isinstance(y, ArraySymbol) and y.shape == like.shape for y in operands)
     ):
         return x[(0,) * x.ndim].reshape(())
     return x
