@@ -31,18 +31,24 @@ class BranchChanged(Exception):  # noqa: N818 (it is handled, and no error)
     """A comparison of nodes comes out differently than it did when the function was recorded."""
 
 
-def record(function: Callable[..., Any], inputs: Sequence[Any]) -> Recording:
+def record(
+    function: Callable[..., Any], inputs: Sequence[Any], before: Recording | None = None
+) -> Recording:
     """Call a function with a leaf for each input, and watch what it compares.
 
     A leaf, or a list of leaves, is handed on as it is. A number becomes a Value, an array of floats
-    a Tensor; whole numbers and truths stay plain arrays, as labels and indices are. TypeError if
-    the result is no node, or depends on nodes that were made and compared before.
+    a Tensor; whole numbers and truths stay plain arrays, as labels and indices are. Leaves keep the
+    labels that they had in the recording `before`. TypeError if the result is no node, or depends
+    on nodes that were made and compared before.
     """
     with outside_of_blocks(), watched() as watch:
         leaves = shaped(inputs, _leaf)
         for leaf, name in zip(leaves, _parameter_names(function), strict=False):
             if isinstance(leaf, Node) and not leaf.label:
                 leaf.label = name
+        for leaf, old in zip(flat(leaves), flat(before.inputs if before else []), strict=False):
+            if isinstance(leaf, Node) and isinstance(old, Node):
+                leaf.label = old.label
         root = function(*leaves)
     if not isinstance(root, Node):
         raise TypeError(f"replay: the function returned {type(root).__name__}, not a node")

@@ -61,7 +61,7 @@ class Replay:
         Where even this does not go, the new graph itself says why, or what it gives.
         """
         assert self._function is not None
-        recording = record(self._function, inputs)
+        recording = record(self._function, inputs, self._recording)
         self._begin(recording)
         self._replay.again = lambda inputs: eager(recording.root, self._leaves(recording))
         try:
@@ -83,7 +83,7 @@ class Replay:
             return found
         point = replay.point(inputs)
         if not replay.is_recorded_with(point):
-            fresh = record(self._function, point)
+            fresh = record(self._function, point, self._recording)
             check_same(fresh.root, self._leaves(fresh), replay.run(*point))
             self.__call__ = replay.run
         return found
