@@ -38,13 +38,14 @@ class Columns:
         self.sums = [symbol for _, symbol in parts.sums]
         self.columns = [x for x in program.inputs if x in program.varying]
         leaves = [x for x in (*program.inputs, *program.others) if x not in program.varying]
-        self.shared = [x for x in (*leaves, POINTS) if x in lines.names]
-        self.early = [*self.shared, *(symbol for _, symbol in parts.before)]
+        lines.names.setdefault(POINTS, "points")
+        shared = [*leaves, POINTS]
+        self.early = [*shared, *(symbol for _, symbol in parts.before)]
         outputs = [program.value, *program.gradients]
         self.varying = [x for x in outputs if isinstance(x, Symbol) and x in program.varying]
         steady = [x for x in outputs if not (isinstance(x, Symbol) and x in program.varying)]
         known = {x: lines.names[x] for x in [*self.early, *self.sums]}
-        self.before = self._numbers(parts.before, self.shared, self.early)
+        self.before = self._numbers(parts.before, shared, self.early)
         self.after = self._numbers(parts.after, known, steady)
         self.blocks: dict[int, _Block] = {}
 
@@ -60,14 +61,12 @@ class Columns:
         exec("def run(known):\n" + "".join(f"    {line}\n" for line in body), namespace)
         return namespace["run"]  # type: ignore[no-any-return]
 
-    def __call__(self, numbers: dict[Symbol, Any], n: int) -> list[Any]:
-        """The value and the gradients: arrays of length n where they vary, else numbers.
+    def __call__(self, columns: Sequence[Any], shared: Any, n: int) -> tuple[list[Any], Any]:
+        """What varies of the value and the gradients, as columns, and an array of other numbers.
 
-        `numbers` has an array of length n for every column, and a number for every other leaf.
+        `shared` is an array of the numbers of all leaves that are no columns, the inputs first.
         """
-        numbers = {**numbers, POINTS: float(n)}
-        early = self.before([numbers[x] for x in self.shared])
-        columns = [numbers[x] for x in self.columns]
+        early = self.before([*shared.tolist(), float(n)])
         varying = [np.empty(n) for _ in self.varying]
         sums = np.zeros(len(self.sums))
         for start in range(0, n, BLOCK):
@@ -80,13 +79,7 @@ class Columns:
             sums += block.sums
             for column, buffer in zip(varying, block.varying, strict=True):
                 column[part] = buffer
-        steady = iter(self.after([*early, *sums.tolist()]))
-        changing = iter(varying)
-        outputs = (self.program.value, *self.program.gradients)
-        return [
-            next(changing if isinstance(x, Symbol) and x in self.program.varying else steady)
-            for x in outputs
-        ]
+        return varying, np.array(self.after([*early, *sums.tolist()]), float)
 
     def _block(self, size: int) -> _Block:
         if size not in self.blocks:

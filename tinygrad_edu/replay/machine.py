@@ -66,10 +66,10 @@ def _unpacked(program: Program, lines: Lines, arguments: Arguments) -> tuple[lis
 
 
 def machine_columns(program: Program) -> Any:
-    """A function of a table of columns, an array of numbers and the number of points.
+    """A function of columns, an array of numbers and the number of points, as `Columns` is one.
 
-    The columns are rows of the table; the numbers are those of all other leaves, the inputs first.
-    It gives a table of the results that vary and an array of those that do not, each in order.
+    The numbers are those of all leaves that are no columns, the inputs first. It gives what varies
+    of the results, as the rows of a table, and an array of the other numbers.
     """
     lines = lines_of(program, TAKEN)
     parts = split(program, lines)
@@ -101,9 +101,10 @@ def machine_columns(program: Program) -> Any:
     body.append("return _columns_out, _numbers_out")
     types = ["f8[:,::1]", "f8[::1]", "i8"]
     # as NumPy, a division by 0 gives inf or nan
-    return _compiled(
+    compiled = _compiled(
         ["_columns", "_numbers", "_count"], body, types, fastmath=FASTMATH, error_model="numpy"
     )
+    return lambda columns, shared, n: compiled(np.array(columns), shared, n)
 
 
 _MESSAGE = "not an ordinary case"
@@ -133,4 +134,7 @@ def _compiled(parameters: list[str], body: list[str], types: list[str], **settin
     }  # fmt: skip
     code = [f"def run({', '.join(parameters)}):", *(f"    {line}" for line in body)]
     exec(compile("\n".join(code), "<replay>", "exec"), namespace)
-    return numba.njit([f"({', '.join(types)},)"], **settings)(namespace["run"])
+    compiled = numba.njit([f"({', '.join(types)},)"], **settings)(namespace["run"])
+    # The one compiled version itself: numba's dispatcher takes 70 ns of 250 to find it. It expects
+    # the types that it was compiled for, which `values.py` sees to.
+    return next(iter(compiled.overloads.values())).entry_point

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,18 +52,17 @@ class ValueReplay:
 
     def point(self, arguments: Sequence[Any]) -> list[Any]:
         """The first point of columns, or the one that was recorded; numbers as they are."""
-        return self._grouped(self._first_point(self._checked(arguments)))
-
-    def _first_point(self, given: Sequence[Any]) -> list[float]:
-        recorded = flat(self.inputs)
         return [
-            x if not np.shape(x) else x.flat[0].item() if np.size(x) else leaf.data
-            for x, leaf in zip(given, recorded, strict=True)
-        ]
+            x if isinstance(x, float)
+            else x.tolist() if isinstance(leaf, list | tuple)
+            else _first(x, leaf.data)
+            for x, leaf in zip(self._checked(arguments), self.inputs, strict=True)
+        ]  # fmt: skip
 
     def is_recorded_with(self, point: Sequence[Any]) -> bool:
         """Whether these are the numbers with which the graph was recorded."""
-        return flat(point) == [leaf.data for leaf in flat(self.inputs)]
+        given = [y for x in point for y in ([x] if isinstance(x, float) else x)]
+        return given == [leaf.data for leaf in flat(self.inputs)]
 
     def _program(self, varying: Sequence[Node]) -> Program:
         comparisons = self.recording.comparisons
@@ -70,49 +70,64 @@ class ValueReplay:
         return simplified(trace_graph(self.root, inputs, wrt, varying, comparisons), 1.0)
 
     def _machine(self) -> Callable[..., Any]:
+        """Machine code for floats; anything else, and errors, as in Python."""
         from tinygrad_edu.replay.machine import machine_function
 
         compiled = machine_function(self.program, self.arguments, self.results)
         others = list(self.program.others.values())
-        lists = [i for i, x in enumerate(self.arguments) if isinstance(x, list)]
+        singles = [i for i, x in enumerate(self.arguments) if not isinstance(x, list)]
+        if others or len(singles) < len(self.arguments):
+            compiled = self._with_arrays(compiled, others)
+        parameters = ", ".join(f"x{i}" for i in range(len(self.arguments)))
+        floats = " and ".join(f"type(x{i}) is float" for i in singles) or "True"
+        # numba takes a millisecond to say that an argument is of another type
+        code = f"""
+def run({parameters}):
+    if {floats}:
+        try:
+            return compiled({parameters})
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            pass
+    return otherwise({parameters})
+"""
+        namespace: dict[str, Any] = {"compiled": compiled, "otherwise": self.python}
+        exec(compile(code, "<replay>", "exec"), namespace)
+        return namespace["run"]  # type: ignore[no-any-return]
+
+    def _with_arrays(self, compiled: Callable[..., Any], others: list[Any]) -> Callable[..., Any]:
+        """Compiled code, given arrays for lists of numbers and for the leaves that are no inputs."""
 
         def run(*arguments: Any) -> Any:
-            try:
-                if others or lists:
-                    given: list[Any] = list(arguments)
-                    for i in lists:
-                        given[i] = np.array(as_plain(given[i], "replay"), float)
-                        if given[i].shape != (len(self.arguments[i]),):
-                            raise ValueError  # the machine would read what is not there
-                    if others:
-                        given.append(np.array([node.data for node in others]))
-                    return compiled(*given)
-                return compiled(*arguments)
-            except (ArithmeticError, LookupError, TypeError, ValueError):
-                return self.python(*arguments)  # columns, and errors with the operation named
+            given = list(arguments)
+            for i, expected in enumerate(self.arguments):
+                if isinstance(expected, list):
+                    given[i] = np.array(as_plain(given[i], "replay"), float)
+                    if given[i].shape != (len(expected),):
+                        raise ValueError  # the machine would read what is not there
+            if others:
+                given.append(np.array([node.data for node in others]))
+            return compiled(*given)
 
         return run
 
     def _unusual(self, error: Exception | None, *arguments: Any) -> Any:
         """What is not the ordinary case: columns, numbers that are no floats, and errors."""
         given = self._checked(arguments)
-        shapes = {np.shape(x) for x in given if np.shape(x)}
-        if len(shapes) > 1:
-            raise ValueError(
-                f"replay: columns of shapes {', '.join(map(str, sorted(shapes)))} were given; "
-                "all columns of a call must have one shape"
-            )
-        if shapes:
-            return self._over_columns(given, shapes.pop())
+        columns = tuple(
+            not isinstance(x, float) and not isinstance(expected, list)
+            for x, expected in zip(given, self.arguments, strict=True)
+        )
+        if any(columns):
+            return self._over_columns(given, columns)
         if error is not None:
             if self.again is not None:  # the function says what is wrong, or goes another way
-                return self.again(self._grouped(given))
+                return self.again([x if isinstance(x, float) else x.tolist() for x in given])
             self._explain(given)
             raise error
-        return self.python(*self._grouped(given))
+        return self.python(*given)
 
     def _checked(self, arguments: Sequence[Any]) -> list[Any]:
-        """The arguments, one by one, as floats and as arrays of floats."""
+        """The arguments as floats, as columns, and as arrays of the numbers of lists."""
         if len(arguments) != len(self.arguments):
             raise TypeError(
                 f"replay: {len(self.arguments)} inputs were recorded, not {len(arguments)}"
@@ -122,59 +137,40 @@ class ValueReplay:
             if not isinstance(expected, list):
                 given.append(_number_or_column(argument, expected.name))
                 continue
-            values = np.asarray(as_plain(argument, "replay"), float)
-            if values.shape != (len(expected),):
+            given.append(np.asarray(as_plain(argument, "replay"), float))
+            if given[-1].shape != (len(expected),):
                 raise ValueError(
                     f"replay: a list of {len(expected)} inputs was recorded, and numbers of shape "
-                    f"{values.shape} were given for it"
+                    f"{given[-1].shape} were given for it"
                 )
-            given += values.tolist()
         return given
 
-    def _grouped(self, given: Sequence[Any]) -> list[Any]:
-        numbers = iter(given)
-        return shaped(self.inputs, lambda x: next(numbers))
-
-    def _over_columns(self, given: Sequence[Any], shape: tuple[int, ...]) -> Any:
-        varies = tuple(np.shape(x) == shape for x in given)
+    def _over_columns(self, given: Sequence[Any], columns: tuple[bool, ...]) -> Any:
         if self.recording.comparisons:
             raise ValueError(
                 "replay: the function compares nodes, so that each point may go its own way; write "
                 "choices with maximum, minimum, relu, abs or clip, or call it point by point"
             )
-        if varies not in self.columns:
-            leaves = [x for x, v in zip(flat(self.inputs), varies, strict=True) if v]
-            program = self._program(leaves)
-            self.columns[varies] = (
-                _MachineColumns(program) if self.backend == "numba" else Columns(program)
+        shapes = {x.shape for x, is_column in zip(given, columns, strict=True) if is_column}
+        if len(shapes) > 1:
+            raise ValueError(
+                f"replay: columns of shapes {', '.join(map(str, sorted(shapes)))} were given; "
+                "all columns of a call must have one shape"
             )
-        run = self.columns[varies]
-        program = run.program
-        numbers: dict[Symbol, Any] = {
-            symbol: x.ravel() if v else x
-            for symbol, x, v in zip(program.inputs, given, varies, strict=True)
-        }
-        numbers |= {symbol: node.data for symbol, node in program.others.items()}
-        n = int(np.prod(shape))
+        if columns not in self.columns:
+            self.columns[columns] = _ByColumns(self, columns)
         try:
-            value, *gradients = run(numbers, n)
+            return self.columns[columns](given, shapes.pop())
         except (ArithmeticError, ValueError):  # of a number that all points share
-            self._explain(self._first_point(given))
+            self._explain(self.point(given))
             raise
-        by_columns = {x for x, v in zip(flat(self.inputs), varies, strict=True) if v}
-        if not isinstance(value, np.ndarray):  # the root depends on no column: each point has it
-            gradients = [x * n for x in gradients]
-        found = [
-            _column(x, shape) if leaf in by_columns else x
-            for leaf, x in zip(flat(self.wrt), gradients, strict=True)
-        ]
-        return _column(value, shape), _as_asked(self.wrt, found)
 
-    def _explain(self, numbers: Sequence[float]) -> None:
+    def _explain(self, given: Sequence[Any]) -> None:
         """Run the graph as it was recorded, so that an error names the operation."""
         leaves, inner = leaves_and_inner(self.root)
         nodes: dict[Any, Any] = {leaf: leaf.detach() for leaf in leaves}
-        for leaf, x in zip(flat(self.inputs), numbers, strict=True):
+        values = [y for x in given for y in ([x] if isinstance(x, float) else x)]
+        for leaf, x in zip(flat(self.inputs), values, strict=True):
             nodes[leaf] = Value(x, leaf.label)
         with outside_of_blocks():
             for node in inner:
@@ -184,35 +180,63 @@ class ValueReplay:
             nodes[self.root].backward()
 
 
-class _MachineColumns:
-    """Columns through numba."""
+class _ByColumns:
+    """Calls a program of which some arguments are columns, and sorts what comes out."""
 
-    def __init__(self, program: Program) -> None:
-        from tinygrad_edu.replay.machine import machine_columns
+    def __init__(self, replay: ValueReplay, columns: tuple[bool, ...]) -> None:
+        leaves = [x for x, is_column in zip(replay.inputs, columns, strict=True) if is_column]
+        program = replay._program(leaves)
+        self.columns = columns
+        self.others = list(program.others.values())
+        if replay.backend == "numba":
+            from tinygrad_edu.replay.machine import machine_columns
 
-        self.program = program
-        self.run = machine_columns(program)
-        self.columns = [x for x in program.inputs if x in program.varying]
-        self.numbers = [x for x in (*program.inputs, *program.others) if x not in program.varying]
-
-    def __call__(self, numbers: dict[Symbol, Any], n: int) -> list[Any]:
-        table = np.array([numbers[x] for x in self.columns])
-        shared = np.array([numbers[x] for x in self.numbers], float)
-        columns, steady = self.run(table, shared, n)
-        changing, others = iter(columns), iter(steady.tolist())
-        varying = self.program.varying
-        return [
-            next(changing) if isinstance(x, Symbol) and x in varying else next(others)
-            for x in (self.program.value, *self.program.gradients)
+            self.run: Callable[..., Any] = machine_columns(program)
+        else:
+            self.run = Columns(program)
+        # where the value and each gradient are: the position among columns, or among numbers
+        places: list[tuple[bool, int]] = []
+        for x in (program.value, *program.gradients):
+            varies = isinstance(x, Symbol) and x in program.varying
+            places.append((varies, sum(1 for v, _ in places if v == varies)))
+        self.value, *gradients = places
+        rest = iter(gradients)
+        self.wrt = [
+            [next(rest)[1] for _ in x]
+            if isinstance(x, list | tuple)
+            else (x in leaves, *next(rest))
+            for x in replay.wrt
         ]
 
+    def __call__(self, given: Sequence[Any], shape: tuple[int, ...]) -> Any:
+        n = math.prod(shape)
+        columns, shared = [], []
+        for x, is_column in zip(given, self.columns, strict=True):
+            if is_column:
+                columns.append(x.ravel())
+            else:
+                shared.append(np.atleast_1d(x))
+        shared.append(np.array([node.data for node in self.others], float))
+        varying, numbers = self.run(columns, np.concatenate(shared), n)
+        varies, place = self.value
+        if varies:
+            value = varying[place].reshape(shape)
+        else:  # the root depends on no column: each point has it
+            value = np.full(shape, numbers[place])
+            numbers = numbers * n
+        gradients: list[Any] = []
+        for where in self.wrt:
+            if isinstance(where, list):
+                gradients.append(numbers[where])
+                continue
+            by_column, varies, place = where
+            found = varying[place] if varies else numbers[place].item()
+            gradients.append(_column(found, shape) if by_column else found)
+        return value, tuple(gradients)
 
-def _as_asked(wrt: Leaves, gradients: Sequence[Any]) -> tuple[Any, ...]:
-    """Gradients in the order of `wrt`, with an array for each list."""
-    given = iter(gradients)
-    return tuple(
-        np.array(x) if isinstance(x, list) else x for x in shaped(wrt, lambda x: next(given))
-    )
+
+def _first(column: Any, otherwise: float) -> float:
+    return float(column.flat[0]) if column.size else otherwise
 
 
 def _column(x: Any, shape: tuple[int, ...]) -> Any:
