@@ -293,13 +293,13 @@ def replayed(n: int, replay: Any, backend: str) -> Answer:
     x, y, label = Value(0.5), Value(0.5), Value(1.0)
     squares = sum(p * p for p in leaves)
     part = ((1 - label * model([x, y])).relu() + L2 * squares) * (1 / n)
-    program = replay(part, inputs=[x, y, label, *leaves], wrt=leaves, backend=backend)
-    parameters = flat.tolist()
+    program = replay(part, inputs=[x, y, label, leaves], wrt=[leaves], backend=backend)
+    parameters = flat.copy()
 
     def call() -> Any:
         nonlocal parameters
-        losses, slopes = program(*columns, *parameters)
-        parameters = [p - LR * slope for p, slope in zip(parameters, slopes, strict=True)]
+        losses, (slopes,) = program(*columns, parameters)
+        parameters = parameters - LR * slopes
         return losses.sum()
 
     losses = [call(), call()]
@@ -318,11 +318,11 @@ def replay_in_python(n: int) -> Answer:
     scores = [model(list(map(Value, point))) for point in points]
     losses = [(1 + -label * score).relu() for label, score in zip(labels, scores, strict=True)]
     total = sum(losses) * (1.0 / n) + L2 * sum(p * p for p in leaves)
-    program = our_replay()(total, inputs=leaves, wrt=leaves, backend="python")
+    program = our_replay()(total, inputs=[leaves], wrt=[leaves], backend="python")
 
     def call() -> Any:
         nonlocal parameters
-        loss, slopes = program(*parameters)
+        loss, (slopes,) = program(parameters)
         parameters = [p - LR * slope for p, slope in zip(parameters, slopes, strict=True)]
         return loss
 

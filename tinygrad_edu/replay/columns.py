@@ -75,10 +75,10 @@ class Columns:
             block.early[:] = early
             for buffer, column in zip(block.columns, columns, strict=True):
                 buffer[:] = column[part]
-            block.run()
+            found = block.run()
             sums += block.sums
-            for column, buffer in zip(varying, block.varying, strict=True):
-                column[part] = buffer
+            for column, result in zip(varying, found, strict=True):
+                column[part] = result
         return varying, np.array(self.after([*early, *sums.tolist()]), float)
 
     def _block(self, size: int) -> _Block:
@@ -133,8 +133,13 @@ class _Block:
             order.append(made)
         results = {arrays[x]: self.sums[i : i + 1].reshape(()) for i, x in enumerate(columns.sums)}
         emitter = Emitter(order, [arrays[x] for x in columns.varying], given, results)
-        self.varying = [emitter.arrays[arrays[x]] for x in columns.varying]
-        self.run = emitter.function()
+        self.places = [emitter.value(arrays[x]) for x in columns.varying]
+        self.compute = emitter.function()
+
+    def run(self) -> list[Any]:
+        """Fill the buffers; what varies of the value and the gradients."""
+        found = self.compute()
+        return [found[place] if isinstance(place, str) else place for place in self.places]
 
 
 def _factors(symbol: Symbol, varying: set[Symbol]) -> list[Symbol]:

@@ -137,4 +137,5 @@ def _compiled(parameters: list[str], body: list[str], types: list[str], **settin
     compiled = numba.njit([f"({', '.join(types)},)"], **settings)(namespace["run"])
     # The one compiled version itself: numba's dispatcher takes 70 ns of 250 to find it. It expects
     # the types that it was compiled for, which `values.py` sees to.
-    return next(iter(compiled.overloads.values())).entry_point
+    version: Any = next(iter(compiled.overloads.values()))
+    return version.entry_point

@@ -201,8 +201,8 @@ class _ByColumns:
             places.append((varies, sum(1 for v, _ in places if v == varies)))
         self.value, *gradients = places
         rest = iter(gradients)
-        self.wrt = [
-            [next(rest)[1] for _ in x]
+        self.wrt: list[Any] = [
+            np.array([next(rest)[1] for _ in x], int)
             if isinstance(x, list | tuple)
             else (x in leaves, *next(rest))
             for x in replay.wrt
@@ -226,7 +226,7 @@ class _ByColumns:
             numbers = numbers * n
         gradients: list[Any] = []
         for where in self.wrt:
-            if isinstance(where, list):
+            if isinstance(where, np.ndarray):
                 gradients.append(numbers[where])
                 continue
             by_column, varies, place = where
