@@ -243,16 +243,7 @@ three_optimizers = pytest.mark.parametrize("make", [OPTIMIZERS[x] for x in THREE
 @pytest.mark.parametrize("name", MODELS)
 @three_optimizers
 def test_models(name, make, request):
-    overwritten = {
-        "tied",
-        "table",
-        "repeated table",
-        "unused",
-        "without bias",
-        "one output",
-        "deep",
-    }
-    if "plain" in request.node.name and name not in right:
+    if "plain" in request.node.name and name != "branching":
         request.applymarker(pytest.mark.xfail(strict=True, reason="the seed is written over"))
     build, x, y = MODELS[name]
     step, loss, own = pair(make, build, mse_loss)

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tinygrad_edu.blocks import was_compared
 from tinygrad_edu.graph import Node, leaves_and_inner, topological_order
 from tinygrad_edu.rules import RULES, name_of, settings_of
 from tinygrad_edu.rules.rule import bind
@@ -31,7 +32,8 @@ def _grad_slot(node: Any) -> str:
 class Portable(Node):
     """A node that survives deepcopy and pickle, with everything it was made from.
 
-    Leaves that several graphs share stay shared. `grad` and `label` come along.
+    Leaves that several graphs share stay shared. `grad` and `label` come along, and whether it
+    was compared.
     """
 
     __slots__ = ()
@@ -54,7 +56,8 @@ class Portable(Node):
     def __reduce__(self) -> tuple[Any, ...]:
         grad_slot = _grad_slot(self)
         groups = () if self.group is None else self.group.chain()  # the outermost first
-        state = (self.data, getattr(self, grad_slot), self.label, *groups)
+        compared = was_compared(self)
+        state = (self.data, getattr(self, grad_slot), self.label, compared, *groups)
         if self.rule is None:
             return _restore, (type(self), state)
         if not np.array_equal(_run(self.rule, self.operands)[0], self.data, equal_nan=True):
@@ -98,6 +101,8 @@ def _filled(like: Any, operands: tuple[Any, ...], data: Any, pullback: Any) -> A
     setattr(node, grad_slot, copy.copy(getattr(like, grad_slot)))
     node.data, node.label, node.rule = data, like.label, like.rule
     node.operands, node.pullback = operands, pullback
+    if was_compared(like):
+        node._compared = True
     if like.group is not None:
         node._group = like.group
     return node
@@ -113,9 +118,11 @@ def _restore(
 ) -> Any:
     """Make a node again; `ancestors` came first in the pickle only to be known by now."""
     node = _new(kind)
-    node.data, grad, node.label, *groups = state
+    node.data, grad, node.label, compared, *groups = state
     setattr(node, _grad_slot(node), grad)
     node.operands, node.rule, node.pullback = operands, None, None
+    if compared:
+        node._compared = True
     if groups:
         node._group = groups[-1]
     if rule_name is not None:
