@@ -6,6 +6,9 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from tinygrad_edu.methods import Methods
+from tinygrad_edu.rules import RULES, operations
+
 
 @pytest.fixture(scope="module")
 def own_folder(tmp_path_factory):
@@ -15,8 +18,20 @@ def own_folder(tmp_path_factory):
     os.chdir(before)
 
 
+@pytest.fixture(scope="module")
+def forgotten_rules():
+    """Rules that a page declares are gone after it, with their functions and methods."""
+    before = set(RULES), set(vars(operations)), set(vars(Methods))
+    yield
+    for name in set(RULES) - before[0]:
+        del RULES[name]
+    for space, names in zip((operations, Methods), before[1:], strict=True):
+        for name in set(vars(space)) - names:
+            delattr(space, name)
+
+
 pytest_collect_file = Sybil(
     parsers=[PythonCodeBlockParser()],
     patterns=["README.md", "docs/*.md"],
-    fixtures=["own_folder"],
+    fixtures=["own_folder", "forgotten_rules"],
 ).pytest()

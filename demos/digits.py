@@ -1,7 +1,8 @@
 """Train a 64-30-10 network on the bundled handwritten digits, in about a second.
 
-python demos/digits.py           prints a line an epoch and writes digits.png here
-python demos/digits.py --page    and the graph of one training step as digits.html
+python demos/digits.py           trains it twice, recorded and replayed, and writes digits.png here
+python demos/digits.py --replay  trains it by replay alone
+python demos/digits.py --page    writes the graph of one training step as digits.html, too
 """
 
 import sys
@@ -10,13 +11,14 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from tinygrad_edu import data, nn, no_grad, optim, to_html
+from tinygrad_edu import Tensor, TrainingStep, data, nn, no_grad, optim, to_html
 
+History = list[tuple[float, float, float]]  # training and validation loss, and accuracy
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 30, 30, 0.3
 
 
-def train(seed: int = 0) -> list[tuple[float, float, float]]:
-    """Returns one (training loss, validation loss, validation accuracy) per epoch."""
+def train(seed: int = 0, replay: bool = False) -> History:
+    """Record the graph of every step, or record one step and replay it; returns every epoch."""
     rng = np.random.default_rng(seed)
     x, y = data.load_digits()
     x_train, x_val, y_train, y_val = data.train_test_split(x, y, test_size=0.2, rng=rng)
@@ -26,26 +28,33 @@ def train(seed: int = 0) -> list[tuple[float, float, float]]:
     model = nn.MLP(64, [30, 10], init="he", rng=rng, dtype=np.float32)
     optimizer = optim.SGD(model.parameters(), lr=LEARNING_RATE)
     loader = data.DataLoader(x_train, y_train, BATCH_SIZE, rng=rng)
-    history = []
-    for epoch in tqdm(range(1, EPOCHS + 1), desc="training", unit="epoch", file=sys.stderr):
+
+    def loss_of(x: np.ndarray, y: np.ndarray) -> Tensor:
+        return nn.cross_entropy(model(x), y)
+
+    def epoch_of_graphs(loader: data.DataLoader) -> list[float]:
         losses = []
         for x_batch, y_batch in loader:
-            loss = nn.cross_entropy(model(x_batch), y_batch)
+            loss = loss_of(x_batch, y_batch)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
+        return losses
+
+    run_epoch = TrainingStep(loss_of, optimizer).epoch if replay else epoch_of_graphs
+    history = []
+    for _ in tqdm(range(EPOCHS), desc="training", unit="epoch", file=sys.stderr):
+        losses = run_epoch(loader)
         with no_grad():
             logits = model(x_val)
             val_loss = nn.cross_entropy(logits, y_val).item()
         accuracy = float((logits.data.argmax(axis=1) == y_val).mean())
         history.append((float(np.mean(losses)), val_loss, accuracy))
-        text = "epoch {:2}: train loss {:.4f}, validation loss {:.4f}, validation accuracy {:.3f}"
-        tqdm.write(text.format(epoch, *history[-1]))
     return history
 
 
-def plot(history: list[tuple[float, float, float]], path: str) -> None:
+def plot(history: History, path: str) -> None:
     """Both losses on the left, the accuracy on the right."""
     import matplotlib.pyplot as plt
 
@@ -71,9 +80,20 @@ def write_page(path: str) -> None:
 
 
 if __name__ == "__main__":
-    start = time.perf_counter()
-    history = train()
-    print(f"trained in {time.perf_counter() - start:.1f} s; curves: digits.png")
+    histories, seconds = {}, {}
+    for way in ["replayed"] if "--replay" in sys.argv else ["recorded", "replayed"]:
+        start = time.perf_counter()
+        histories[way] = history = train(replay=way == "replayed")
+        seconds[way] = time.perf_counter() - start
+    text = "epoch {:2}: train loss {:.4f}, validation loss {:.4f}, validation accuracy {:.3f}"
+    print(*(text.format(epoch, *figures) for epoch, figures in enumerate(history, 1)), sep="\n")
+    for way, history in histories.items():
+        print(f"{way}: {seconds[way]:.2f} s, accuracy at the end {history[-1][2]:.4f}")
+    if len(histories) == 2:
+        apart = np.abs(np.array(histories["recorded"]) - histories["replayed"]).max(axis=0)
+        text = "largest differences: train loss {:.0e}, validation loss {:.0e}, accuracy {:.0e}"
+        print(text.format(*apart))
     plot(history, "digits.png")
+    print("curves: digits.png")
     if "--page" in sys.argv:
         write_page("digits.html")

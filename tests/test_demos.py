@@ -1,11 +1,13 @@
 """The demos print what they promise and write the pictures that they name."""
 
+import importlib.util
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy
 
@@ -22,6 +24,14 @@ def run(name, folder, *options):
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     return result.stdout, result.stderr
+
+
+def load(name):
+    """A demo as a module."""
+    spec = importlib.util.spec_from_file_location(name, DEMOS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 APPLE_TAX = """\
@@ -85,20 +95,57 @@ def test_digits_reaches_a_true_validation_accuracy_of_97_percent(tmp_path):
     assert [int(line[0]) for line in lines] == list(range(1, 31))
     assert float(lines[-1][3]) >= 0.97
     assert float(lines[-1][1]) < 0.01 < float(lines[0][1])
-    assert "training: 100%" in err
+    assert err.count("training: 100%") >= 2
+    ways = re.findall(r"^(\w+): (\d+\.\d\d) s, accuracy at the end (\S+)$", out, re.M)
+    assert [way for way, _, _ in ways] == ["recorded", "replayed"]
+    assert ways[0][2] == ways[1][2]
+    apart = re.search(r"differences: train loss (\S+), validation loss (\S+), accuracy (\S+)$", out,
+                      re.M)  # fmt: skip
+    assert max(float(x) for x in apart.groups()) < 1e-3
     assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
     assert '"name":"layers.0"' in (tmp_path / "digits.html").read_text("utf-8")
 
 
+def test_digits_can_be_trained_by_replay_alone(tmp_path):
+    out, _ = run("digits.py", tmp_path, "--replay")
+    assert out.count("epoch ") == 30
+    assert re.search(r"^replayed: \S+ s", out, re.M)
+    assert "recorded" not in out
+    assert float(re.search(r"accuracy at the end (\S+)$", out, re.M)[1]) >= 0.97
+
+
+def test_digits_replayed_has_the_losses_of_its_recorded_graphs():
+    digits = load("digits")
+    digits.EPOCHS = 3
+    recorded, replayed = (np.array(digits.train(seed=1, replay=r)) for r in (False, True))
+    assert recorded.shape == (3, 3)
+    assert replayed == pytest.approx(recorded, rel=1e-4)
+
+
 def test_moons_separates_both_halves_and_draws_the_boundary(tmp_path):
     out, _ = run("moons.py", tmp_path)
-    accuracies = [int(a) for a in re.findall(r"accuracy (\d+)%", out)]
-    losses = [float(x) for x in re.findall(r"loss (\S+),", out)]
-    assert accuracies[-1] >= 98
-    assert losses[-1] < losses[0] / 5
+    steps = re.findall(r"^step +(\d+): loss (\S+), accuracy (\d+)%$", out, re.M)
+    recorded, replayed = steps[:5], steps[5:]
+    assert recorded == replayed
+    assert [int(step) for step, _, _ in recorded] == [0, 10, 20, 30, 39]
+    assert int(recorded[-1][2]) >= 98
+    assert float(recorded[-1][1]) < float(recorded[0][1]) / 5
+    slow, fast = (float(x) for x in re.findall(r": (\d+\.\d\d) s$", out, re.M))
+    assert fast < slow
+    assert float(re.search(r"largest difference of losses: (\S+)$", out, re.M)[1]) < 1e-12
     assert (tmp_path / "moons.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_moons_replayed_ends_with_the_parameters_of_its_recorded_graphs():
+    moons = load("moons")
+    moons.RATES = moons.RATES[:3]
+    points, labels = moons.make_moons(20, 0.1, np.random.default_rng(0))
+    recorded, replayed = (moons.train(points, labels, replay=r) for r in (False, True))
+    assert replayed[1] == pytest.approx(recorded[1], rel=1e-12)
+    for x, y in zip(recorded[0].parameters(), replayed[0].parameters(), strict=True):
+        assert y.data == pytest.approx(x.data, rel=1e-12, abs=1e-15)
 
 
 @pytest.mark.parametrize("path", sorted(DEMOS.glob("*.py")), ids=lambda p: p.name)
 def test_a_demo_fits_on_a_page(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) < 80
+    assert len(path.read_text(encoding="utf-8").splitlines()) < 100

@@ -1,11 +1,10 @@
 """The demos of calculus over functions: what they print is computed, and right."""
 
-import importlib.util
 import re
 
 import numpy as np
 import pytest
-from test_demos import DEMOS, run
+from test_demos import load, run
 
 
 def table(text):
@@ -65,9 +64,7 @@ def test_the_oscillator_is_learned_from_its_equation_alone(tmp_path):
 
 
 def test_the_oscillators_exact_solution_solves_its_equation():
-    spec = importlib.util.spec_from_file_location("oscillator", DEMOS / "oscillator.py")
-    oscillator = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(oscillator)
+    oscillator = load("oscillator")
     t = np.linspace(0.0, 5.0, 500_001)
     u = oscillator.exact(t)
     velocity = np.gradient(u, t)
