@@ -19,7 +19,7 @@ ALLOWED = {
     "blocks": set(),
     "graph": RULES | {"blocks"},
     "methods": RULES | {"blocks"},
-    "pickling": GRAPH,
+    "pickling": GRAPH | {"blocks"},
     "value": NODES,
     "tensor": NODES,
     "data": set(),
