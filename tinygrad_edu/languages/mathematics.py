@@ -81,16 +81,19 @@ def _latex_number(x: Any) -> str:
     return rf"{digits} \cdot 10^{{{int(exponent)}}}" if e else text
 
 
-def latex_name(name: str) -> str:
-    """A variable: `w1` is w with the index 1, `apple_count` is upright text, `dx` a derivative."""
-    if match := re.fullmatch(r"([^\W\d_])_?(\d+)", name):
+def latex_name(name: str, index: bool = True) -> str:
+    """A variable: `w1` and `w_1` are w with the index 1, `apple_count` is upright text.
+
+    Without `index`, names that differ are spelled differently.
+    """
+    if index and (match := re.fullmatch(r"([^\W\d_])_?(\d+)", name)):
         return f"{match[1]}_{{{match[2]}}}"
     return name if len(name) == 1 else rf"\mathrm{{{name}}}".replace("_", r"\_")
 
 
-def mathml_name(name: str) -> str:
+def mathml_name(name: str, index: bool = True) -> str:
     """A variable, as `latex_name`."""
-    if match := re.fullmatch(r"([^\W\d_])_?(\d+)", name):
+    if index and (match := re.fullmatch(r"([^\W\d_])_?(\d+)", name)):
         return f"<msub><mi>{match[1]}</mi><mn>{match[2]}</mn></msub>"
     return f"<mi>{html.escape(name)}</mi>"
 

@@ -17,6 +17,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_edu.array_symbols import ArraySymbol, function_of, is_elementwise
 from tinygrad_edu.replay.trace import symbols_of
+from tinygrad_edu.rules.namespaces import arrays
 from tinygrad_edu.symbols import Expression, Symbol
 
 LARGE = 2000
@@ -52,6 +53,7 @@ class Emitter:
         self.classes: dict[Any, int] = {}  # how many classes there are, for each symbol of labels
         self.wanted = [x for x in wanted if isinstance(x, Symbol)]
         self.owners, self.last_use = _lifetimes(order, [*self.wanted, *self.results])
+        self.given = set(given)
         for symbol, array in given.items():
             self.hold(symbol, array)
         for self.now, symbol in enumerate(order):
@@ -118,7 +120,7 @@ class Emitter:
         owner = self.owners.get(symbol, symbol)
         return (
             owner in self.arrays
-            and bool(owner.operands)
+            and owner not in self.given
             and owner not in self.results
             and self.last_use.get(owner, -1) <= self.now
         )
@@ -331,16 +333,13 @@ class Emitter:
         key = ("places", labels, columns_first)
         if key not in self.names:
             self.names[key] = f"t{len(self.names)}"
-            rows, columns = self.name(np.arange(shape[0]), "c"), self.text(labels)
-            self.namespace["ravel_multi_index"] = np.ravel_multi_index
-            if columns_first:
-                indices, lengths = f"({columns}, {rows})", shape[::-1]
-            else:
-                indices, lengths = f"({rows}, {columns})", shape
-            self.lines.append(f"{self.names[key]} = ravel_multi_index({indices}, {lengths})")
+            self.namespace["flat_places"] = arrays.flat_places
+            columns = self.text(labels)
+            found = f"flat_places({columns}, {shape[1]}, {columns_first})"
+            self.lines.append(f"{self.names[key]} = {found}")
             if columns_first and labels.dtype == np.int64:
                 # the same without a check, for a loop that has checked all labels before it
-                step = self.text(np.array(shape[0]))
+                step, rows = self.text(np.array(shape[0])), self.text(np.arange(shape[0]))
                 places = self.name(np.empty(labels.shape, labels.dtype))
                 product = f"multiply({columns}, {step}, {places})"
                 self.unchecked[self.lines[-1]] = (

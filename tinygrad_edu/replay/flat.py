@@ -24,26 +24,20 @@ class Flat:
         ends = np.cumsum([x.size for x in arrays])
         parts = np.split(self.array, ends[:-1])
         self.views = [part.reshape(x.shape) for part, x in zip(parts, arrays, strict=True)]
-        self.given: list[Any] = [None] * len(arrays)
 
     def take(self, arrays: Sequence[Any]) -> None:
-        """Copy the arrays that are not those which were given last; a number fills its part.
-
-        ValueError for another shape.
-        """
-        for view, array, given in zip(self.views, arrays, self.given, strict=True):
-            if array is not given:
-                if np.shape(array) not in ((), view.shape):
-                    raise ValueError(
-                        f"TrainingStep: a parameter of shape {view.shape} now has data of shape "
-                        f"{np.shape(array)}; make a new TrainingStep"
-                    )
-                view[...] = array
+        """Copy arrays; a number fills its part. ValueError for another shape."""
+        for view, array in zip(self.views, arrays, strict=True):
+            if np.shape(array) not in ((), view.shape):
+                raise ValueError(
+                    f"TrainingStep: a parameter of shape {view.shape} now has data of shape "
+                    f"{np.shape(array)}; make a new TrainingStep"
+                )
+            view[...] = array
 
     def give(self) -> list[Any]:
         """Copies of all parts."""
-        self.given = [view.copy() for view in self.views]
-        return self.given
+        return [view.copy() for view in self.views]
 
 
 class Update:

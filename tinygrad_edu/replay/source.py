@@ -7,6 +7,7 @@ import dataclasses
 import keyword
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ _JAVASCRIPT_WORDS = """
 """
 TAKEN = {
     *keyword.kwlist, *keyword.softkwlist, *vars(builtins), *FUNCTIONS, *_JAVASCRIPT_WORDS.split(),
-    "np", "math", "put", "inf", "nan", "known",
+    *function_names(), "np", "math", "put", "inf", "nan", "known",
 }  # fmt: skip
 """Names that a variable of a program cannot have."""
 
@@ -161,10 +162,12 @@ def _javascript(program: Program, lines: Lines, arguments: Arguments, name: str)
 
 
 def _formulas(
-    program: Program, lines: Lines, language: str, spelled: Callable[[str], str], d: str
+    program: Program, lines: Lines, language: str, spelled: Callable[..., str], d: str
 ) -> list[tuple[str, str]]:
     """Left and right sides of the equations, with gradients as ∂value/∂name."""
     names = {symbol: spelled(name) for symbol, name in lines.names.items()}
+    times = Counter(names.values())  # w2 and w_2 are spelled alike
+    names |= {x: spelled(lines.names[x], False) for x, text in names.items() if times[text] > 1}
     value = names.get(program.value, "f") if isinstance(program.value, Symbol) else "f"
     named = {x: spelled(by) for x, by in lines.derivatives.items()}
     leaves = zip(program.wrt, program.gradients, strict=True)

@@ -66,7 +66,12 @@ class TensorReplay:
         except (TypeError, ValueError):
             if self.again is None:
                 raise
-            return self.again(arguments)
+            return self.again(
+                [
+                    x if isinstance(expected, list) else as_plain(x, "replay: an input")
+                    for x, expected in zip(arguments, self.arguments, strict=True)
+                ]
+            )
         for buffer, array in zip(self.buffers, checked, strict=True):
             np.copyto(buffer, array)
         for buffer, node in self.others:

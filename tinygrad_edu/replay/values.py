@@ -87,15 +87,15 @@ def run({parameters}):
         try:
             return compiled({parameters})
         except (ArithmeticError, LookupError, TypeError, ValueError):
-            pass
-    return otherwise({parameters})
+            return in_python({parameters})
+    return unusual(None, {parameters})
 """
-        namespace: dict[str, Any] = {"compiled": compiled, "otherwise": self.python}
+        namespace: dict[str, Any] = {"compiled": compiled, "otherwise": otherwise}
         exec(compile(code, "<replay>", "exec"), namespace)
         return namespace["run"]  # type: ignore[no-any-return]
 
     def _with_arrays(self, compiled: Callable[..., Any], others: list[Any]) -> Callable[..., Any]:
-        """Compiled code, given arrays for lists of numbers and for the leaves that are no inputs."""
+        """Compiled code, with arrays for lists of numbers and for leaves that are no inputs."""
 
         def run(*arguments: Any) -> Any:
             given = list(arguments)
@@ -215,9 +215,11 @@ class _ByColumns:
             if is_column:
                 columns.append(x.ravel())
             else:
-                shared.append(np.atleast_1d(x))
-        shared.append(np.array([node.data for node in self.others], float))
-        varying, numbers = self.run(columns, np.concatenate(shared), n)
+                shared.append([x] if isinstance(x, float) else x)
+        if self.others:
+            shared.append([node.data for node in self.others])
+        together = shared[0] if len(shared) == 1 else np.concatenate(shared or [[]])
+        varying, numbers = self.run(columns, np.asarray(together, float), n)
         varies, place = self.value
         if varies:
             value = varying[place].reshape(shape)

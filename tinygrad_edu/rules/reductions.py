@@ -242,13 +242,16 @@ def softmax_cross_entropy_of_labels(
 
 
 @plain_function
-def _flat_places(labels: Any, classes: int) -> Any:
-    """Where the entries of the labels stand in the flattened table of samples and classes.
+def _flat_places(labels: Any, classes: int, by_column: bool = False) -> Any:
+    """Where the entries of the labels stand in the flattened table of samples and classes, which
+    lies in memory row by row or column by column.
 
     One flat index takes 1.2 µs to make, with its check, and 0.4 to use; two indices take 1.2.
     """
     flat = labels.ravel()
     try:
+        if by_column:
+            return np.ravel_multi_index((flat, np.arange(flat.size)), (classes, flat.size))
         return np.ravel_multi_index((np.arange(flat.size), flat), (flat.size, classes))
     except ValueError:
         wrong = flat[(flat < 0) | (flat >= classes)][0]
