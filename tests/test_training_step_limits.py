@@ -46,7 +46,6 @@ def test_data_that_was_handed_out_is_never_written_to(make):
         np.testing.assert_array_equal(x, copy)
 
 
-@pytest.mark.xfail(strict=True, reason="what is written into data in place is not seen")
 @every_optimizer
 def test_what_the_user_writes_into_data_counts(make):
     """`data` is the user's own array: what is written into it in place is where the step starts."""
@@ -196,7 +195,6 @@ def test_a_label_out_of_range_in_the_middle_of_an_epoch(wrong, place, epochs):
         assert step.epoch(DataLoader(X, LABELS, 5, False)) == pytest.approx(losses, rel=1e-11)
 
 
-@pytest.mark.xfail(strict=True, reason="the replay raises NumPy's ValueError")
 @pytest.mark.parametrize("wrong", [-1, 3])
 def test_a_label_out_of_range_is_an_index_error_as_in_an_eager_step(wrong):
     step, _, _ = pair(OPTIMIZERS["plain SGD"])

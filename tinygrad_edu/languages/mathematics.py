@@ -70,10 +70,24 @@ def _latex_form(symbol: Symbol) -> Form:
 
 def _plain(x: Any) -> Any:
     x = x.item() if isinstance(x, np.ndarray | np.generic) else x
+    if isinstance(x, bool):
+        return int(x)
     return int(x) if isinstance(x, float) and x.is_integer() and abs(x) < 1e16 else x
 
 
+def _repeated(x: Any) -> tuple[Any, str]:
+    """The number that an array repeats, and its lengths. ValueError for another array."""
+    if not x.size or not np.array_equal(x, np.full_like(x, x.flat[0])):
+        raise ValueError(f"an array of shape {x.shape} cannot be written in formulas; use numpy")
+    return x.flat[0], " × ".join(map(str, x.shape))
+
+
 def _latex_number(x: Any) -> str:
+    if isinstance(x, np.ndarray) and x.ndim:
+        number, lengths = _repeated(x)
+        times = lengths.replace("×", r"\times")
+        ones = rf"\mathbf{{1}}_{{{times}}}"
+        return ones if number == 1 else rf"\left({_latex_number(number)} \, {ones}\right)"
     text = str(_plain(x))
     if text in ("inf", "-inf", "nan"):
         return {"inf": r"\infty", "-inf": r"-\infty"}.get(text, r"\mathrm{nan}")
@@ -133,6 +147,11 @@ def _mathml_form(symbol: Symbol) -> Form:
 
 
 def _mathml_number(x: Any) -> str:
+    if isinstance(x, np.ndarray) and x.ndim:
+        number, lengths = _repeated(x)
+        ones = f'<msub><mn mathvariant="bold">1</mn><mtext>{lengths}</mtext></msub>'
+        product = f"<mrow><mo>(</mo>{_mathml_number(number)}{ones}<mo>)</mo></mrow>"
+        return ones if number == 1 else product
     text = str(_plain(x)).replace("inf", "∞")
     digits, e, exponent = text.partition("e")
     shown = f"<mn>{digits.removeprefix('-')}</mn>"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.array_symbols import ArraySymbol
 from tinygrad_edu.languages import latex_name, mathml_name, written
 from tinygrad_edu.replay.lines import Lines, lines_of
 from tinygrad_edu.replay.trace import POINTS, Program
@@ -49,6 +50,8 @@ def source(program: Program, arguments: Arguments, name: str, language: str) -> 
     }  # fmt: skip
     if language not in writers:
         raise ValueError(f"language is {language!r}; use one of {', '.join(writers)}")
+    if language in ("python", "javascript") and isinstance(program.seed, ArraySymbol):
+        raise ValueError(f"language is {language!r}, which has no arrays; use numpy for Tensors")
     code = writers[language] not in (_latex, _mathml)
     shown = [(x, truth) for x, truth in program.guards if code and _is_one_truth(x, truth)]
     program = dataclasses.replace(program, guards=shown)
@@ -171,7 +174,8 @@ def _formulas(
     value = names.get(program.value, "f") if isinstance(program.value, Symbol) else "f"
     named = {x: spelled(by) for x, by in lines.derivatives.items()}
     leaves = zip(program.wrt, program.gradients, strict=True)
-    named |= {x: names[leaf] for leaf, x in reversed(list(leaves)) if x in lines.derivatives}
+    derived = [(leaf, x) for leaf, x in leaves if isinstance(x, Symbol) and x in lines.derivatives]
+    named |= {x: names[leaf] for leaf, x in reversed(derived)}
     names |= {x: d.format(value, by) for x, by in named.items()}
     equations = []
     known = {s: t for s, t in names.items() if not s.operands}
