@@ -2,9 +2,9 @@
 
 import math
 import random
-import threading
 import warnings
 
+import custom_rules
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from random_graphs import every_rule_at_once, recipes
 from rule_table import ELEMENTWISE
 from test_replay_values import close, graph_of, points, recorded, rule_function
+from test_symbols import own_rules  # noqa: F401 (a fixture)
 
 from tinygrad_edu import Value, replay
 from tinygrad_edu.replay.columns import BLOCK
+
+forgotten, softsign, swish = custom_rules.forgotten, custom_rules.softsign, custom_rules.swish
 
 
 def named(**numbers):
@@ -74,6 +77,18 @@ def test_every_rule_over_columns_kinks_and_ties_too(name):
         inside = [column[:20] for column in columns]  # a number fits every point of the domain
         for i in range(len(columns) - 1):
             assert_same(run, function, [*inside[:i], inside[i][0].item(), *inside[i + 1 :]])
+
+
+@pytest.mark.parametrize("name", ["softsign", "swish"])
+def test_rules_of_ones_own_over_columns(request, name):
+    operation = request.getfixturevalue(name)
+
+    def function(x, w):
+        return operation(x * w) * x
+
+    xs = np.array([0.0, -0.0, 1.5, -2.0, 40.0, -40.0])
+    assert_same(replay(*graph_of(function, (0.3, 0.2))), function, (xs, 0.7))
+    assert_same(replay(*graph_of(function, (0.3, 0.2))), function, (xs, xs[::-1]))
 
 
 @pytest.mark.parametrize("at_kinks", [False, True])
@@ -343,13 +358,3 @@ def test_read_only_columns_are_taken():
     x, y = named(x=1.0, y=2.0)
     xs = np.broadcast_to(np.array(2.0), (4,))
     assert replay(x * y, [x, y])(xs, 3.0)[0].tolist() == [6.0] * 4
-
-
-def test_one_replay_in_one_thread_after_another():
-    root, leaves = graph_of(function_of, (0.1, 0.2, 0.3))
-    run, found = replay(root, leaves), []
-    xs = np.linspace(0, 1, 10)
-    thread = threading.Thread(target=lambda: found.append(run(xs, 0.5, 0.1)[0]))
-    thread.start()
-    thread.join()
-    assert found[0].tolist() == run(xs, 0.5, 0.1)[0].tolist()

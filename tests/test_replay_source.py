@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from xml.etree import ElementTree
 
+import custom_rules
 import numpy as np
 import page_in_node
 import pytest
@@ -25,10 +26,12 @@ from test_replay_values import (
     recorded,
     rule_function,
 )
+from test_symbols import own_rules  # noqa: F401 (a fixture)
 
 from tinygrad_edu import Tensor, Value, nn, replay
 
 javascript = page_in_node.javascript
+forgotten, softsign, swish = custom_rules.forgotten, custom_rules.softsign, custom_rules.swish
 
 LANGUAGES = ("python", "numpy", "javascript", "latex", "mathml")
 CALL = "new Function(text + '; return program')()(...xs)"
@@ -206,6 +209,15 @@ def test_random_graphs_in_javascript(javascript, recipe):
     assert close(value, nodes[-1].data, 8 * spread)
     for i, g in zip(recipe.leaves, grads, strict=True):
         assert close(g, nodes[i].grad, 8 * max(abs(w[i].grad - nodes[i].grad) for w in wobbled))
+
+
+@pytest.mark.parametrize("name", ["softsign", "swish"])
+def test_rules_of_ones_own_in_javascript(javascript, request, name):
+    operation = request.getfixturevalue(name)
+    text = replay(*graph_of(operation, (0.3,))).text("javascript")
+    for x in (0.0, 1.5, -2.0, 40.0, -40.0):
+        found = javascript(None, CALL, text=text, xs=[x])
+        assert all_close(found, recorded(operation, (x,)))
 
 
 def test_lists_and_branches_in_javascript(javascript):

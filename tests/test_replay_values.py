@@ -236,6 +236,24 @@ def test_a_gradient_without_comparisons_is_replayed_from_its_root():
     assert all_close(found, exact, rel=1e-13)
 
 
+def test_a_power_is_derived_twice_from_its_root():
+    x = Value(1.5, "x")
+    value, (curvature,) = replay(gradients(x**3 + x.sqrt() ** 5, x)[0], [x])(4.0)
+    assert value == pytest.approx(3 * 16 + 2.5 * 8, rel=1e-13)
+    assert curvature == pytest.approx(24 + 3.75 * 2, rel=1e-13)
+
+
+@pytest.mark.parametrize("name", ["relu", "abs", "maximum", "minimum", "clip"])
+def test_a_gradient_that_chose_a_side_is_refused_and_the_graph_below_it_is_not(name):
+    function, row = rule_function(name), ELEMENTWISE[name]
+    root, leaves = graph_of(function, points(row)[0])
+    slope = gradients(root * leaves[0], leaves[0])[0]
+    with pytest.raises(TypeError, match="was compared"):
+        replay(slope * 2, leaves)
+    for xs in points(row, 3):
+        assert all_close(replay(root, leaves)(*xs), recorded(function, xs))
+
+
 def test_results_of_calculus_are_functions_to_replay():
     def f(x, y):
         return (x * y).sin() + x**3 * y
