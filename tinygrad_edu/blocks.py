@@ -39,6 +39,7 @@ class _Thread(threading.local):
     no_grad_blocks = 0
     group: Group | None = None
     watch: Watch | None = None
+    in_rules: list[str] | None = None
 
 
 _thread = _Thread()
@@ -73,12 +74,32 @@ def note_comparison(name: str, x: Any, y: Any, result: Any) -> None:
     """
     if _thread.watch is not None:
         _thread.watch.comparisons.append((name, (x, y), result))
+    if _thread.in_rules is not None:
+        _thread.in_rules.append(name)
+        return
     waiting = [node for node in (x, y) if hasattr(node, "operands")]
     while waiting:
         node = waiting.pop()
         if not was_compared(node):
             node._compared = True
             waiting.extend(x for x in node.operands if hasattr(x, "operands"))
+
+
+@contextmanager
+def rules_run() -> Iterator[list[str]]:
+    """Inside, rules are run on nodes: what they compare is noted in the list that the block gives,
+    and marks no node, since it decides about the results of the rules only."""
+    compared: list[str] = []
+    before, _thread.in_rules = _thread.in_rules, compared
+    try:
+        yield compared
+    finally:
+        _thread.in_rules = before
+
+
+def in_rules() -> bool:
+    """Whether this thread is running rules on nodes."""
+    return _thread.in_rules is not None
 
 
 def was_compared(node: Any) -> bool:

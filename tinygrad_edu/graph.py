@@ -7,13 +7,12 @@ it and the pullback that the rule returned; differentiation only ever calls thos
 from __future__ import annotations
 
 import gc
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator
 from types import TracebackType
 from typing import Any, Self
 
-from tinygrad_edu.blocks import Group
+from tinygrad_edu.blocks import Group, in_rules, rules_run
 from tinygrad_edu.rules import name_of, operations, settings_of, symbol_of
 from tinygrad_edu.rules.rule import Pullback, Rule, check_adjoints, deferred
 
@@ -212,23 +211,17 @@ def gradients(root: Node, *wrt: Node, gradient: Any = None) -> tuple[Node, ...]:
         assert node.rule is not None
         return node.rule(*node.operands)[1]
 
-    before, _thread.runs_rules_on_nodes = _thread.runs_rules_on_nodes, True
-    try:
+    with rules_run() as compared:
         adjoints = sweep(root, seed, record_pullback, wanted)
-    finally:
-        _thread.runs_rules_on_nodes = before
     found = (adjoints.get(x, None) for x in wrt)
-    return tuple(
+    nodes = tuple(
         g if isinstance(g, Node) else type(x)(x._zero() if g is None else g)
         for x, g in zip(wrt, found, strict=True)
     )
-
-
-class _Thread(threading.local):
-    runs_rules_on_nodes = False
-
-
-_thread = _Thread()
+    if compared:  # such as the sign of an operand in the derivative of its absolute value
+        for node in nodes:
+            node._compared = True
+    return nodes
 
 
 def refuse_inside_rules() -> None:
@@ -236,7 +229,7 @@ def refuse_inside_rules() -> None:
 
     `math.erf(x)` would get it, and the derivative of a derivative would be wrong without a word.
     """
-    if _thread.runs_rules_on_nodes:
+    if in_rules():
         raise TypeError(
             "a function of plain numbers was called on a node, which loses its derivative; use "
             "of(x), such as of(x).exp(x), and other rules"

@@ -159,7 +159,7 @@ class Gradients:
         self.loop = self._loop(emitter)
         self.classes = [emitter.classes.get(x) for x in program.inputs]
         self.guards = [(emitter.value(x), expected) for x, expected in program.guards]
-        self.checked = False
+        self.repeated = self.checked = False
         self.prepare()
 
     def _loop(self, emitter: Emitter) -> Any:

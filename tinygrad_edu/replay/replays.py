@@ -25,7 +25,9 @@ class Replay:
 
     # Python looks for the __call__ of a class, finds the slot, and calls what each object keeps
     # there: the compiled function itself, without the detour through a method.
-    __slots__ = ("__call__", "_backend", "_function", "_recording", "_replay", "_wrt")
+    __slots__ = (
+        "__call__", "_backend", "_function", "_recording", "_repeated", "_replay", "_wrt",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -51,7 +53,7 @@ class Replay:
         wrt = self._leaves(recording)
         again = None if self._function is None else self._again
         kind = TensorReplay if isinstance(recording.root, Tensor) else ValueReplay
-        self._recording = recording
+        self._recording, self._repeated = recording, False
         self._replay: Any = kind(recording, wrt, self._backend, again)
         self.__call__ = self._replay.run if self._function is None else self._first
 
@@ -74,18 +76,21 @@ class Replay:
         return [recording.inputs[x] if isinstance(x, int) else x for x in self._wrt]
 
     def _first(self, *inputs: Any) -> Any:
-        """The first call with new inputs is compared with the function itself, so that what it
-        computes outside of the graph is an error and not a wrong number."""
+        """The first call, and the first with new inputs, are compared with the function itself, so
+        that what it computes outside of the graph is an error and not a wrong number."""
         assert self._function is not None
         replay = self._replay
         found = replay.run(*inputs)
         if replay is not self._replay:  # it was recorded anew, with these inputs
             return found
         point = replay.point(inputs)
-        if not replay.is_recorded_with(point):
+        same = replay.is_recorded_with(point)
+        if not (same and self._repeated):  # the same inputs again find random numbers
             fresh = record(self._function, point, self._recording)
             check_same(fresh.root, self._leaves(fresh), replay.run(*point))
-            self.__call__ = replay.run
+            self._repeated = True
+            if not same:
+                self.__call__ = replay.run
         return found
 
     @property

@@ -90,7 +90,8 @@ def run({parameters}):
             return in_python({parameters})
     return unusual(None, {parameters})
 """
-        namespace: dict[str, Any] = {"compiled": compiled, "otherwise": otherwise}
+        namespace: dict[str, Any] = {"compiled": compiled, "in_python": self.python}
+        namespace["unusual"] = self._unusual
         exec(compile(code, "<replay>", "exec"), namespace)
         return namespace["run"]  # type: ignore[no-any-return]
 

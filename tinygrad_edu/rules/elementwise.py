@@ -75,9 +75,12 @@ def power(x: T, y: Operand, /) -> Recorded[T]:
 
 
 def _power_by_base(g: Any, x: Any, y: Any) -> Any:
+    zero = (y >= 0) & (y <= 0)
+    if zero is False:  # the usual case, a constant exponent
+        return g * y * x ** (y - 1.0)
     # where y is 0, and x too or so near that 1 / x overflows, the exponent becomes 0 instead of -1
     near = (x > -1e-37) & (x < 1e-37)
-    return g * y * x ** (y - 1.0 + of(x, y).where((y >= 0) & (y <= 0), near, 0.0))
+    return g * y * x ** (y - 1.0 + of(x, y).where(zero, near, 0.0))
 
 
 def _power_by_exponent(g: Any, x: Any, z: Any) -> Any:
