@@ -84,12 +84,12 @@ def test_detached_data_and_plain_data_are_not_marked():
 def test_marking_a_chain_at_every_node_is_linear_in_all(kind):
     n = 100_000 if kind is Value else 20_000
     x = kind(1.0)
-    start = time.perf_counter()
+    start = time.process_time()
     y = x
     for _ in range(n):
         y = y + 1e-9
         assert y > 0.5
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
     assert was_compared(x)
 
 
