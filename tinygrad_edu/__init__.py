@@ -7,6 +7,8 @@ price.backward()
 apple.grad  # 2.2
 """
 
+from typing import TYPE_CHECKING, Any
+
 from tinygrad_edu import data, nn, optim, scalar_nn
 from tinygrad_edu.blocks import group, no_grad
 from tinygrad_edu.calculus import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
@@ -17,7 +19,7 @@ from tinygrad_edu.graph import (
     gradients,
     topological_order,
 )
-from tinygrad_edu.replay import Replay, TrainingStep, replay
+from tinygrad_edu.replay import replay
 from tinygrad_edu.rules import (
     abs,
     arccos,
@@ -68,6 +70,9 @@ from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.value import Value
 from tinygrad_edu.view import show, to_dot, to_graphviz, to_html, to_svg
 
+if TYPE_CHECKING:
+    from tinygrad_edu.replay import Replay, TrainingStep
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -81,3 +86,12 @@ __all__ = [
     "to_graphviz", "to_html", "to_svg", "topological_order", "transpose", "value_and_grad", "var",
     "vjp", "where",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Replay and TrainingStep are loaded when they are first asked for."""
+    if name in ("Replay", "TrainingStep"):
+        from importlib import import_module
+
+        return getattr(import_module("tinygrad_edu.replay"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

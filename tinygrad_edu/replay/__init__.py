@@ -6,9 +6,62 @@ simpler (`simplify.py`) and become lines with names (`lines.py`), which are writ
 (`columns.py`) or to machine code (`machine.py`), all in `values.py`; graphs of Tensors to calls of
 NumPy into buffers (`buffers.py`, `tensors.py`); a whole training step in `training.py`
 and `flat.py`.
+
+`import tinygrad_edu` reads this file only; the others, which take a tenth of its time, come with
+the first replay.
 """
 
-from tinygrad_edu.replay.replays import Replay, replay
-from tinygrad_edu.replay.training import TrainingStep
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tinygrad_edu.graph import Node
+
+if TYPE_CHECKING:
+    from tinygrad_edu.replay.replays import Replay
+    from tinygrad_edu.replay.training import TrainingStep
 
 __all__ = ["Replay", "TrainingStep", "replay"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Replay":
+        from tinygrad_edu.replay.replays import Replay
+
+        return Replay
+    if name == "TrainingStep":
+        from tinygrad_edu.replay.training import TrainingStep
+
+        return TrainingStep
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def replay(
+    what: Node | Callable[..., Any],
+    inputs: Sequence[Any] | None = None,
+    wrt: Sequence[Any] | None = None,
+    *,
+    backend: str | None = None,
+) -> Replay:
+    """A callable that gives `value, gradients` for new inputs without building a graph again.
+
+    `what` is the root of a graph, or a function of the inputs that makes one. `inputs` are leaves,
+    all of them unless given; for a function they may be plain numbers and arrays to record it with.
+    `wrt` are the leaves to differentiate by, in the order of the gradients; all inputs unless
+    given. A list among them stands for one argument, a sequence, and one gradient, an array. Leaves
+    that are no inputs keep their present `data`, whatever it is when the replay is called.
+
+    A graph of Values takes numbers; or columns, arrays of one shape, and then gives the value and
+    the gradients by columns as columns, and the gradients by numbers as sums over the points.
+    `backend` is "python", "numpy" (columns) or "numba", which has to be installed.
+    A graph of Tensors takes arrays of the shapes and dtypes that were recorded.
+
+    Comparisons of nodes are watched while a function is recorded; where one comes out differently,
+    it is recorded anew. What a function computes from `.data` is a constant of the recording.
+    Raises TypeError for nodes that cannot be replayed and inputs of another kind, ValueError for
+    other shapes, and the errors of the operations.
+    """
+    from tinygrad_edu.replay.replays import Replay  # not before it is needed, see above
+
+    return Replay(what, inputs, wrt, backend)

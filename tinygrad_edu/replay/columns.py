@@ -71,7 +71,9 @@ class Columns:
         sums = np.zeros(len(self.sums))
         for start in range(0, n, BLOCK):
             part = slice(start, min(start + BLOCK, n))
-            block = self._block(part.stop - start)
+            size = part.stop - start
+            # taken out while it is filled, so that another thread does not fill it too
+            block = self.blocks.pop(size, None) or _Block(self, size)
             block.early[:] = early
             for buffer, column in zip(block.columns, columns, strict=True):
                 buffer[:] = column[part]
@@ -79,14 +81,10 @@ class Columns:
             sums += block.sums
             for column, result in zip(varying, found, strict=True):
                 column[part] = result
+            self.blocks[size] = block
+            if len(self.blocks) > 3:  # whole blocks and the last one, of two lengths of columns
+                self.blocks.pop(next(iter(self.blocks)), None)
         return varying, np.array(self.after([*early, *sums.tolist()]), float)
-
-    def _block(self, size: int) -> _Block:
-        if size not in self.blocks:
-            while len(self.blocks) > 3:  # whole blocks and the last one, of two lengths of columns
-                del self.blocks[next(iter(self.blocks))]
-            self.blocks[size] = _Block(self, size)
-        return self.blocks[size]
 
 
 class _Block:

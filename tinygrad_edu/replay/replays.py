@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.graph import Node
-from tinygrad_edu.replay.arguments import flat
+from tinygrad_edu.replay.arguments import flat, shaped
 from tinygrad_edu.replay.recording import Recording, at_hand, check_same, eager, record
 from tinygrad_edu.replay.source import source
 from tinygrad_edu.replay.tensors import TensorReplay
@@ -46,7 +47,7 @@ class Replay:
             raise TypeError("replay: a function needs inputs to be recorded with: replay(f, [x])")
         else:
             recording = record(what, inputs)
-        self._wrt = _positions(wrt, recording if inputs is None else inputs, recording)
+        self._wrt = _places(wrt, recording if inputs is None else inputs, recording)
         self._begin(recording)
 
     def _begin(self, recording: Recording) -> None:
@@ -73,7 +74,7 @@ class Replay:
 
     def _leaves(self, recording: Recording) -> list[Any]:
         """What to differentiate by, in a recording."""
-        return [recording.inputs[x] if isinstance(x, int) else x for x in self._wrt]
+        return _leaves_at(self._wrt, recording)
 
     def _first(self, *inputs: Any) -> Any:
         """The first call, and the first with new inputs, are compared with the function itself, so
@@ -110,51 +111,42 @@ class Replay:
         return f"<replay of ({names})>"
 
 
-def _positions(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> list[Any]:
-    """What to differentiate by: positions of inputs, and nodes (or lists of them) that are none."""
+def _places(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> list[Any]:
+    """What to differentiate by: the place of an input among all of them, one by one, and the leaf
+    itself where it is no input; lists of those where lists were asked for."""
     inputs = recording.inputs
+    count = itertools.count()
+    places = shaped(inputs, lambda x: next(count))
     if wrt is None:
-        return [i for i, x in enumerate(inputs) if not isinstance(x, np.ndarray)]
+        return [i for i, x in zip(places, inputs, strict=True) if not isinstance(x, np.ndarray)]
     given = inputs if given is recording else list(given)
+    singles = zip(flat(given), flat(places), strict=True)
+    place_of = {id(x): i for x, i in singles if isinstance(x, Node)}
+
+    def place(leaf: Any) -> Any:
+        if not isinstance(leaf, Node) or leaf.operands:
+            raise TypeError(f"replay: wrt has {leaf!r}, which is no leaf")
+        return place_of.get(id(leaf), leaf)
+
     found: list[Any] = []
     for x in wrt:
-        position = next((i for i, y in enumerate(given) if _same(x, y)), None)
-        found.append(x if position is None else position)
-        for leaf in flat([x] if position is None else [inputs[position]]):
-            if not isinstance(leaf, Node) or leaf.operands:
-                raise TypeError(f"replay: wrt has {leaf!r}, which is no leaf")
+        same = [i for i, y in zip(places, given, strict=True) if _same(x, y)]
+        if len(same) > 1:
+            raise ValueError(f"replay: wrt has {x!r}, which is several inputs; give leaves instead")
+        found += same or shaped([x], place)
+    for leaf in flat(_leaves_at(found, recording)):
+        if not isinstance(leaf, Node):
+            raise TypeError("replay: wrt has a plain array, which is no leaf")
     return found
+
+
+def _leaves_at(places: Sequence[Any], recording: Recording) -> list[Any]:
+    """The leaves at these places of a recording."""
+    leaves = flat(recording.inputs)
+    return shaped(places, lambda x: leaves[x] if type(x) is int else x)
 
 
 def _same(x: Any, y: Any) -> bool:
     if isinstance(x, list | tuple) and isinstance(y, list | tuple):
         return len(x) == len(y) and all(a is b for a, b in zip(x, y, strict=True))
     return x is y
-
-
-def replay(
-    what: Node | Callable[..., Any],
-    inputs: Sequence[Any] | None = None,
-    wrt: Sequence[Any] | None = None,
-    *,
-    backend: str | None = None,
-) -> Replay:
-    """A callable that gives `value, gradients` for new inputs without building a graph again.
-
-    `what` is the root of a graph, or a function of the inputs that makes one. `inputs` are leaves,
-    all of them unless given; for a function they may be plain numbers and arrays to record it with.
-    `wrt` are the leaves to differentiate by, in the order of the gradients; all inputs unless
-    given. A list among them stands for one argument, a sequence, and one gradient, an array. Leaves
-    that are no inputs keep their present `data`, whatever it is when the replay is called.
-
-    A graph of Values takes numbers; or columns, arrays of one shape, and then gives the value and
-    the gradients by columns as columns, and the gradients by numbers as sums over the points.
-    `backend` is "python", "numpy" (columns) or "numba", which has to be installed.
-    A graph of Tensors takes arrays of the shapes and dtypes that were recorded.
-
-    Comparisons of nodes are watched while a function is recorded; where one comes out differently,
-    it is recorded anew. What a function computes from `.data` is a constant of the recording.
-    Raises TypeError for nodes that cannot be replayed and inputs of another kind, ValueError for
-    other shapes, and the errors of the operations.
-    """
-    return Replay(what, inputs, wrt, backend)
