@@ -69,6 +69,32 @@ def test_gradients_come_in_the_order_of_wrt():
     assert replay(root, [x], [y])(5.0) == (19.0, (5.0,))  # y is no input
 
 
+def test_wrt_may_have_single_leaves_of_a_list_in_any_order():
+    a, x, y, z = named(a=1.0, x=2.0, y=3.0, z=7.0)
+
+    def f(a, p):
+        return a * p[0] * p[1] ** 2 * z
+
+    for what in (f, f(a, [x, y])):
+        value, (by_y, both, by_z, by_a) = replay(what, [a, [x, y]], [y, [y, a, x], z, a])(
+            2.0, [5, 1]
+        )
+        assert (value, by_y, by_z, by_a) == (70.0, 140.0, 10.0, 35.0)
+        assert both.tolist() == [140.0, 35.0, 14.0]
+
+
+def test_wrt_says_which_input_is_meant():
+    number = 1.0
+    run = replay(lambda x, y: x * y, [number, 2.0], [number])
+    assert run(3.0, 4.0) == (12.0, (4.0,))
+    with pytest.raises(ValueError, match=r"wrt has 1.0, which is several inputs"):
+        replay(lambda x, y: x * y, [number, number], [number])
+    x = Value(2.0)
+    with pytest.raises(ValueError, match="several inputs"):
+        replay(lambda x, y: x * y, [x, x], [x])
+    assert replay(lambda x, y: x * y, [x, x])(3.0, 4.0) == (12.0, (4.0, 3.0))
+
+
 def test_leaves_that_are_no_inputs_are_read_at_each_call():
     x, w = named(x=2.0, w=3.0)
     run = replay((x * w - 1) ** 2, [x], [w])

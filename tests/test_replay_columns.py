@@ -2,6 +2,7 @@
 
 import math
 import random
+import threading
 import warnings
 
 import custom_rules
@@ -358,3 +359,21 @@ def test_read_only_columns_are_taken():
     x, y = named(x=1.0, y=2.0)
     xs = np.broadcast_to(np.array(2.0), (4,))
     assert replay(x * y, [x, y])(xs, 3.0)[0].tolist() == [6.0] * 4
+
+
+def test_threads_may_share_a_replay():
+    run = replay(lambda x, w: (x * w).tanh().exp() * x, [0.1, 0.2])
+    xs = np.linspace(-1, 1, BLOCK + 1000)
+    run(xs, 0.5)
+    expected = {w: run(xs, w)[0] for w in (0.5, 0.9, -1.3)}
+    wrong = []
+
+    def call(w):
+        wrong.extend(w for _ in range(40) if not np.array_equal(run(xs, w)[0], expected[w]))
+
+    threads = [threading.Thread(target=call, args=(w,)) for w in expected]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

@@ -82,8 +82,8 @@ class Columns:
             for column, result in zip(varying, found, strict=True):
                 column[part] = result
             self.blocks[size] = block
-            if len(self.blocks) > 3:  # whole blocks and the last one, of two lengths of columns
-                self.blocks.pop(next(iter(self.blocks)), None)
+            for old in list(self.blocks)[:-4]:  # whole blocks and the last, of two or three lengths
+                self.blocks.pop(old, None)
         return varying, np.array(self.after([*early, *sums.tolist()]), float)
 
 
