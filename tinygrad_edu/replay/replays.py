@@ -37,6 +37,10 @@ class Replay:
         wrt: Sequence[Any] | None,
         backend: str | None,
     ) -> None:
+        for name, leaves in (("inputs", inputs), ("wrt", wrt)):
+            if leaves is not None and not isinstance(leaves, list | tuple):
+                kind = type(leaves).__name__
+                raise TypeError(f"replay: {name} is a {kind}; give a list, as in replay(f, [x])")
         self._function = None if isinstance(what, Node) else what
         self._backend = backend
         if isinstance(what, Node):

@@ -1,6 +1,7 @@
 """Simpler expressions with the same result, and one symbol for each: common ones are shared.
 
-Only what is exact, or nearer to the exact result, is rewritten; no sum or product is reordered.
+Only what is exact, or nearer to the exact result, is rewritten; no sum or product is reordered. One
+exception: x³ becomes x · x · x, which is rounded twice and takes a tenth of the time of a power.
 """
 
 from __future__ import annotations

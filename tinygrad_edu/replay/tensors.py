@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,6 +47,7 @@ class TensorReplay:
         emitter = Emitter(order, program.outputs, given)
         self.compute = emitter.function()
         self.results = [emitter.value(x) for x in (program.value, *program.gradients)]
+        self.lock = threading.Lock()
         self.guards = [(emitter.value(x), expected) for x, expected in program.guards]
 
     def run(self, *arguments: Any) -> Any:
@@ -72,16 +74,18 @@ class TensorReplay:
                     for x, expected in zip(arguments, self.arguments, strict=True)
                 ]
             )
-        for buffer, array in zip(self.buffers, checked, strict=True):
-            np.copyto(buffer, array)
-        for buffer, node in self.others:
-            np.copyto(buffer, checked_array(node.data, buffer, node.label))
-        with self.warnings():
-            found = self.compute()
-        if changed(self.guards, found):
+        with self.lock:  # one thread at a time in the buffers
+            for buffer, array in zip(self.buffers, checked, strict=True):
+                np.copyto(buffer, array)
+            for buffer, node in self.others:
+                np.copyto(buffer, checked_array(node.data, buffer, node.label))
+            with self.warnings():
+                found = self.compute()
+            on_another_branch = changed(self.guards, found)
+            value, *gradients = [copied(x, found) for x in self.results]
+        if on_another_branch:
             assert self.again is not None
             return self.again(arguments)
-        value, *gradients = (copied(x, found) for x in self.results)
         if value.ndim == 0:
             value = value.item()
         rest = iter(gradients)
