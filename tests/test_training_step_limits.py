@@ -307,3 +307,21 @@ def test_single_numbers_as_batches():
     assert step(np.array(3.0), np.array(1.0)) == 25.0
     assert p.data == pytest.approx(2.0 - 0.1 * 2 * 5 * 3)
     assert loss_of(lambda x: x, lambda x, y: x)(1, 2) == 1
+
+
+def test_settings_that_change_between_steps_count():
+    rng = np.random.default_rng(0)
+    p, q = Tensor(np.ones(4)), Tensor(np.ones(4))
+    theirs, ours = SGD([p], 0.1), SGD([q], 0.1)
+    step = TrainingStep(lambda x, y: mse_loss(x @ q, y), ours)
+    changes = {3: {"momentum": 0.9}, 5: {"weight_decay": 0.1, "nesterov": True}, 7: {"lr": 0.01}}
+    for k in range(9):
+        for optimizer in (theirs, ours):
+            vars(optimizer).update(changes.get(k, {}))
+        x, y = rng.normal(size=(5, 4)), rng.normal(size=5)
+        loss = mse_loss(x @ p, y)
+        theirs.zero_grad()
+        loss.backward()
+        theirs.step()
+        assert step(x, y) == pytest.approx(loss.item(), rel=1e-12)
+        np.testing.assert_allclose(q.data, p.data, rtol=1e-12)

@@ -36,11 +36,22 @@ class TrainingStep:
         if len(dtypes) > 1:
             raise TypeError(f"TrainingStep: parameters of {', '.join(dtypes)}; use one dtype")
         self.loss, self.optimizer = loss, optimizer
-        data = [p.data for p in optimizer.parameters]
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make the buffers, and the update with the optimizer's present settings."""
+        data = [p.data for p in self.optimizer.parameters]
         self.parameters, self.gradient = Flat(data), Flat(data)
-        self.states = [Flat(data) for _ in optimizer.states]
-        self.update = Update(optimizer, self.parameters, self.gradient, self.states)
+        self.states = [Flat(data) for _ in self.optimizer.states]
+        self.update = Update(self.optimizer, self.parameters, self.gradient, self.states)
         self.recorded: dict[Any, Gradients] = {}
+        self.settings = self._settings()
+
+    def _settings(self) -> dict[str, Any]:
+        """The optimizer's settings that are constants of the update, such as its momentum."""
+        kinds = (bool, int, float, tuple)
+        named = {k: v for k, v in vars(self.optimizer).items() if isinstance(v, kinds)}
+        return {k: v for k, v in named.items() if k not in ("lr", "steps")}
 
     def __call__(self, *batch: Any) -> float:
         """One step on a batch; returns the loss before it."""
@@ -145,6 +156,8 @@ class TrainingStep:
 
     def _take_over(self) -> None:
         """Take the parameters and what the optimizer remembers into the flat buffers."""
+        if self._settings() != self.settings:
+            self._begin()
         self.parameters.take([p.data for p in self.optimizer.parameters])
         for flat, state in zip(self.states, self.optimizer.states, strict=True):
             flat.take(state)
