@@ -5,12 +5,9 @@ import re
 
 import numpy as np
 import pytest
-import test_symbols
 
 from tinygrad_edu.methods import Methods
 from tinygrad_edu.rules import RULES, of, operations, rule
-
-own_rules = test_symbols.own_rules
 
 
 @pytest.fixture(autouse=True)

@@ -316,7 +316,10 @@ def test_closed_forms_by_sympy():
 def test_of_a_quadratic_form_the_gradient_and_the_hessian_are_its_matrix(n, seed):
     rng = np.random.default_rng(seed)
     a, x, v = rng.normal(size=(n, n)), rng.normal(size=n), rng.normal(size=n)
-    f = lambda x: x @ a @ x  # noqa: E731
+
+    def f(x):
+        return x @ a @ x
+
     np.testing.assert_allclose(grad(f)(x), (a + a.T) @ x, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(hessian(f)(x), a + a.T, rtol=1e-12, atol=1e-13)
     np.testing.assert_allclose(hvp(f, (x,), (v,))[0], (a + a.T) @ v, rtol=1e-12, atol=1e-13)

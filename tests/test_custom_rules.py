@@ -25,8 +25,8 @@ import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, gradcheck, gradients, to_dot, to_html, to_svg
 from tinygrad_edu.rules import RULES, operations, rule
 
-own_rules, forgotten, nothing_left = (
-    custom_rules.own_rules, custom_rules.forgotten, custom_rules.nothing_left,
+forgotten, nothing_left = (
+    custom_rules.forgotten, custom_rules.nothing_left,
 )  # fmt: skip
 softsign, swish, normalize = custom_rules.softsign, custom_rules.swish, custom_rules.normalize
 javascript = page_in_node.javascript

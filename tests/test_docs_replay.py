@@ -9,8 +9,8 @@ import pytest
 
 from tinygrad_edu import Value, nn, replay
 
-own_rules, forgotten, nothing_left = (
-    custom_rules.own_rules, custom_rules.forgotten, custom_rules.nothing_left,
+forgotten, nothing_left = (
+    custom_rules.forgotten, custom_rules.nothing_left,
 )  # fmt: skip
 
 ROOT = Path(__file__).parent.parent

@@ -18,7 +18,7 @@ from random_graphs import (
     graphs_with_modules,
     recipes,
 )
-from test_symbols import bits, own_rules  # noqa: F401 (a fixture)
+from test_symbols import bits
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, nn

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rule_table import ELEMENTWISE
-from test_symbols import A, B, C, bits, build, numbers, own_rules  # noqa: F401 (a fixture)
+from test_symbols import A, B, C, bits, build, numbers
 
 import tinygrad_edu as tg
 from tinygrad_edu.languages import written

@@ -7,7 +7,6 @@ import page_in_node
 import pytest
 from page_in_node import open_page
 from test_page_data import in_page, tensor
-from test_symbols import own_rules  # noqa: F401 (a fixture)
 
 from tinygrad_edu import Tensor, nn, rule, to_html
 from tinygrad_edu.rules import of

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from rule_table import ELEMENTWISE
-from test_symbols import PLAIN, own_rules  # noqa: F401 (a fixture)
+from test_symbols import PLAIN
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value

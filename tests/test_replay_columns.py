@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from random_graphs import every_rule_at_once, recipes
 from rule_table import ELEMENTWISE
 from test_replay_values import close, graph_of, points, recorded, rule_function
-from test_symbols import own_rules  # noqa: F401 (a fixture)
 
 from tinygrad_edu import Value, replay
 from tinygrad_edu.replay.columns import BLOCK

@@ -26,7 +26,6 @@ from test_replay_values import (
     recorded,
     rule_function,
 )
-from test_symbols import own_rules  # noqa: F401 (a fixture)
 
 from tinygrad_edu import Tensor, Value, nn, replay
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from random_graphs import DOMAINS, TO_THE_BIT, every_rule_at_once, recipes
 from rule_table import ELEMENTWISE
-from test_symbols import bits, own_rules  # noqa: F401 (a fixture)
+from test_symbols import bits
 
 import tinygrad_edu as tg
 from tinygrad_edu import Value, gradients, replay

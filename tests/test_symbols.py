@@ -12,8 +12,8 @@ from rule_table import ARRAYS, ELEMENTWISE
 
 import tinygrad_edu as tg
 from tinygrad_edu.languages import LANGUAGES, written
-from tinygrad_edu.rules import RULES, of, operations, rule
-from tinygrad_edu.rules.namespaces import arrays, plain_function, scalars
+from tinygrad_edu.rules import RULES, of, rule
+from tinygrad_edu.rules.namespaces import plain_function
 from tinygrad_edu.symbols import Symbol, function_names, size, trace
 
 # What the printed text may use: Python's math under NumPy's names, and nothing of ours.
@@ -31,17 +31,6 @@ PLAIN = {
 A, B, C = Symbol("a"), Symbol("b"), Symbol("c")
 
 elementwise = pytest.mark.parametrize("name", ELEMENTWISE)
-
-
-@pytest.fixture
-def own_rules():
-    """Rules and formulas that a test declares are gone after it."""
-    spaces = [RULES, *(vars(space) for space in (operations, scalars, arrays))]
-    before = [dict(space) for space in spaces]
-    yield
-    for space, names in zip(spaces, before, strict=True):
-        for name in space.keys() - names.keys():
-            del space[name]
 
 
 def bits(x):

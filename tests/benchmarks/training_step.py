@@ -354,5 +354,5 @@ def training_step(network: Network) -> Answer:
     def epoch() -> Any:
         return training.epoch(loader)
 
-    epoch.steps = len(loader)  # type: ignore[attr-defined]
+    vars(epoch)["steps"] = len(loader)
     return epoch, answer
