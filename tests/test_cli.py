@@ -18,7 +18,7 @@ from command import rows
 
 import tinygrad_edu
 from tinygrad_edu import cli
-from tinygrad_edu.view.files import write_whole
+from tinygrad_edu.files import write_whole
 
 APPLES = ["(apple * 2 + orange * 3) * tax", "apple=100", "orange=150", "tax=1.1"]
 folder, run = command.folder, command.run

@@ -17,6 +17,7 @@ NODES = GRAPH | {"blocks", "methods", "pickling"}
 ALLOWED = {
     "rules": set(),
     "blocks": set(),
+    "files": set(),
     "graph": RULES | {"blocks"},
     "methods": RULES | {"blocks"},
     "pickling": GRAPH | {"blocks"},
@@ -30,13 +31,13 @@ ALLOWED = {
     "calculus": GRAPH | {"blocks", "value", "tensor"},
     "expression": GRAPH | {"value"},
     "script": {"graph", "expression"},
-    "cli": {"graph", "expression", "script", "view"},
+    "cli": {"files", "graph", "expression", "script", "view"},
     "names": set(),
     "symbols": RULES,
     "array_symbols": RULES | {"symbols"},
     "languages": {"array_symbols", "symbols"},
     "replay": NODES | {"array_symbols", "languages", "names", "symbols", "value", "tensor"},
-    "view": GRAPH | {"blocks", "languages", "names", "symbols", "value", "tensor"},
+    "view": GRAPH | {"blocks", "files", "languages", "names", "symbols", "value", "tensor"},
 }
 """What each part of the package may import of the others."""
 

@@ -126,7 +126,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one_as_it_was(tmp_path,
 @pytest.mark.parametrize("place", ["missing/graph.svg", "file/graph.svg", ""])
 def test_a_place_where_no_file_can_be_is_an_error_and_nothing_is_left_there(tmp_path, place):
     (tmp_path / "file").write_text("old")
-    with pytest.raises(OSError, match=r"there is no folder|directory|busy"):
+    with pytest.raises(OSError, match=r"there is no folder|it is a folder"):
         to_svg(Value(3), tmp_path / place)
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
     assert not list(tmp_path.parent.glob("*.part"))

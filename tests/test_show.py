@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import tinygrad_edu
 from tinygrad_edu import Tensor, Value
+from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import representations
-from tinygrad_edu.view.files import write_whole
 
 module = importlib.import_module("tinygrad_edu.view.show")  # the package's show is the function
 show, frame, register = module.show, module.frame, module.register

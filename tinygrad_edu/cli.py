@@ -14,10 +14,10 @@ import numpy as np
 
 import tinygrad_edu
 from tinygrad_edu.expression import check_name, closest, read_expression
+from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import Node, topological_order
 from tinygrad_edu.script import ScriptError, node_of_script
 from tinygrad_edu.view import to_dot, to_svg
-from tinygrad_edu.view.files import write_whole
 from tinygrad_edu.view.reading import short, shown_text
 from tinygrad_edu.view.show import open_in_browser
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import Node
-from tinygrad_edu.view.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

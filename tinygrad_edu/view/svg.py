@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import Node
 from tinygrad_edu.view.arrange import PILL_HEIGHT, Point, arrange
-from tinygrad_edu.view.files import static, write_whole
+from tinygrad_edu.view.files import static
 from tinygrad_edu.view.modules import Module, find_modules
 from tinygrad_edu.view.plan import paths_of, plan
 from tinygrad_edu.view.reading import UNKNOWN, Card, Link, read, shown_text
