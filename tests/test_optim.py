@@ -359,3 +359,30 @@ def test_nesterov_without_momentum_is_refused():
 def test_betas_out_of_range_are_refused(betas):
     with pytest.raises(ValueError, match=r"AdamW: betas are \(.*at least 0 and below 1"):
         AdamW([Value(1.0)], betas=betas)
+
+
+def test_settings_that_are_numbers_of_numpy_leave_float32_as_it_is():
+    lr, rate = np.float64(0.1), np.float64(0.9)
+    for make in (
+        lambda ps: SGD(ps, lr, momentum=rate, weight_decay=rate),
+        lambda ps: AdamW(ps, lr, betas=(rate, rate), eps=lr, weight_decay=rate),
+    ):
+        p = Tensor(np.ones(3, np.float32))
+        optimizer = make([p])
+        p.grad = np.ones(3)
+        optimizer.step()
+        assert {p.dtype, *(state[0].dtype for state in optimizer.states)} == {np.dtype("f4")}
+
+
+def test_settings_can_be_checked_again():
+    optimizer = Adam([Value(1.0)])
+    optimizer.check_settings()
+    for name, wrong in {"lr": -1.0, "weight_decay": -1.0, "eps": -1.0, "steps": -1}.items():
+        before = getattr(optimizer, name)
+        setattr(optimizer, name, wrong)
+        with pytest.raises(ValueError, match=f"Adam: {name} is -1"):
+            optimizer.check_settings()
+        setattr(optimizer, name, before)
+    optimizer.betas = (0.9,)
+    with pytest.raises(ValueError, match="betas"):
+        optimizer.check_settings()

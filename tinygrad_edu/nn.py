@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,9 @@ _cross_entropy_of_labels = RULES["softmax_cross_entropy_of_labels"]
 
 class Module:
     """Something with parameters: leaves found in its attributes, lists, dicts and sub-modules."""
+
+    buffers: ClassVar[tuple[str, ...]] = ()
+    """Attributes that are saved besides the parameters: arrays, numbers, random generators."""
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """Pairs of a dotted name, such as `layers.0.weight`, and a leaf; each leaf once."""

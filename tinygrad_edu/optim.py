@@ -34,21 +34,48 @@ class Optimizer:
         self.weight_decay = not_negative(name, weight_decay=weight_decay)
         self.steps = 0
 
+    def check_settings(self) -> None:
+        """ValueError for settings that make no sense; asked when they are made, saved or loaded."""
+        name = type(self).__name__
+        not_negative(name, lr=self.lr)
+        not_negative(name, weight_decay=self.weight_decay)
+        if not (isinstance(self.steps, int) and self.steps >= 0):
+            raise ValueError(f"{name}: steps is {self.steps!r}; it must be 0, 1, 2, ...")
+
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
         for p in self.parameters:
             p.zero_grad()
 
     def step(self) -> None:
-        """Move every parameter against its gradient."""
+        """Move every parameter against its gradient: all of them, or, after an error, none.
+
+        An interrupt (Ctrl-C) counts as an error until all is computed; then the step is finished.
+        """
         self.steps += 1
-        numbers = self.numbers()
-        for i, p in enumerate(self.parameters):
-            states = [state[i] for state in self.states]
-            data, new_states = self.update(p.data, p.grad, states, numbers)
-            for state, new in zip(self.states, new_states, strict=True):
+        try:
+            numbers = self.numbers()
+            moves = [
+                self.update(p.data, p.grad, [state[i] for state in self.states], numbers)
+                for i, p in enumerate(self.parameters)
+            ]
+            moved = [_like(p.data, move[0]) for p, move in zip(self.parameters, moves, strict=True)]
+        except BaseException:
+            self.steps -= 1
+            raise
+        try:
+            self._give(moved, moves)
+        except BaseException:
+            self._give(moved, moves)
+            raise
+
+    def _give(self, moved: list[Any], moves: list[Any]) -> None:
+        """Give parameters and states what was computed; a second time it changes nothing."""
+        for p, data in zip(self.parameters, moved, strict=True):
+            p.data = data
+        for i, (_, states) in enumerate(moves):
+            for state, new in zip(self.states, states, strict=True):
                 state[i] = new
-            _move(p, data)
 
     @property
     def states(self) -> list[list[Any]]:
@@ -89,9 +116,15 @@ class SGD(Optimizer):
         super().__init__(parameters, lr, weight_decay)
         self.momentum = not_negative("SGD", momentum=momentum)
         self.nesterov = nesterov
-        if nesterov and not momentum:
-            raise ValueError("SGD: nesterov=True needs a momentum above 0, such as 0.9")
         self.velocities: list[Any] = [0.0] * len(self.parameters)
+        self.check_settings()
+
+    def check_settings(self) -> None:
+        """ValueError for settings that make no sense; asked when they are made, saved or loaded."""
+        super().check_settings()
+        not_negative("SGD", momentum=self.momentum)
+        if self.nesterov and not self.momentum:
+            raise ValueError("SGD: nesterov=True needs a momentum above 0, such as 0.9")
 
     @property
     def states(self) -> list[list[Any]]:
@@ -122,13 +155,21 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        name = type(self).__name__
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"{name}: betas are {betas}; each must be at least 0 and below 1")
         self.betas = betas
-        self.eps = not_negative(name, eps=eps)
+        self.eps = not_negative(type(self).__name__, eps=eps)
         self.means: list[Any] = [0.0] * len(self.parameters)
         self.squares: list[Any] = [0.0] * len(self.parameters)
+        self.check_settings()
+        beta1, beta2 = betas
+        self.betas = float(beta1), float(beta2)  # NumPy's would make float64 of float32
+
+    def check_settings(self) -> None:
+        """ValueError for settings that make no sense; asked when they are made, saved or loaded."""
+        super().check_settings()
+        name = type(self).__name__
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"{name}: betas are {self.betas}; each must be at least 0 and below 1")
+        not_negative(name, eps=self.eps)
 
     @property
     def states(self) -> list[list[Any]]:
@@ -185,17 +226,16 @@ class AdamW(Adam):
         return self._adapted(p * numbers["kept"] if self.weight_decay else p, d, states, numbers)
 
 
-def _move(p: Any, data: Any) -> None:
-    """Give a parameter new data, as the float or in the dtype and shape that it had."""
-    old = p.data
+def _like(old: Any, data: Any) -> Any:
+    """New data of a parameter, as the float or in the dtype and shape that it had."""
     if type(data) is not type(old) or (type(old) is np.ndarray and data.dtype != old.dtype):
-        data = np.asarray(data, old.dtype) if isinstance(old, np.ndarray) else float(data)
-    p.data = data
+        return np.asarray(data, old.dtype) if isinstance(old, np.ndarray) else float(data)
+    return data
 
 
 def not_negative(operation: str, **setting: float) -> float:
-    """The value of the one setting given; ValueError unless it is a finite number from 0 up."""
+    """The one setting given, as a float; ValueError unless it is a finite number from 0 up."""
     ((name, value),) = setting.items()
     if not 0 <= value < float("inf"):
         raise ValueError(f"{operation}: {name} is {value!r}; it must be a finite number from 0 up")
-    return value
+    return float(value)  # one of NumPy would make float64 of what is float32
