@@ -27,7 +27,7 @@ ALLOWED = {
     "nn": {"rules", "graph", "tensor", "data"},
     "scalar_nn": {"nn", "value"},
     "optim": GRAPH,
-    "check": GRAPH | {"value", "tensor"},
+    "check": GRAPH | {"value", "tensor", "view"},
     "calculus": GRAPH | {"blocks", "value", "tensor"},
     "expression": GRAPH | {"value"},
     "script": {"graph", "expression"},

@@ -10,9 +10,9 @@ apple.grad  # 2.2
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu import data, nn, optim, scalar_nn
-from tinygrad_edu.blocks import group, no_grad
+from tinygrad_edu.blocks import data_locked, group, no_grad
 from tinygrad_edu.calculus import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from tinygrad_edu.check import gradcheck, numerical_gradient
+from tinygrad_edu.check import check_backward, gradcheck, numerical_gradient
 from tinygrad_edu.graph import (
     Node,
     collector_paused,
@@ -77,14 +77,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Node", "Replay", "Tensor", "TrainingStep", "Value", "abs", "arccos", "arcsin", "arctan",
-    "broadcast_to", "clip", "collector_paused", "concatenate", "cos", "cosh", "cumsum", "data",
-    "einsum", "exp", "expand_dims", "expm1", "grad", "gradcheck", "gradients", "group", "hessian",
-    "hvp", "jacobian", "jvp", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul",
-    "max", "maximum", "mean", "min", "minimum", "nn", "no_grad", "numerical_gradient", "optim",
-    "prod", "relu", "replay", "reshape", "rule", "scalar_nn", "show", "sigmoid", "sin", "sinh",
-    "softmax", "softplus", "sqrt", "squeeze", "stack", "std", "sum", "tan", "tanh", "to_dot",
-    "to_graphviz", "to_html", "to_svg", "topological_order", "transpose", "value_and_grad", "var",
-    "vjp", "where",
+    "broadcast_to", "check_backward", "clip", "collector_paused", "concatenate", "cos", "cosh",
+    "cumsum", "data", "data_locked", "einsum", "exp", "expand_dims", "expm1", "grad",
+    "gradcheck", "gradients", "group", "hessian", "hvp", "jacobian", "jvp", "leaky_relu", "log",
+    "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum",
+    "nn", "no_grad", "numerical_gradient", "optim", "prod", "relu", "replay", "reshape", "rule",
+    "scalar_nn", "show", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "squeeze",
+    "stack", "std", "sum", "tan", "tanh", "to_dot", "to_graphviz", "to_html", "to_svg",
+    "topological_order", "transpose", "value_and_grad", "var", "vjp", "where",
 ]  # fmt: skip
 
 

@@ -1,0 +1,13 @@
+"""Is a derivative right? Numerical derivatives, and the checks that compare with them.
+
+`functions.py` checks functions (`gradcheck`), `layers.py` hand-written layers (`check_backward`);
+both ask `judge.py`, which compares with `numerical.py` and lets `diagnoses.py` name the mistake.
+`report.py` is what comes out.
+"""
+
+from tinygrad_edu.check.functions import gradcheck
+from tinygrad_edu.check.layers import check_backward
+from tinygrad_edu.check.numerical import numerical_gradient
+from tinygrad_edu.check.report import GradientError, Report, Row
+
+__all__ = ["GradientError", "Report", "Row", "check_backward", "gradcheck", "numerical_gradient"]

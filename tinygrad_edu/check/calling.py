@@ -1,0 +1,109 @@
+"""How hand-written backward passes are called, and where they leave their gradients."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.check.kinds import is_foreign, plain
+from tinygrad_edu.check.parts import Noted
+
+ON_ARRAYS = ("g", "grad_", "grad")
+"""The attributes of an array in which its gradient may be found."""
+
+
+def input_names(forward: Callable[..., Any], count: int) -> list[str]:
+    """The names of the inputs, as the forward pass calls them."""
+    try:
+        parameters = list(inspect.signature(forward).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return (names + [f"input {i}" for i in range(len(names), count)])[:count]
+
+
+class NotOneNumberError(Exception):
+    """A backward pass that takes no adjoint, after a forward pass with several results."""
+
+
+def call_backward(
+    backward: Callable[..., Any], inputs: list[Any], output: Any, dout: Any, cache: Any
+) -> Any:
+    """Call backward with what its signature asks for; TypeError if that is not known."""
+    required, most = _positional(backward)
+    n = len(inputs)
+    shape = np.shape(plain(output, ""))
+    if cache is not None and required == 2:
+        return backward(dout, cache)
+    if most == 0:
+        for name in ON_ARRAYS:
+            if isinstance(output, Noted) or is_foreign(output):
+                setattr(output, name, dout)
+        return backward()
+    if required <= 1:
+        return backward(dout)
+    if required == n + 1:
+        for name in ON_ARRAYS:
+            if isinstance(dout, Noted):
+                setattr(dout, name, dout)
+        return backward(*inputs, dout)
+    if required == n:
+        if int(np.prod(shape)) != 1:
+            raise NotOneNumberError(
+                f"backward takes no adjoint, as that of a loss, but forward gives shape {shape}; "
+                "a loss is one number: take the mean or the sum over everything"
+            )
+        return backward(*inputs)
+    raise TypeError(
+        f"check_backward: backward takes {required} arguments for {n} inputs; it is called with "
+        "the adjoint, with inputs and adjoint, or with the adjoint and a cache; wrap it, as in "
+        "check_backward(layer.forward, lambda dout: layer.backward(...), ...)"
+    )
+
+
+def _positional(function: Callable[..., Any]) -> tuple[int, float]:
+    """How many arguments a function needs, and how many it takes at most."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 1, 1
+    plain_ones = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    most: float = len(plain_ones)
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        most = float("inf")
+    return sum(p.default is p.empty for p in plain_ones), most
+
+
+def left_on(array: Any) -> tuple[Any, list[Any]]:
+    """The gradient that was left in an attribute of the array, and all that it was set to."""
+    for name in ON_ARRAYS:
+        gradient = getattr(array, name, None) if not isinstance(array, float) else None
+        if gradient is not None:
+            notes = getattr(array, "assigned", {})
+            return gradient, notes.get(name, []) if isinstance(notes, dict) else []
+    return None, []
+
+
+SHORT = {"weights": "w", "weight": "w", "biases": "b", "bias": "b"}
+"""How people shorten the names of parameters in the names of their gradients."""
+
+
+def gradient_name(holder: Any, names: Sequence[str]) -> str | None:
+    """The attribute of an object that holds the gradient of one of these names: dW for W."""
+    wanted = []
+    for name in names:
+        for short in dict.fromkeys((_bare(name), SHORT.get(_bare(name), _bare(name)))):
+            wanted += [f"d{short}", f"grad{short}", f"{short}grad", f"{short}g"]
+    held = {_bare(key): key for key in getattr(holder, "__dict__", {})}
+    for name in wanted:
+        if name in held and name not in map(_bare, names):
+            return str(held[name])
+    return None
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[_.]", "", str(name)).lower()

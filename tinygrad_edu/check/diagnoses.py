@@ -1,0 +1,242 @@
+"""Names for what is wrong: the mistakes that people make in a derivative by hand, recognised.
+
+Each is a relation between the analytic and the numerical derivative: the same with another sign,
+by a factor, transposed, before a sum. What fits no relation gets no name, rather than a wrong one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What is known of a derivative that is wrong.
+
+    `numeric` is nan where it was not computed; `tolerance` is for its elements. `x` is where the
+    derivative was taken, `adjoint` what backward was given (None for a loss), and `counts` are
+    numbers that a mean may divide by, with what they count. `doubled` is what backward gave for
+    twice the adjoint, and `assigned` what the gradient was set to, one after the other.
+    """
+
+    analytic: Array
+    numeric: Array
+    tolerance: Array
+    x: Array
+    adjoint: Array | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+    doubled: Array | None = None
+    assigned: list[Array] = field(default_factory=list)
+
+    def agrees(self, candidate: Array) -> bool:
+        """Whether another derivative would be right, wherever it was computed."""
+        if candidate.shape != self.numeric.shape:
+            return False
+        known = ~np.isnan(self.numeric)
+        gap = np.abs(candidate - self.numeric)
+        return bool(known.any() and (gap <= 4 * self.tolerance)[known].all())
+
+
+def diagnosis(case: Case) -> str:
+    """What is wrong, and the cure, in one sentence; empty if it is not recognised."""
+    if case.analytic.shape != case.numeric.shape:
+        return _wrong_shape(case)
+    for said in _of_equal_shape(case):
+        return said
+    return ""
+
+
+def _wrong_shape(case: Case) -> str:
+    got, expected = case.analytic.shape, case.numeric.shape
+    said = f"its gradient has shape {got}, not {expected}: "
+    for axes in _axes(case.analytic.ndim):
+        total = case.analytic.sum(axis=axes)
+        if total.size == case.numeric.size and case.agrees(total.reshape(expected)):
+            batch = "the batch, " if axes == (0,) else ""
+            axis = axes[0] if len(axes) == 1 else axes
+            return (
+                f"{said}it is not summed over {batch}axis {axis}, along which the forward pass "
+                f"repeats it; add .sum(axis={axis}"
+                + (", keepdims=True)" if len(expected) == len(got) else ")")
+            )
+    if case.analytic.ndim == 2 and case.agrees(case.analytic.T):
+        return f"{said}it is transposed; swap the factors of the product, or take .T"
+    if case.analytic.size == case.numeric.size and case.agrees(case.analytic.reshape(expected)):
+        return f"{said}the numbers are right; reshape it to the shape of what it belongs to"
+    if len(got) == 2 and got[0] == got[1] and expected in ((got[0], 1), (1, got[0]), (got[0],)):
+        n = got[0]
+        return (
+            f"{said}({n}, 1) and ({n},) broadcast to ({n}, {n}); bring prediction and target to "
+            "one shape first"
+        )
+    if case.analytic.size == 1 and case.numeric.size > 1:
+        return f"{said}one number stands for all; was it summed once too often?"
+    return said + "a gradient has the shape of what it belongs to"
+
+
+def _axes(ndim: int) -> Iterator[tuple[int, ...]]:
+    for count in range(1, ndim + 1):
+        yield from itertools.combinations(range(ndim), count)
+
+
+def _of_equal_shape(case: Case) -> Iterator[str]:
+    a, n = case.analytic, case.numeric
+    known = ~np.isnan(n)
+    if np.isnan(a[known]).any():
+        yield "the analytic derivative is nan"
+    if np.isinf(a[known]).any():
+        yield "the analytic derivative is infinite"
+    if not a[known].any():
+        yield (
+            "the analytic derivative is 0 everywhere: it was never set, the graph was cut "
+            "(.data, detach), or an array of integers rounds it away"
+        )
+    if not n[known].any() or (np.abs(n) <= case.tolerance)[known].all():
+        yield (
+            "moving the input does not change the result, so that the derivative is 0: is a copy "
+            "used in its place, or does int(), round() or a comparison cut the number off?"
+        )
+    if case.agrees(-a):
+        yield "the sign is wrong: negate it"
+    if a.ndim == 2 and a.shape[0] == a.shape[1] and a.size > 1 and case.agrees(a.T):
+        yield "it is transposed; swap the factors of the product, or take .T"
+    yield from _assigned(case)
+    yield from _adjoint(case)
+    yield from _factor(case)
+    yield from _part(case)
+
+
+def _assigned(case: Case) -> Iterator[str]:
+    """Set several times, where the sum of all would have been right."""
+    parts = case.assigned
+    alike = all(part.shape == parts[0].shape for part in parts)
+    if len(parts) > 1 and alike and case.agrees(np.sum(parts, axis=0)):
+        yield (
+            f"assigned instead of accumulated: backward set it {len(parts)} times, and the sum of "
+            "all is right; add each with +="
+        )
+
+
+def _adjoint(case: Case) -> Iterator[str]:
+    """Errors in what is done with the adjoint of the output."""
+    a, g, doubled = case.analytic, case.adjoint, case.doubled
+    if g is None:
+        return
+    if doubled is not None and a.any() and doubled.shape == a.shape and np.allclose(doubled, a):
+        yield (
+            "the adjoint of the output is left out: twice of it gives the same gradient; multiply "
+            "by it"
+        )
+    if g.shape != a.shape or g.size < 2:
+        return
+    wrong = _wrong(case)
+    for said, where in (("negative", g < 0), ("positive", g > 0)):
+        only_inside = wrong.any() and not (wrong & ~where).any()
+        if only_inside and not where.all() and not a[where].any():
+            yield (
+                f"it is 0 wherever the adjoint is {said}: the mask is taken from the sign of the "
+                "adjoint instead of that of the input"
+            )
+
+
+def _factor(case: Case) -> Iterator[str]:
+    factor = _constant_factor(case)
+    if factor is None:
+        return
+    for what, count in case.counts.items():
+        if count < 2 or (count == 2 and case.numeric.size == 1):
+            continue
+        if math.isclose(factor, count, rel_tol=1e-4):
+            yield f"it is {count} times too large, {what}: the factor 1/N of the mean is missing"
+        if math.isclose(factor, 1 / count, rel_tol=1e-4):
+            yield f"it is {count} times too small, {what}: it is divided by N once too often"
+    if math.isclose(factor, 0.5, rel_tol=1e-4):
+        yield (
+            "it is half of what it should be: the factor 2 of a square is missing, or it is used "
+            "twice and the second gradient is assigned (=) instead of accumulated (+=)"
+        )
+    if math.isclose(factor, 2.0, rel_tol=1e-4):
+        yield (
+            "it is twice what it should be: a factor 2 too many, or a gradient of an earlier "
+            "backward pass is still in it"
+        )
+    yield f"it is {factor:.6g} times what it should be, for every element"
+
+
+def _constant_factor(case: Case) -> float | None:
+    known = ~np.isnan(case.numeric)
+    a, n = case.analytic[known], case.numeric[known]
+    large = np.abs(n) > 100 * case.tolerance[known]
+    if not large.any():
+        return None
+    factor = float(np.dot(a[large], n[large]) / np.dot(n[large], n[large]))
+    if factor and math.isfinite(factor) and case.agrees(case.analytic / factor):
+        # one number tells no factor from another mistake, unless it is a round one
+        round_one = abs(factor - round(factor)) < 1e-4 or abs(1 / factor - round(1 / factor)) < 1e-4
+        if large.sum() > 1 or round_one:
+            return factor
+    return None
+
+
+def _wrong(case: Case) -> Array:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.abs(case.analytic - case.numeric) > case.tolerance)
+
+
+def _part(case: Case) -> Iterator[str]:
+    """Right in one part of the array and wrong in another: where, and how."""
+    wrong = _wrong(case)
+    if not wrong.any() or (wrong | np.isnan(case.numeric)).all():
+        return
+    where, how = _where(case, wrong), _how(case, wrong)
+    if where or how:
+        yield f"it is wrong {where or 'in a part'}" + (f": {how}" if how else "")
+
+
+def _how(case: Case, wrong: Array) -> str:
+    a, n, tolerance = case.analytic[wrong], case.numeric[wrong], 4 * case.tolerance[wrong]
+    if not a.any():
+        return "it is 0 there"
+    if (np.abs(a + n) <= tolerance).all():
+        return "the sign is wrong there"
+    if (np.abs(n) <= tolerance).all():
+        return "it should be 0 there"
+    offset = a - n
+    if a.size > 1 and (np.abs(offset - offset.flat[0]) <= tolerance).all():
+        return f"it is {float(offset.flat[0]):.6g} too large there"
+    return ""
+
+
+def _where(case: Case, wrong: Array) -> str:
+    known = ~np.isnan(case.numeric)
+    for said, where in (
+        ("the input is negative", case.x < 0),
+        ("the input is positive", case.x > 0),
+        ("the input is 0", case.x == 0),
+    ):
+        if (wrong == where)[known].all():
+            return f"exactly where {said}"
+    if wrong.sum() == 1:
+        return "at a single element"
+    for axis in range(wrong.ndim if wrong.ndim > 1 else 0):
+        lines = wrong.any(axis=tuple(i for i in range(wrong.ndim) if i != axis))
+        if lines.sum() == 1 and wrong.shape[axis] > 1:
+            index = [":"] * wrong.ndim
+            index[axis] = str(int(np.argmax(lines)))
+            return f"only in [{', '.join(index)}]"
+    if wrong.ndim == 2 and wrong.shape[0] == wrong.shape[1] and known.all():
+        diagonal = np.eye(len(wrong), dtype=bool)
+        if (wrong == diagonal).all():
+            return "exactly on the diagonal"
+        if (wrong == ~diagonal).all():
+            return "everywhere but on the diagonal"
+    return ""

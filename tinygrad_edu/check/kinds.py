@@ -1,0 +1,74 @@
+"""What can be checked: numbers, arrays, Values, Tensors, and arrays of other libraries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_edu.graph import Node
+from tinygrad_edu.rules.rule import as_plain
+from tinygrad_edu.tensor import Tensor
+from tinygrad_edu.value import Value
+
+Array = npt.NDArray[Any]
+
+
+def is_foreign(x: Any) -> bool:
+    """Whether x is an array of another library that speaks as PyTorch's do."""
+    return hasattr(x, "new_tensor") and hasattr(x, "detach")
+
+
+def plain(x: Any, what: str) -> Array:
+    """A copy of the numbers of x as an array; TypeError, naming `what`, if it has none."""
+    if is_foreign(x):
+        x = x.detach().cpu().numpy()
+    return np.array(as_plain(x.data if isinstance(x, Node) else x, what))
+
+
+def floating(x: Array) -> Array:
+    """A copy in float64."""
+    return np.array(x, np.float64)
+
+
+def like(x: Any, data: Any) -> Any:
+    """What holds `data` as x holds its own: a number, an array, a Value, a Tensor, a foreign array.
+
+    The numbers may be complex, where x is a number or an array.
+    """
+    if isinstance(x, Value):
+        return Value(float(np.asarray(data).item()), x.label)
+    if isinstance(x, Tensor):
+        return Tensor(data, x.label)
+    if is_foreign(x):
+        kind = x.dtype if np.asarray(data).dtype == plain(x, "").dtype else x.double().dtype
+        return x.new_tensor(np.asarray(data), dtype=kind)
+    if isinstance(x, np.ndarray | list | tuple):
+        return np.array(data)
+    return np.asarray(data).item()
+
+
+def copied(x: Any, what: str) -> Any:
+    """A copy of an input as it was given, dtype and all; lists become arrays."""
+    if isinstance(x, bool | np.bool_):
+        return bool(x)
+    if isinstance(x, Node) or is_foreign(x):
+        return like(x, plain(x, what))
+    return like(x, plain(x, what)) if np.ndim(x) or isinstance(x, np.ndarray) else plain(
+        x, what
+    ).item()  # fmt: skip
+
+
+def name_of_dtype(x: Array) -> str:
+    """`float32` for an array that is less exact than float64, else `float64`."""
+    return str(x.dtype) if x.dtype.kind == "f" and x.dtype.itemsize < 8 else "float64"
+
+
+def weights_for(shape: tuple[int, ...]) -> Array:
+    """The adjoint that a result of this shape is weighed with: 1 for one number, else random
+    numbers of both signs, none near 0, the same on every run."""
+    if shape == () or int(np.prod(shape)) == 1:
+        return np.ones(shape)
+    rng = np.random.default_rng(0)
+    return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))

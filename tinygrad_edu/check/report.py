@@ -1,0 +1,162 @@
+"""What a gradient check found: a table, a picture, and an exception with the same text."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_edu.view.heat_map import HeatMap, to_heat_maps
+
+Array = npt.NDArray[Any]
+Verdict = Literal["ok", "kink", "wrong", "unsure", "missing", "not given"]
+
+FAILING = ("wrong", "missing")
+MEANINGS = {
+    "kink": "the derivative jumps here; the analytic one lies between those of the two sides",
+    "unsure": "the function is too rough here for a numerical derivative",
+    "not given": "backward gave no gradient for it",
+}
+"""What the verdicts say that neither pass nor fail by themselves."""
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """One input or parameter: its worst element with both derivatives, and the verdict.
+
+    `errors` holds the error of every element that was tried, relative to what is tolerated, so that
+    1 is the limit, and nan for the others; None where the shapes differ. `kinks` says where the
+    function has one. `note` says what is wrong, as far as it was recognised.
+    """
+
+    parameter: str
+    shape: tuple[int, ...]
+    verdict: Verdict
+    index: tuple[int, ...] = ()
+    at: float = np.nan
+    analytic: float = np.nan
+    numeric: float = np.nan
+    dtype: str = "float64"
+    note: str = ""
+    errors: Array | None = None
+    kinks: Array | None = None
+
+    @property
+    def relative(self) -> float:
+        """|analytic - numeric| over the larger of the two; 0 where both are 0."""
+        size = max(abs(self.analytic), abs(self.numeric))
+        return abs(self.analytic - self.numeric) / size if size else 0.0
+
+    @property
+    def place(self) -> str:
+        """The parameter with the index of its worst element: `weight[0, 2]`."""
+        return self.parameter + (f"[{', '.join(map(str, self.index))}]" if self.index else "")
+
+
+COLUMNS = ("parameter", "shape", "worst index", "at", "analytic", "numeric", "relative error",
+           "verdict")  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What a gradient check found: `rows`, one for each input and parameter, and `problems`, what
+    the checked code did besides, such as writing into an input. Printed, it is a table; in a
+    notebook, the table and a picture of where it fails."""
+
+    what: str
+    rows: list[Row]
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems and not any(row.verdict in FAILING for row in self.rows)
+
+    def __str__(self) -> str:
+        wrong = [row.parameter for row in self.rows if row.verdict in FAILING]
+        if self.ok:
+            head = f"{self.what}: analytic and numeric derivatives agree"
+        elif wrong:
+            head = f"{self.what}: wrong for {', '.join(wrong)}"
+        else:
+            head = f"{self.what}: {len(self.problems)} problem" + "s" * (len(self.problems) > 1)
+        notes = [f"{row.parameter}: {row.note}" for row in self.rows if row.note]
+        return "\n".join([head, *_table(self.rows), *notes, *self.problems])
+
+    def __repr__(self) -> str:
+        return f"<Report {'ok' if self.ok else 'with errors'}: {self.what}>"
+
+    def to_svg(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The picture of where it fails, as SVG text; written to `path` if one is given.
+
+        One map for each parameter: green where both derivatives agree, red where they do not,
+        yellow for a kink, grey where nothing was compared.
+        """
+        return to_heat_maps([_heat_map(row) for row in self.rows], self.what, path)
+
+    def _repr_svg_(self) -> str:
+        return self.to_svg()
+
+
+class GradientError(AssertionError):
+    """An analytic gradient that differs from the numerical one; `report` says where."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+    def __reduce__(self) -> Any:
+        return GradientError, (self.report,)
+
+
+def concluded(report: Report, raises: bool = True) -> Report:
+    """The report, if nothing is wrong; else GradientError, if it is to be raised."""
+    if raises and not report.ok:
+        raise GradientError(report)
+    return report
+
+
+def _table(rows: list[Row]) -> list[str]:
+    texts = [COLUMNS, *map(_cells, rows)]
+    used = [i for i in range(len(COLUMNS)) if i == 0 or any(row[i] for row in texts[1:])]
+    widths = {i: max(len(row[i]) for row in texts) for i in used}
+    words = {0, 1, 2, len(COLUMNS) - 1}  # to the left; numbers to the right
+    return [
+        "  " + "  ".join(
+            row[i].ljust(widths[i]) if i in words else row[i].rjust(widths[i]) for i in used
+        ).rstrip()
+        for row in texts
+    ]  # fmt: skip
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    shape = str(row.shape) if row.shape else ""
+    place = f"[{', '.join(map(str, row.index))}]" if row.index else ""
+    verdict = row.verdict.upper() if row.verdict in FAILING else row.verdict
+    if row.dtype != "float64":
+        verdict += f", judged as {row.dtype}"
+    if row.verdict == "not given":
+        return row.parameter, shape, "", "", "", "", "", verdict
+    relative = "" if np.isnan(row.relative) or row.verdict == "kink" else f"{row.relative:.1e}"
+    numbers = (_number(row.at), _number(row.analytic), _number(row.numeric))
+    return row.parameter, shape, place, *numbers, relative, verdict
+
+
+def _number(x: float) -> str:
+    return "" if np.isnan(x) else f"{x:.8g}"
+
+
+def _heat_map(row: Row) -> HeatMap:
+    title = f"{row.parameter} {row.shape or ''}".rstrip()
+    said = row.note or MEANINGS.get(row.verdict, "")
+    if row.errors is None:
+        colour = "wrong" if row.verdict in FAILING else "unknown"
+        return HeatMap(title, row.verdict, said, np.array([[colour]]))
+    names = np.where(row.errors > 1, "wrong", "right")
+    names = np.where(np.isnan(row.errors), "unknown", names)
+    if row.kinks is not None:
+        names = np.where(row.kinks & (names != "wrong"), "kink", names)
+    return HeatMap(title, row.verdict, said, names)
