@@ -28,7 +28,9 @@ ALLOWED = {
     "scalar_nn": {"nn", "value"},
     "optim": GRAPH,
     "check": GRAPH | {"value", "tensor", "view"},
+    "testing": GRAPH | {"check", "value", "tensor"},
     "calculus": GRAPH | {"blocks", "value", "tensor"},
+    "saving": {"data", "files", "graph", "nn", "optim"},
     "expression": GRAPH | {"value"},
     "script": {"graph", "expression"},
     "cli": {"files", "graph", "expression", "script", "view"},
@@ -41,7 +43,8 @@ ALLOWED = {
 }
 """What each part of the package may import of the others."""
 
-LIBRARIES = {"rules": {"numpy"}, "view": {"numpy", "graphviz"}, "replay": {"numpy", "numba"}}
+LIBRARIES = {"rules": {"numpy"}, "view": {"numpy", "graphviz"}, "replay": {"numpy", "numba"},
+             "testing": {"numpy", "hypothesis"}}  # fmt: skip
 """Packages from outside that a part may import; numpy for all."""
 
 

@@ -66,6 +66,7 @@ from tinygrad_edu.rules import (
     var,
     where,
 )
+from tinygrad_edu.saving import load, load_state_dict, save, to_state_dict
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.value import Value
 from tinygrad_edu.view import show, to_dot, to_graphviz, to_html, to_svg
@@ -78,13 +79,14 @@ __version__ = "0.1.0"
 __all__ = [
     "Node", "Replay", "Tensor", "TrainingStep", "Value", "abs", "arccos", "arcsin", "arctan",
     "broadcast_to", "check_backward", "clip", "collector_paused", "concatenate", "cos", "cosh",
-    "cumsum", "data", "data_locked", "einsum", "exp", "expand_dims", "expm1", "grad",
-    "gradcheck", "gradients", "group", "hessian", "hvp", "jacobian", "jvp", "leaky_relu", "log",
-    "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum",
-    "nn", "no_grad", "numerical_gradient", "optim", "prod", "relu", "replay", "reshape", "rule",
-    "scalar_nn", "show", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt", "squeeze",
-    "stack", "std", "sum", "tan", "tanh", "to_dot", "to_graphviz", "to_html", "to_svg",
-    "topological_order", "transpose", "value_and_grad", "var", "vjp", "where",
+    "cumsum", "data", "data_locked", "einsum", "exp", "expand_dims", "expm1", "grad", "gradcheck",
+    "gradients", "group", "hessian", "hvp", "jacobian", "jvp", "leaky_relu", "load",
+    "load_state_dict", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum",
+    "mean", "min", "minimum", "nn", "no_grad", "numerical_gradient", "optim", "prod", "relu",
+    "replay", "reshape", "rule", "save", "scalar_nn", "show", "sigmoid", "sin", "sinh", "softmax",
+    "softplus", "sqrt", "squeeze", "stack", "std", "sum", "tan", "tanh", "to_dot", "to_graphviz",
+    "to_html", "to_state_dict", "to_svg", "topological_order", "transpose", "value_and_grad", "var",
+    "vjp", "where",
 ]  # fmt: skip
 
 

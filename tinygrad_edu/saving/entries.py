@@ -1,0 +1,348 @@
+"""What is saved of a model, an optimizer, a loader, and of dicts and lists of them.
+
+Each array of a file is an Entry: its dotted name, what is there now, what a file may hold in its
+place, and what to change when it is loaded. Saving and loading walk the same way, so that there is
+one list of names.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.data import DataLoader
+from tinygrad_edu.graph import Node
+from tinygrad_edu.nn import Module
+from tinygrad_edu.optim import Optimizer
+from tinygrad_edu.saving.archive import Array, descr_of
+from tinygrad_edu.saving.generators import set_words, words_of
+
+Setter = Callable[[Any], Any]
+Change = tuple[Setter, Any, Any]  # how to set something, its new value, and its old
+
+INTEGER, FLOAT = "<i8", "<f8"
+
+
+@dataclass(slots=True)
+class Entry:
+    """One array of a file. `array` is what is there now; one with a dtype among `dtypes` and the
+    same shape may take its place, or of another length with `any_length`."""
+
+    name: str
+    array: Array
+    dtypes: tuple[str, ...]
+    changes: Callable[[Array], list[Change]]
+    any_length: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """Sets an attribute."""
+
+    owner: Any
+    name: str
+
+    def __call__(self, value: Any) -> None:
+        setattr(self.owner, self.name, value)
+
+
+class Walk:
+    """The entries of what is given to `save` or `load`, and the optimizers among it.
+
+    `names` are those of the file that is loaded; an optimizer's memory is looked for under them,
+    because one that has made no step keeps numbers where later there are arrays. TypeError for
+    what cannot be saved, ValueError for names that cannot be told apart.
+    """
+
+    def __init__(self, operation: str, what: Any, names: Collection[str] | None = None) -> None:
+        self.operation, self.names = operation, names
+        self.entries: dict[str, Entry] = {}
+        self.optimizers: list[Optimizer] = []
+        self._seen: set[int] = set()  # nodes, modules and the like, each of which is saved once
+        self._path: list[int] = []  # the dicts and lists around what is looked at
+        kinds = (Module, Optimizer, DataLoader, dict, list, tuple)
+        if not isinstance(what, kinds) and not _is_generator(what):
+            raise TypeError(
+                f"{operation}: expected a Module, an Optimizer, or a dict of them such as "
+                f'{{"model": model, "optimizer": optimizer}}, got {type(what).__name__}'
+            )
+        self._part("", what, None)
+        if not self.entries:
+            raise ValueError(f"{operation}: there are no numbers in this {type(what).__name__}")
+
+    def _part(self, name: str, part: Any, setter: Setter | None) -> None:
+        """What the user named; `setter`, if there can be one, puts something in its place."""
+        if isinstance(part, Node | Module | Optimizer | DataLoader) or _is_generator(part):
+            if id(part) not in self._seen:
+                self._object(name, part)
+        elif isinstance(part, dict | list | tuple):
+            if id(part) in self._path:
+                raise ValueError(f"{self.operation}: {name} contains itself")
+            self._path.append(id(part))
+            self._container(name, part, setter)
+            self._path.pop()
+        elif _is_number(part):
+            self._number(name, part, setter)
+        elif type(part) is np.ndarray and part.dtype.kind in "biuf":
+            setter = self._needed(name, setter)
+            self._add(Entry(name, part, (descr_of(part.dtype),), lambda a: [(setter, a, part)]))
+        else:
+            raise TypeError(
+                f"{self.operation}: {name} is a {_kind(part)}, which cannot be saved; a Module, an "
+                "Optimizer, a DataLoader, a numpy.random.Generator, leaves, arrays of real "
+                "numbers, numbers, and dicts and lists of these can be"
+            )
+
+    def _object(self, name: str, part: Any) -> None:
+        if isinstance(part, Module):
+            self._module(name, part)
+            return
+        self._seen.add(id(part))
+        if isinstance(part, Node):
+            if part.operands:
+                raise TypeError(
+                    f"{self.operation}: {name} is the recorded node {part.label or part.symbol!r}; "
+                    "give its .data, or detach() it"
+                )
+            self._leaves(name, [part], ())
+        elif isinstance(part, Optimizer):
+            self._optimizer(join(name, type(part).__name__), part)
+        elif isinstance(part, DataLoader):
+            self._part(join(name, "rng"), part.rng, None)
+        else:
+            words = words_of(part)
+            name = join(name, type(part.bit_generator).__name__)
+            old = part.bit_generator.state
+
+            def changes(array: Array) -> list[Change]:
+                new = set_words(part, array)
+                return [(Attribute(part.bit_generator, "state"), new, old)]
+
+            self._add(Entry(name, words, (descr_of(words.dtype),), changes))
+
+    def _container(self, name: str, part: Any, setter: Setter | None) -> None:
+        if isinstance(part, dict):
+            for key, value in part.items():
+                if not isinstance(key, str):
+                    raise TypeError(f"{self.operation}: the key {key!r} of a dict is no string")
+                self._part(join(name, key), value, partial(operator.setitem, part, key))
+        elif all(map(_is_number, part)):
+            if isinstance(part, list):
+                entry = Entry(name, _numbers(name, part), (), lambda a: [], any_length=True)
+                entry.changes = lambda a: [(partial(_refill, part), a.tolist(), list(part))]
+            else:
+                setter = self._needed(name, setter)
+                entry = Entry(name, _numbers(name, part), (), lambda a: [])
+                entry.changes = lambda a: [(setter, tuple(a.tolist()), part)]
+            entry.dtypes = _dtypes_like(entry.array)
+            self._add(entry)
+        elif self._are_values(part):
+            self._values(name, part)
+        else:
+            for i, value in enumerate(part):
+                place = partial(operator.setitem, part, i) if isinstance(part, list) else None
+                self._part(join(name, i), value, place)
+
+    # --- models --------------------------------------------------------------------------------
+
+    def _module(self, name: str, part: Any) -> None:
+        """The leaves of a Module, under the names of `named_parameters`, and its buffers.
+
+        A list of Values, such as the weights of a neuron, is one array: a file of single numbers
+        would be some hundred times as large as they are.
+        """
+        if id(part) in self._seen:
+            return
+        if isinstance(part, Module):
+            self._seen.add(id(part))
+            buffers = type(part).buffers
+            for key in buffers:
+                if not hasattr(part, key):
+                    raise TypeError(
+                        f"{self.operation}: {join(name, key)} is named in the buffers of "
+                        f"{type(part).__name__}, but there is no such attribute"
+                    )
+                self._part(join(name, key), getattr(part, key), Attribute(part, key))
+            for key, value in vars(part).items():
+                if key not in buffers:
+                    self._module(join(name, key), value)
+        elif isinstance(part, Node):
+            if not part.operands:
+                self._seen.add(id(part))
+                self._leaves(name, [part], ())
+        elif isinstance(part, list | tuple) and self._are_values(part):
+            self._values(name, part)
+        elif isinstance(part, dict | list | tuple):
+            self._seen.add(id(part))
+            items: Any = part.items() if isinstance(part, dict) else enumerate(part)
+            for key, value in items:
+                self._module(join(name, key), value)
+
+    def _are_values(self, part: Sequence[Any]) -> bool:
+        """Whether these are leaves with one number each, none of which has been met before."""
+        return (
+            len(part) > 0
+            and all(isinstance(x, Node) and isinstance(x.data, float) for x in part)
+            and not any(x.operands or id(x) in self._seen for x in part)
+            and len(set(map(id, part))) == len(part)
+        )
+
+    def _values(self, name: str, values: Sequence[Any]) -> None:
+        self._seen.update(map(id, values))
+        self._leaves(name, values, (len(values),))
+
+    def _leaves(self, name: str, leaves: Sequence[Any], shape: tuple[int, ...]) -> None:
+        """Leaves that are one array: a single one, or Values. Their gradients are set to 0."""
+        single = leaves[0].data if len(leaves) == 1 and not shape else None
+        if isinstance(single, np.ndarray):
+            array = single
+        else:
+            array = np.array([x.data for x in leaves], np.float64).reshape(shape)
+
+        def changes(new: Array) -> list[Change]:
+            data = [new] if isinstance(single, np.ndarray) else new.ravel().tolist()
+            found: list[Change] = []
+            for leaf, x in zip(leaves, data, strict=True):
+                found.append((Attribute(leaf, "data"), x, leaf.data))
+                slot, zero = ("_grad", None) if hasattr(leaf, "_grad") else ("grad", 0.0)
+                found.append((Attribute(leaf, slot), zero, getattr(leaf, slot)))
+            return found
+
+        self._add(Entry(name, array, (descr_of(array.dtype),), changes))
+
+    # --- optimizers ----------------------------------------------------------------------------
+
+    def _optimizer(self, name: str, optimizer: Any) -> None:
+        """Its settings, and what it remembers: lists with an item for each parameter."""
+        if self.operation == "save":
+            optimizer.check_settings()
+        self.optimizers.append(optimizer)
+        count = len(optimizer.parameters)
+        for key, value in vars(optimizer).items():
+            if key == "parameters" or key.startswith("_"):
+                continue
+            if type(value) is list and len(value) == count:
+                self._states(join(name, key), value, optimizer.parameters)
+            else:
+                self._part(join(name, key), value, Attribute(optimizer, key))
+
+    def _states(self, name: str, states: list[Any], parameters: list[Any]) -> None:
+        """What is remembered of each parameter: nothing yet, numbers of Values, or arrays."""
+        arrays = any(isinstance(p.data, np.ndarray) for p in parameters)
+        numbers = all(map(_is_number, states))
+        if numbers if self.names is None else (not arrays or name in self.names):
+
+            def changes(array: Array) -> list[Change]:
+                if arrays and array.any():
+                    raise ValueError(f"load: {name} is of Values, but here are Tensors")
+                return [(partial(_refill, states), array.tolist(), list(states))]
+
+            array = _numbers(name, states) if numbers else np.zeros(len(states))
+            self._add(Entry(name, array.astype(np.float64), (FLOAT,), changes))
+            return
+        for i, p in enumerate(parameters):
+            shape = np.shape(p.data)
+            old = np.asarray(states[i])
+            if old.shape not in ((), shape) or old.dtype.kind not in "biuf":
+                raise TypeError(
+                    f"{self.operation}: {join(name, i)} is a {_kind(states[i])} of shape "
+                    f"{old.shape} for a parameter of shape {shape}; they must be equal"
+                )
+            dtype = np.asarray(p.data).dtype
+            array = old if old.shape == shape else np.broadcast_to(old.astype(dtype), shape)
+            self._add(
+                Entry(
+                    join(name, i),
+                    array,
+                    (descr_of(dtype), descr_of(old.dtype), FLOAT),
+                    partial(_change_of_state, states, i, isinstance(p.data, np.ndarray)),
+                )
+            )
+
+    # --- numbers -------------------------------------------------------------------------------
+
+    def _number(self, name: str, number: Any, setter: Setter | None) -> None:
+        setter = self._needed(name, setter)
+        array = _numbers(name, [number]).reshape(())
+        self._add(Entry(name, array, _dtypes_like(array), lambda a: [(setter, a.item(), number)]))
+
+    def _needed(self, name: str, setter: Setter | None) -> Setter:
+        if setter is None:
+            raise TypeError(
+                f"{self.operation}: {name} is in a tuple, where nothing can be put in its place; "
+                "use a list or a dict"
+            )
+        return setter
+
+    def _add(self, entry: Entry) -> None:
+        name = entry.name
+        if not name:
+            raise TypeError(f"{self.operation}: give the numbers a name, as in " + '{"x": x}')
+        if not name.isprintable() or len(name) > 1000 or set(name) & set("/\\"):
+            raise ValueError(
+                f"{self.operation}: {name[:60]!r} cannot be a name in a file; use at most 1000 "
+                "letters, digits and dots"
+            )
+        if name in self.entries:
+            raise ValueError(f"{self.operation}: two things have the name {name}; rename one")
+        self.entries[name] = entry
+
+
+def join(prefix: str, name: Any) -> str:
+    """A dotted name."""
+    return f"{prefix}.{name}" if prefix else str(name)
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, bool | int | float | np.bool_ | np.integer | np.floating)
+
+
+def _is_generator(x: Any) -> bool:
+    return isinstance(x, np.random.Generator)
+
+
+def _kind(x: Any) -> str:
+    """What something is, for a message."""
+    if isinstance(x, np.ndarray):
+        return f"{type(x).__name__} of dtype {x.dtype}"
+    return type(x).__name__
+
+
+def _numbers(name: str, numbers: Iterable[Any]) -> Array:
+    """Numbers as an array of truths, integers or floats; ValueError if it would change one."""
+    plain = [x.item() if isinstance(x, np.generic) else x for x in numbers]
+    kinds = set(map(type, plain))
+    whole = bool(plain) and all(issubclass(kind, int) for kind in kinds)
+    dtype = np.bool_ if kinds == {bool} else np.int64 if whole else np.float64
+    try:
+        array = np.array(plain, dtype)
+    except OverflowError:
+        array = np.empty(0)
+    same = len(array) == len(plain) and all(
+        a == x or (math.isnan(a) and x != x) for a, x in zip(array.tolist(), plain, strict=True)
+    )
+    if not same:
+        raise ValueError(f"save: {name} does not fit into 64 bits; save it as an array or as text")
+    return array
+
+
+def _dtypes_like(array: Array) -> tuple[str, ...]:
+    """A truth stays a truth; other numbers may be whole or not. An empty list may become any."""
+    if not array.size:
+        return (INTEGER, FLOAT, "|b1")
+    return ("|b1",) if array.dtype == np.bool_ else (INTEGER, FLOAT)
+
+
+def _refill(numbers: list[Any], new: list[Any]) -> None:
+    numbers[:] = new
+
+
+def _change_of_state(states: list[Any], i: int, is_array: bool, array: Array) -> list[Change]:
+    new = array if is_array else array.item()
+    return [(partial(operator.setitem, states, i), new, states[i])]

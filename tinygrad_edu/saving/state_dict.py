@@ -1,0 +1,124 @@
+"""Weights in the layout of torch's `state_dict`, and back, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_edu.graph import Node
+from tinygrad_edu.nn import Linear, Module, Sequential
+
+Array = npt.NDArray[Any]
+
+
+def to_state_dict(model: Module) -> dict[str, Array]:
+    """The parameters as torch names and lays them out: `{"0.weight": ..., "0.bias": ...}`.
+
+    The weight of a Linear is transposed, to (outputs, inputs). Layers of a Sequential have their
+    number as a name, so that an MLP fits torch.nn.Sequential(Linear, ReLU, Linear); a parameter
+    with two names is there under both. The arrays are copies. TypeError for a model of Values.
+    """
+    return {
+        name: np.array(leaf.data.T if transposed else leaf.data, order="C")
+        for name, leaf, transposed in _named("to_state_dict", model)
+    }
+
+
+def load_state_dict(model: Module, arrays: Mapping[str, Any]) -> None:
+    """Give a model parameters in the layout of torch's `state_dict`; see `to_state_dict`.
+
+    `arrays` may be arrays, torch's tensors on the CPU, or an open .npz file. ValueError for missing
+    or further names, other shapes or dtypes, TypeError for what is no array; nothing has changed
+    then. Parameters get new `data` and a gradient of 0.
+    """
+    named = list(_named("load_state_dict", model))
+    wanted = {name for name, _, _ in named}
+    missing, extra = wanted - set(arrays), set(arrays) - wanted
+    if missing or extra:
+        raise ValueError(
+            f"load_state_dict: missing {sorted(missing)}, and not in the model {sorted(extra)}; "
+            "the model must have the layers that the arrays are of"
+        )
+    new: dict[int, tuple[str, Any, Array]] = {}
+    for name, leaf, transposed in named:
+        array = _array(name, arrays[name])
+        shape = leaf.data.shape[::-1] if transposed else leaf.data.shape
+        if array.shape != shape:
+            turned = " (outputs, inputs)" if transposed else ""
+            raise ValueError(
+                f"load_state_dict: {name} has shape {array.shape}; here it is {shape}{turned}"
+            )
+        if array.dtype != leaf.data.dtype:
+            raise ValueError(
+                f"load_state_dict: {name} is {array.dtype} and the model {leaf.data.dtype}; make "
+                f"the model with dtype=np.{array.dtype}, or convert the array with astype"
+            )
+        data = np.array(array.T if transposed else array, leaf.data.dtype, order="C")
+        other = new.setdefault(id(leaf), (name, leaf, data))
+        if not np.array_equal(other[2], data, equal_nan=True):
+            raise ValueError(
+                f"load_state_dict: {other[0]} and {name} are one parameter of the model, but "
+                "differ in the arrays"
+            )
+    before = [(leaf, leaf.data) for _, leaf, _ in new.values()]
+    try:
+        for _, leaf, data in new.values():
+            leaf.data = data
+    except BaseException:
+        for leaf, data in before:
+            leaf.data = data
+        raise
+    for leaf, _ in before:
+        leaf.zero_grad()
+
+
+def _array(name: str, given: Any) -> Array:
+    """An array from whatever holds one; torch's parameters are asked for their plain numbers."""
+    try:
+        array = np.asarray(given.detach() if hasattr(given, "detach") else given)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"load_state_dict: {name} is no array: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"load_state_dict: {name} is of dtype {array.dtype}, not real numbers")
+    return array
+
+
+def _named(operation: str, model: Any) -> Iterator[tuple[str, Any, bool]]:
+    """The names that torch would give, with leaves, and whether they are transposed there."""
+    if not isinstance(model, Module):
+        raise TypeError(f"{operation}: expected a Module, got {type(model).__name__}")
+    yield from _walk(operation, model, "", set())
+
+
+def _walk(
+    operation: str, part: Any, name: str, path: set[int], transposed: bool = False
+) -> Iterator[tuple[str, Any, bool]]:
+    if isinstance(part, Node):
+        if not part.operands:
+            if not isinstance(part.data, np.ndarray):
+                raise TypeError(
+                    f"{operation}: {name} is a Value; torch has no layers of single numbers, use "
+                    "nn.MLP or save"
+                )
+            yield name, part, transposed
+        return
+    if id(part) in path:  # a module that refers back to one around it
+        return
+    if isinstance(part, Sequential):
+        own = {key: value for key, value in vars(part).items() if key != "layers"}
+        items: Any = [*enumerate(part.layers), *own.items()]
+    elif isinstance(part, Module):
+        items = vars(part).items()
+    elif isinstance(part, dict):
+        items = part.items()
+    elif isinstance(part, list | tuple):
+        items = enumerate(part)
+    else:
+        return
+    for key, value in items:
+        turned = isinstance(part, Linear) and key == "weight"
+        full = f"{name}.{key}" if name else str(key)
+        yield from _walk(operation, value, full, path | {id(part)}, turned)
