@@ -1,21 +1,54 @@
-"""Blocks that say something about every node made inside them: `no_grad`, `group`, `watched`.
+"""Blocks that say something about every node made inside them: `no_grad`, `group`, `data_locked`,
+`watched`.
 
 Operations ask for them only while `open_blocks` is not 0, so outside of blocks they cost nothing.
+Blocks enter and leave so that an interrupt (Ctrl-C) on the way leaves nothing behind: what a thread
+sees is set last on entering, when nothing can fail any more, and put back first on leaving.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import ContextDecorator, contextmanager
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import ContextDecorator, contextmanager, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
 
 open_blocks = 0
 """How many blocks are open, counting those of all threads."""
 
-_lock = threading.Lock()
+_mutex = threading.RLock()
+_open: set[int] = set()
+
+
+def _opened(block: object) -> None:
+    """Count a block as open; undone if interrupted."""
+    global open_blocks
+    try:
+        with _mutex:
+            _open.add(id(block))
+            open_blocks = len(_open)
+    except BaseException:
+        _closed(block)
+        raise
+
+
+def _closed(block: object) -> None:
+    """Count a block as open no longer, even if interrupted; it may be so already."""
+    global open_blocks
+    try:
+        with _mutex:
+            _open.discard(id(block))
+            open_blocks = len(_open)
+    except BaseException:
+        _open.discard(id(block))
+        open_blocks = len(_open)
+        raise
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,11 +66,19 @@ class Group:
         return tuple(reversed(found))
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Block:
+    """One entry of a block; `outer` is the one of its kind around it, or None."""
+
+    outer: _Block | None
+
+
 class _Thread(threading.local):
     """What is open in this thread."""
 
-    no_grad_blocks = 0
+    no_grad: _Block | None = None
     group: Group | None = None
+    lock: _Lock | None = None
     watch: Watch | None = None
     in_rules: list[str] | None = None
 
@@ -47,10 +88,12 @@ _thread = _Thread()
 
 def note(node: Any) -> None:
     """Do to a node that was just made what the open blocks of this thread ask for."""
-    if _thread.no_grad_blocks:
+    if _thread.no_grad is not None:
         node.operands = ()
         node.rule = None
         node.pullback = None
+    elif _thread.lock is not None and node.operands:
+        _thread.lock.take(node)
     if _thread.group is not None:
         node._group = _thread.group
     if _thread.watch is not None:
@@ -110,24 +153,23 @@ def was_compared(node: Any) -> bool:
 @contextmanager
 def watched() -> Iterator[Watch]:
     """Inside, nodes and comparisons of this thread are noted in the Watch that the block gives."""
-    global open_blocks
     before, watch = _thread.watch, Watch()
-    with _lock:
-        open_blocks += 1
+    _opened(watch)
     _thread.watch = watch
     try:
         yield watch
     finally:
-        with _lock:
-            open_blocks -= 1
         _thread.watch = before
+        _closed(watch)
 
 
 class no_grad(ContextDecorator):
     """`with no_grad():` operations of this thread give leaves: nothing is recorded."""
 
     def __enter__(self) -> None:
-        self._change(1)
+        entered = _Block(_thread.no_grad)
+        _opened(entered)
+        _thread.no_grad = entered
 
     def __exit__(
         self,
@@ -135,13 +177,14 @@ class no_grad(ContextDecorator):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._change(-1)
-
-    def _change(self, by: int) -> None:
-        global open_blocks
-        with _lock:
-            open_blocks += by
-            _thread.no_grad_blocks += by
+        left = _thread.no_grad
+        if left is not None:
+            _thread.no_grad = left.outer
+            try:
+                _closed(left)
+            except BaseException:  # interrupted
+                _closed(left)
+                raise
 
 
 class group(ContextDecorator):
@@ -158,7 +201,8 @@ class group(ContextDecorator):
 
     def __enter__(self) -> Group:
         entered = Group(self.name, _thread.group)
-        self._change(1, entered)
+        _opened(entered)
+        _thread.group = entered
         return entered
 
     def __exit__(
@@ -168,21 +212,112 @@ class group(ContextDecorator):
         trace: TracebackType | None,
     ) -> None:
         left = _thread.group
-        self._change(-1, None if left is None else left.outer)
+        if left is not None:
+            _thread.group = left.outer
+            try:
+                _closed(left)
+            except BaseException:  # interrupted
+                _closed(left)
+                raise
 
-    def _change(self, by: int, innermost: Group | None) -> None:
-        global open_blocks
-        with _lock:
-            open_blocks += by
-            _thread.group = innermost
+
+class data_locked(ContextDecorator):
+    """`with data_locked():` what operations use cannot be edited in place until the block ends.
+
+    A graph reads the arrays of its nodes and does not copy them, so an edit such as `x.data[0] = 5`
+    between a forward pass and its backward pass gives the gradient of no function. Inside the
+    block NumPy refuses it, with a ValueError at the line that makes it. New arrays may be assigned
+    (`x.data = ...`), as optimizers do. Only operations that this thread records count; what
+    they use is locked for all threads. Blocks nest; the
+    outermost unlocks.
+    """
+
+    def __enter__(self) -> None:
+        entered = _Lock(_thread.lock)
+        _opened(entered)
+        _thread.lock = entered
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        left = _thread.lock
+        if left is not None:
+            _thread.lock = left.outer
+            try:
+                left.release()
+                _closed(left)
+            except BaseException:  # interrupted: once more, from the start
+                left.release()
+                _closed(left)
+                raise
+
+
+class _Lock:
+    """One entry of a `data_locked` block, and the arrays that it locks.
+
+    They are known weakly, so that a block around a whole training keeps no step alive.
+    """
+
+    def __init__(self, outer: _Lock | None) -> None:
+        self.outer = outer
+        self.arrays: WeakValueDictionary[int, Any] = WeakValueDictionary()
+
+    def take(self, node: Any) -> None:
+        """Lock the arrays of a node that was just recorded and of its operands."""
+        used = [x.data for x in node.operands if hasattr(x, "operands")]
+        for array in used:
+            self._take(array, ())
+        self._take(node.data, used)
+
+    def _take(self, array: Any, used: Iterable[Any]) -> None:
+        """Lock an array that can be written to, or could be if what it is a view of were not
+        locked; others stay as they are, among them repeated rows, which are never to be written."""
+        if type(array) is not np.ndarray or id(array) in self.arrays:
+            return
+        with _mutex:
+            _, holders = _holders.get(id(array), (None, None))
+            if holders is None:
+                views_a_lock = 0 not in array.strides and any(
+                    id(x) in _holders and np.may_share_memory(x, array) for x in used
+                )
+                if not (array.flags.writeable or views_a_lock):
+                    return
+                key, holders = id(array), set()
+                freed = weakref.ref(array, lambda _: _holders.pop(key, None))
+                _holders[key] = freed, holders
+            holders.add(id(self))
+            self.arrays[id(array)] = array
+            array.flags.writeable = False
+
+    def release(self) -> None:
+        """Unlock what no other block locks, in the order of locking: views come last."""
+        if self.outer is not None:  # it was used inside of the outer block too
+            self.outer.arrays.update(self.arrays)
+        for key, array in list(self.arrays.items()):
+            with _mutex:
+                _, holders = _holders.get(key, (None, set()))
+                if self.outer is not None:
+                    holders.add(id(self.outer))
+                holders.discard(id(self))
+                if not holders:
+                    _holders.pop(key, None)
+                    with suppress(ValueError):  # a view of what another thread still locks
+                        array.flags.writeable = True
+
+
+_holders: dict[int, tuple[weakref.ref[Any], set[int]]] = {}
+"""For the id of a locked array, the blocks that lock it, by theirs; gone when the array is."""
 
 
 @contextmanager
 def outside_of_blocks() -> Iterator[None]:
     """Inside, this thread is in no block: operations are recorded, and in no group."""
-    before = _thread.no_grad_blocks, _thread.group
-    _thread.no_grad_blocks, _thread.group = 0, None
+    before = _thread.no_grad, _thread.group
+    _thread.no_grad, _thread.group = None, None
     try:
         yield
     finally:
-        _thread.no_grad_blocks, _thread.group = before
+        _thread.no_grad, _thread.group = before

@@ -244,14 +244,20 @@ def forward_error(
     rule: Rule, operands: tuple[Any, ...], error: Exception, cure: str | None = None
 ) -> Exception:
     """The error of a rule, with the operation, its operands and the cure named."""
-    shown = ", ".join(_described(x) for x in operands)
+    shown = ", ".join(described(x) for x in operands)
     settings = "".join(f", {k}={v!r}" for k, v in settings_of(rule).items())
     name = name_of(rule)
     said = str(error).removeprefix(f"{name}: ")
     return _same_kind(error, f"{name}({shown}{settings}): {said}" + (f"; {cure}" if cure else ""))
 
 
-def _described(x: Any) -> str:
+def constant_error(error: Exception, operands: tuple[Any, ...]) -> Exception:
+    """The error of what cannot be an operand, with the labelled nodes beside it named."""
+    named = [described(x) for x in operands if isinstance(x, Node) and x.label]
+    return _same_kind(error, f"{error}; it stands beside {', '.join(named)}") if named else error
+
+
+def described(x: Any) -> str:
     """An operand in a message: arrays by name and shape, numbers as they are."""
     shape = getattr(x, "shape", None)
     if shape is None:
@@ -262,11 +268,11 @@ def _described(x: Any) -> str:
 def backward_error(node: Node, error: Exception) -> Exception:
     """The error of a pullback, with the node that it happened at."""
     assert node.rule is not None
-    shown = ", ".join(_described(x) for x in node.operands)
+    shown = ", ".join(described(x) for x in node.operands)
     why = "the derivative does not exist there, and " if isinstance(error, ArithmeticError) else ""
     return _same_kind(
         error,
-        f"backward through {_described(node)} = {name_of(node.rule)}({shown}): {error}; "
+        f"backward through {described(node)} = {name_of(node.rule)}({shown}): {error}; "
         f"{why}no gradient was changed",
     )
 

@@ -177,7 +177,11 @@ declared.append(_make_method)
 
 def _compared(name: str, x: Any, y: Any) -> Any:
     """What a comparison of data gives: a plain truth or plain truths."""
-    result = _COMPARISONS[name](_data(x), _data(y))
+    try:
+        result = _COMPARISONS[name](_data(x), _data(y))
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}({x!r}, {y!r}): {error}") from error
     note_comparison(name, x, y, result)
     return result
 

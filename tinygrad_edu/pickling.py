@@ -2,14 +2,18 @@
 
 Python's deepcopy and pickle follow operands by recursion and give up some hundred nodes down. Here
 a node hands over its whole graph in topological order, so that every operand is known before it
-is met. Pullbacks are closures, which cannot be pickled: running the rule again makes them anew.
+is met. Pullbacks are closures, which cannot be pickled: running the rule again makes them anew. A
+deepcopy copies them with the arrays that they hold, so that it shares nothing with the original.
 """
 
 from __future__ import annotations
 
 import copy
+import operator
 import threading
 import weakref
+from functools import partial
+from types import CellType, FunctionType
 from typing import Any, Self
 
 import numpy as np
@@ -42,11 +46,12 @@ class Portable(Node):
         leaves, inner = leaves_and_inner(self)
         for node in leaves:
             if id(node) not in memo:
-                memo[id(node)] = _filled(node, (), copy.copy(node.data), node.pullback)
+                memo[id(node)] = _filled(node, (), _own(node.data, memo), None)
         for node in inner:
             if id(node) not in memo:
-                operands = tuple(memo.get(id(x), x) for x in node.operands)
-                memo[id(node)] = _filled(node, operands, copy.copy(node.data), node.pullback)
+                operands = tuple([_own(x, memo) for x in node.operands])
+                data, pullback = _own(node.data, memo), _own(node.pullback, memo)
+                memo[id(node)] = _filled(node, operands, data, pullback)
         found: Self = memo[id(self)]
         return found
 
@@ -93,6 +98,56 @@ def _run(rule: Any, operands: tuple[Any, ...]) -> Any:
     """Run a rule again on the data of its operands; NumPy has warned the first time."""
     with np.errstate(all="ignore"):
         return rule(*(x.data if isinstance(x, Node) else x for x in operands))
+
+
+def _own(held: Any, memo: dict[int, Any]) -> Any:
+    """A copy of what a pullback holds: arrays, in lists and functions too; the rest is shared.
+
+    What holds no array is given back as it is.
+    """
+    kind = type(held)
+    if kind is float:
+        return held
+    found = memo.get(id(held))
+    if found is not None:
+        return found
+    if kind is np.ndarray:
+        return copy.deepcopy(held, memo)
+    if kind is FunctionType:
+        return _own_function(held, memo)
+    if kind is partial:
+        parts = (held.func, held.args, held.keywords)
+        copies = [_own(part, memo) for part in parts]
+        if any(map(operator.is_not, copies, parts)):
+            return partial(copies[0], *copies[1], **copies[2])
+        return held
+    if kind is tuple or kind is list:
+        copies = [_own(x, memo) for x in held]
+        return kind(copies) if any(map(operator.is_not, copies, held)) else held
+    if kind is dict:
+        copies = [_own(x, memo) for x in held.values()]
+        changed = any(map(operator.is_not, copies, held.values()))
+        return dict(zip(held, copies, strict=True)) if changed else held
+    return held
+
+
+def _own_function(function: FunctionType, memo: dict[int, Any]) -> FunctionType:
+    """A function with copies of the arrays among its defaults and captured variables."""
+    numbers_only = {float}.issuperset(map(type, function.__defaults__ or ()))
+    if numbers_only and not function.__closure__ and not function.__kwdefaults__:
+        return function  # Values have many of these
+    memo[id(function)] = function  # for one that refers to itself
+    cells = function.__closure__ or ()
+    captured = [cell.cell_contents for cell in cells]
+    parts = [function.__defaults__, function.__kwdefaults__, *captured]
+    defaults, keywords, *own = copies = [_own(part, memo) for part in parts]
+    if not any(map(operator.is_not, copies, parts)):
+        return function
+    code, names, closure = function.__code__, function.__globals__, tuple(map(CellType, own))
+    twin = FunctionType(code, names, function.__name__, defaults, closure or None)
+    twin.__kwdefaults__ = keywords
+    memo[id(function)] = twin
+    return twin
 
 
 def _filled(like: Any, operands: tuple[Any, ...], data: Any, pullback: Any) -> Any:

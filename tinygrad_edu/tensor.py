@@ -16,6 +16,8 @@ from tinygrad_edu.graph import (
     Node,
     backward_error,
     check_label,
+    constant_error,
+    described,
     forward_error,
     leaves_and_inner,
     refuse_inside_rules,
@@ -85,7 +87,7 @@ class Tensor(Methods, Portable):
     def grad(self, value: Any) -> None:
         if value is not None and np.shape(value) != self.data.shape:
             raise ValueError(
-                f"grad: shape {np.shape(value)} does not match data of shape {self.data.shape}"
+                f"grad: shape {np.shape(value)} does not match the data of {described(self)}"
             )
         self._grad = None if value is None else np.array(value, dtype=self.data.dtype)
 
@@ -108,14 +110,12 @@ class Tensor(Methods, Portable):
     def item(self) -> float:
         """The only element as a float; ValueError if there are more."""
         if self.data.size != 1:
-            raise ValueError(
-                f"item: a Tensor of shape {self.shape} has {self.size} elements, not 1"
-            )
+            raise ValueError(f"item: {described(self)} has {self.size} elements, not 1")
         return float(self.data.item())
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("a Tensor of shape () has no length")
+            raise TypeError(f"{described(self)} has no length")
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -127,8 +127,7 @@ class Tensor(Methods, Portable):
 
     def __bool__(self) -> bool:
         raise TypeError(
-            f"a Tensor of shape {self.shape} has no truth value; compare its data, "
-            "as in (x.data > 0).all()"
+            f"{described(self)} has no truth value; compare its data, as in (x.data > 0).all()"
         )
 
     def __repr__(self) -> str:
@@ -153,7 +152,10 @@ class Tensor(Methods, Portable):
             elif kind is float or kind is int:
                 plain.append(x)
             else:
-                constant = self._constant(rule, x)
+                try:
+                    constant = self._constant(rule, x)
+                except (ValueError, TypeError) as error:
+                    raise constant_error(error, operands) from error
                 if constant is not x:
                     operands = (*operands[: len(plain)], constant, *operands[len(plain) + 1 :])
                 plain.append(constant)
@@ -194,12 +196,12 @@ class Tensor(Methods, Portable):
 
         `gradient` is the seed, the adjoint of this node, of its shape; it may be left out if this
         Tensor has one element (then it is 1). ValueError for a missing seed or a wrong shape. If a
-        pullback raises, nothing has changed.
+        pullback raises, or an interrupt (Ctrl-C) ends it, nothing has changed.
         """
         adjoints = {self: self._seed(gradient)}
         paused = gc.isenabled()
-        gc.disable()
         try:
+            gc.disable()
             # `graph.sweep` written out for arrays: on a 64-30-10 network, where calls weigh as
             # much as arithmetic, the general one makes the backward pass a third longer
             leaves, inner = leaves_and_inner(self)
@@ -223,14 +225,16 @@ class Tensor(Methods, Portable):
         finally:
             if paused:
                 gc.enable()
-        for node in inner:
-            node._grad = adjoints[node]
-        for leaf in leaves:
-            adjoint = adjoints[leaf]
-            if leaf._grad is not None:
-                leaf._grad = leaf._grad + adjoint
-            else:
-                leaf._grad = adjoint.copy()  # it may be shared; the gradient of a leaf is its own
+        for leaf in leaves:  # an adjoint may be shared; the gradient of a leaf is its own
+            before, adjoint = leaf._grad, adjoints[leaf]
+            adjoints[leaf] = adjoint.copy() if before is None else before + adjoint
+        try:
+            for node, grad in adjoints.items():
+                node._grad = grad
+        except BaseException:  # an interrupt: all or nothing
+            for node, grad in adjoints.items():
+                node._grad = grad
+            raise
 
     def zero_grad(self) -> None:
         """Set the gradient of this node to 0."""
@@ -240,7 +244,7 @@ class Tensor(Methods, Portable):
         if gradient is None:
             if self.data.size != 1:
                 raise ValueError(
-                    f"backward: this Tensor has shape {self.shape}; give the gradient of that "
+                    f"backward: {described(self)} is not one number; give the gradient of that "
                     "shape, or reduce it to one number first, as with .sum() or .mean()"
                 )
             return np.array(1, self.data.dtype).reshape(self.data.shape)
@@ -249,8 +253,8 @@ class Tensor(Methods, Portable):
         seed = np.array(as_plain(gradient, "backward: gradient"), dtype=self.data.dtype)
         if seed.shape != self.shape:
             raise ValueError(
-                f"backward: a gradient of shape {seed.shape} was given for a Tensor of shape "
-                f"{self.shape}; they must be equal"
+                f"backward: a gradient of shape {seed.shape} was given for {described(self)}; "
+                "shapes must be equal"
             )
         return seed
 
@@ -349,7 +353,8 @@ def _new_array(data: Any, dtype: npt.DTypeLike | None) -> Array:
         dtype = plain.dtype if floating else np.float64
     if np.dtype(dtype).kind != "f":
         raise TypeError(f"Tensor: dtype {np.dtype(dtype)} is not a floating dtype")
-    return np.array(plain, dtype=dtype)
+    # native bytes, row by row: how the given array lies in memory changes no bit of any result
+    return np.array(plain, np.dtype(dtype).newbyteorder("="), order="C")
 
 
 _CURES = {

@@ -13,6 +13,7 @@ from tinygrad_edu.graph import (
     Node,
     backward_error,
     check_label,
+    constant_error,
     forward_error,
     leaves_and_inner,
     refuse_inside_rules,
@@ -57,6 +58,8 @@ def _operator(name: str) -> Any:
                 data, pullback = rule(self.data, other)
         except (ArithmeticError, ValueError) as error:
             raise forward_error(rule, (self, other), error, _cure(name, error)) from error
+        except TypeError as error:
+            raise constant_error(error, (self,)) from error
         node = _new(Value)
         node.data = data
         node.grad = 0.0
@@ -82,6 +85,8 @@ def _reflected_operator(name: str) -> Any:
             data, pullback = rule(other, self.data)
         except (ArithmeticError, ValueError) as error:
             raise forward_error(rule, (other, self), error, _cure(name, error)) from error
+        except TypeError as error:
+            raise constant_error(error, (self,)) from error
         node = _new(Value)
         node.data = data
         node.grad = 0.0
@@ -154,7 +159,13 @@ class Value(Methods, Portable):
         raise TypeError("Value cannot be subclassed: its graph is walked by exact type; wrap it")
 
     def _record(self, rule: Rule, operands: tuple[Any, ...], settings: dict[str, Any]) -> Value:
-        operands = tuple([x if type(x) is Value else _constant(name_of(rule), x) for x in operands])
+        given = operands
+        try:
+            operands = tuple(
+                [x if type(x) is Value else _constant(name_of(rule), x) for x in given]
+            )
+        except (ArithmeticError, ValueError, TypeError) as error:
+            raise constant_error(error, given) from error
         if settings:
             rule = bind(rule, settings)
         try:
@@ -191,8 +202,8 @@ class Value(Methods, Portable):
         # `graph.sweep` with the adjoints kept in the nodes, and `collector_paused` spelled out: on
         # the README expression the general form takes half as long again
         paused = gc.isenabled()
-        gc.disable()
         try:
+            gc.disable()
             leaves, inner = leaves_and_inner(self)
             before = [leaf.grad for leaf in leaves]
             try:

@@ -105,9 +105,9 @@ def exp(x: T, /) -> Recorded[T]:
 
 @rule("expm1")
 def expm1(x: T, /) -> Recorded[T]:
-    """exp(x) - 1, exact near 0."""
-    y = of(x).expm1(x)
-    return y, lambda g, y=y: (g * (y + 1.0),)
+    """exp(x) - 1, exact near 0; local derivative exp(x)."""
+    # not y + 1, which has no digits left where y is nearly -1
+    return of(x).expm1(x), lambda g, x=x: (g * of(x).exp(x),)
 
 
 @rule("log")

@@ -98,8 +98,10 @@ def min(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
 
 
 def _even_share(chosen: Any, axis: Axis) -> Any:
-    """1 / k for each of the k chosen elements of a slice, 0 for the others: plain numbers."""
-    return chosen / np.maximum(chosen.sum(axis=axis, keepdims=True), 1)
+    """1 / k for each of the k chosen elements of a slice, 0 for the others: plain numbers. In a
+    slice with a nan none is chosen, and all get nan."""
+    k = chosen.sum(axis=axis, keepdims=True) * 1.0
+    return chosen / np.where(k > 0, k, math.nan)
 
 
 @rule("Π")
@@ -175,8 +177,8 @@ def _below_the_top(x: Any, axis: Axis) -> Any:
 def logsumexp(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """log Σ exp(x), stable for every x; the local derivatives are softmax(x)."""
     y = of(x).logsumexp(x, axis=axis, keepdims=keepdims)
-    kept = of(y).reshape(y, _kept(x.shape, axis))
-    return y, lambda g, x=x, y=kept: (_spread(g, x.shape, axis) * of(x, y).exp(x - y),)
+    # not exp(x - y): y is rounded, and x - y loses its digits where x is large
+    return y, lambda g, x=x: (_spread(g, x.shape, axis) * of(x).softmax(x, axis=axis),)
 
 
 @rule("softmax")
