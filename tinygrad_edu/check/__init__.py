@@ -5,9 +5,13 @@ both ask `judge.py`, which compares with `numerical.py` and lets `diagnoses.py` 
 `report.py` is what comes out.
 """
 
+from tinygrad_edu.check.dependence import check_inputs_matter
 from tinygrad_edu.check.functions import gradcheck
 from tinygrad_edu.check.layers import check_backward
 from tinygrad_edu.check.numerical import numerical_gradient
 from tinygrad_edu.check.report import GradientError, Report, Row
 
-__all__ = ["GradientError", "Report", "Row", "check_backward", "gradcheck", "numerical_gradient"]
+__all__ = [
+    "GradientError", "Report", "Row", "check_backward", "check_inputs_matter", "gradcheck",
+    "numerical_gradient",
+]  # fmt: skip

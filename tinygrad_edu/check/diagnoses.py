@@ -58,16 +58,10 @@ def diagnosis(case: Case) -> str:
 def _wrong_shape(case: Case) -> str:
     got, expected = case.analytic.shape, case.numeric.shape
     said = f"its gradient has shape {got}, not {expected}: "
-    for axes in _axes(case.analytic.ndim):
-        total = case.analytic.sum(axis=axes)
-        if total.size == case.numeric.size and case.agrees(total.reshape(expected)):
-            batch = "the batch, " if axes == (0,) else ""
-            axis = axes[0] if len(axes) == 1 else axes
-            return (
-                f"{said}it is not summed over {batch}axis {axis}, along which the forward pass "
-                f"repeats it; add .sum(axis={axis}"
-                + (", keepdims=True)" if len(expected) == len(got) else ")")
-            )
+    for axes, keepdims in _sums(case.analytic.ndim):
+        total = case.analytic.sum(axis=axes, keepdims=keepdims)
+        if total.shape == expected and case.agrees(total):
+            return said + _missing_sum(axes, keepdims, len(got))
     if case.analytic.ndim == 2 and case.agrees(case.analytic.T):
         return f"{said}it is transposed; swap the factors of the product, or take .T"
     if case.analytic.size == case.numeric.size and case.agrees(case.analytic.reshape(expected)):
@@ -83,9 +77,27 @@ def _wrong_shape(case: Case) -> str:
     return said + "a gradient has the shape of what it belongs to"
 
 
-def _axes(ndim: int) -> Iterator[tuple[int, ...]]:
+def _sums(ndim: int) -> Iterator[tuple[tuple[int, ...], bool]]:
+    """The axes over which a gradient may have to be summed, with and without keepdims."""
     for count in range(1, ndim + 1):
-        yield from itertools.combinations(range(ndim), count)
+        for axes in itertools.combinations(range(ndim), count):
+            yield axes, False
+            yield axes, True
+
+
+def _missing_sum(axes: tuple[int, ...], keepdims: bool, ndim: int) -> str:
+    keeping = "keepdims=True" if keepdims else ""
+    if len(axes) == ndim:
+        return (
+            f"the forward pass repeats one number for all, so all are summed: add .sum({keeping})"
+        )
+    axis = str(axes[0] if len(axes) == 1 else axes)
+    where = f"the batch, axis {axis}," if axes == (0,) else f"axis {axis},"
+    arguments = ", ".join(filter(None, [f"axis={axis}", keeping]))
+    return (
+        f"it is not summed over {where} along which the forward pass repeats it; add "
+        f".sum({arguments})"
+    )
 
 
 def _of_equal_shape(case: Case) -> Iterator[str]:
@@ -136,15 +148,13 @@ def _adjoint(case: Case) -> Iterator[str]:
             "the adjoint of the output is left out: twice of it gives the same gradient; multiply "
             "by it"
         )
-    if g.shape != a.shape or g.size < 2:
+    if g.shape != a.shape or not ((g > 0).any() and (g < 0).any()):
         return
-    wrong = _wrong(case)
-    for said, where in (("negative", g < 0), ("positive", g > 0)):
-        only_inside = wrong.any() and not (wrong & ~where).any()
-        if only_inside and not where.all() and not a[where].any():
+    for said, where in (("positive", g > 0), ("negative", g < 0)):
+        if np.array_equal(a != 0, where):
             yield (
-                f"it is 0 wherever the adjoint is {said}: the mask is taken from the sign of the "
-                "adjoint instead of that of the input"
+                f"it is not 0 exactly where the adjoint is {said}: the mask is taken from the sign "
+                "of the adjoint instead of that of the input"
             )
 
 
@@ -169,7 +179,8 @@ def _factor(case: Case) -> Iterator[str]:
             "it is twice what it should be: a factor 2 too many, or a gradient of an earlier "
             "backward pass is still in it"
         )
-    yield f"it is {factor:.6g} times what it should be, for every element"
+    known = f"it is {factor:.6g} times what it should be, for every element"
+    yield known + "; does it belong to another function than that of the forward pass?"
 
 
 def _constant_factor(case: Case) -> float | None:

@@ -20,14 +20,15 @@ from tinygrad_edu.check.numerical import (
     moved,
     sides,
 )
-from tinygrad_edu.check.report import Row
+from tinygrad_edu.check.report import Row, Verdict
 
 Array = npt.NDArray[Any]
 
 MOST = 1000
 """Inputs with more elements are tried along random directions, and at some elements."""
 DIRECTIONS, SAMPLES = 8, 100
-KINKS_LOOKED_AT = 200
+LOOKED_AT = 200
+"""At so many wrong elements one-sided derivatives are taken."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,11 @@ class Tolerance:
                 raise ValueError(f"{what}: {name} is {given}; a tolerance is 0 or more")
         return Tolerance(usual if rtol is None else rtol, usual if atol is None else atol)
 
-    def at(self, numeric: Array, analytic: Array, doubt: Array) -> Array:
+    def at(self, numeric: Array, analytic: Array) -> Array:
         """The tolerance of every element."""
         sizes = np.abs(np.concatenate([numeric.ravel(), analytic.ravel()]))
         scale = min(1.0, float(np.max(sizes, initial=0.0, where=np.isfinite(sizes))))
-        return np.asarray(self.rtol * np.abs(numeric) + self.atol * scale + doubt)
+        return np.asarray(self.rtol * np.abs(numeric) + self.atol * scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +101,10 @@ def judged(question: Question) -> Row:
         path = question.path(index)
         estimate = complex_derivative(path) if by_complex else None
         numeric[index], doubt[index] = estimate or derivative(path, float(x[index]))
-    return _row(question, numeric, doubt)
+    if question.analytic.shape != x.shape:
+        case = _case(question, numeric, question.tolerance.at(numeric, question.analytic) + doubt)
+        return Row(question.parameter, x.shape, "wrong", dtype=question.dtype, note=diagnosis(case))
+    return _Elements(question, indices, numeric, doubt).row()
 
 
 def numerical(question: Question) -> Array:
@@ -124,95 +128,118 @@ def _takes_complex(question: Question) -> bool:
     return True
 
 
-def _row(question: Question, numeric: Array, doubt: Array) -> Row:
-    analytic, x, name = question.analytic, question.x, question.parameter
-    if analytic.shape != x.shape:
-        case = _case(question, numeric, question.tolerance.at(numeric, analytic, doubt))
-        return Row(name, x.shape, "wrong", dtype=question.dtype, note=diagnosis(case))
-    tolerance = question.tolerance.at(numeric, analytic, np.minimum(doubt, np.abs(numeric) * 0.1))
-    known = ~np.isnan(numeric)
-    errors = _errors(analytic, numeric, tolerance)
-    kinks = np.zeros(x.shape, bool)
-    unsure = np.zeros(x.shape, bool)
-    untried = x.size > MOST  # then what is not known was not asked for
-    suspects = np.argwhere((errors > 1) | (~known & ~np.bool_(untried)))
-    order = sorted(map(tuple, suspects.tolist()), key=lambda i: -_size(errors[i]))
-    for index in order[:KINKS_LOOKED_AT]:
-        _look_closer(question, index, numeric, tolerance, errors, kinks, unsure)
-    wrong = errors > 1
-    if not x.size:
-        return Row(name, x.shape, "ok", dtype=question.dtype, errors=errors, kinks=kinks)
-    shown = np.where(np.isnan(errors), -1.0, errors)
-    index = tuple(int(i) for i in np.unravel_index(np.argmax(shown), x.shape))
-    verdict: Any = "ok"
-    note = ""
-    if wrong.any():
-        verdict = "wrong"
-        note = f"{diagnosis(_case(question, numeric, tolerance))} {_count(wrong, known)}".strip()
-    elif unsure.any():
-        verdict = "unsure"
-        index = tuple(int(i) for i in np.argwhere(unsure)[0])
-        note = "the function is too rough here for a numerical derivative, so nothing is said"
-    elif kinks.any():
-        verdict = "kink"
-        index = tuple(int(i) for i in np.argwhere(kinks)[0])
-        note = (
-            f"a kink at {int(kinks.sum())} of {x.size}: the derivatives from the left and from "
-            "the right differ there, and the analytic one lies between them"
-        )
-    if not known.all() and verdict == "ok":
-        note = f"tried along {DIRECTIONS} random directions and at {int(known.sum())} elements"
-    return Row(
-        name, x.shape, verdict, index, float(x[index]), float(analytic[index]),
-        float(numeric[index]), question.dtype, note, errors, kinks,
-    )  # fmt: skip
+class _Elements:
+    """Every element of one input with both derivatives, and what was found out about it.
 
+    `errors` are multiples of what is tolerated, so that 1 is the limit; nan where none was tried.
+    """
 
-def _size(error: Any) -> float:
-    return float("inf") if np.isnan(error) else float(error)
+    def __init__(
+        self, question: Question, indices: list[tuple[int, ...]], numeric: Array, doubt: Array
+    ) -> None:
+        self.question, self.numeric, self.doubt = question, numeric, doubt
+        self.tried = np.zeros(numeric.shape, bool)
+        for index in indices:
+            self.tried[index] = True
+        self.tolerance = question.tolerance.at(numeric, question.analytic)
+        gap = np.abs(question.analytic - numeric)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            errors = np.where(gap == 0, 0.0, gap / self.tolerance)
+        errors = np.where(np.isfinite(question.analytic) & np.isfinite(numeric), errors, np.inf)
+        self.errors = np.where(self.tried, errors, np.nan)
+        self.kinks, self.jumps, self.unsure = (np.zeros(numeric.shape, bool) for _ in range(3))
+        self.sides: dict[tuple[int, ...], tuple[float, float]] = {}
+        suspects = sorted(indices, key=lambda i: -float(self.errors[i]))
+        for index in suspects[:LOOKED_AT]:
+            if self.errors[index] > 1:
+                self._look_closer(index)
 
+    def _look_closer(self, index: tuple[int, ...]) -> None:
+        """A kink at x, or near it, is no error; a function too rough for differences tells none."""
+        analytic = float(self.question.analytic[index])
+        slack = float(self.question.tolerance.at(self.numeric[index], np.array(analytic)))
+        best = Estimate(float(self.numeric[index]), float(self.doubt[index]))
+        found = sides(self.question.path(index), float(self.question.x[index]))
+        if found is not None and found.jumps:
+            self.jumps[index], self.numeric[index] = True, np.nan
+            return
+        if found is not None and found.kink:
+            self.kinks[index] = True
+            self.sides[index] = found.left.value, found.right.value
+            self.numeric[index] = (found.left.value + found.right.value) / 2
+            if np.isfinite(analytic) and found.between(analytic, slack):
+                self.errors[index] = 0.0
+            return
+        if found is not None:
+            middle = (found.left.value + found.right.value) / 2
+            smooth = Estimate(middle, found.left.doubt + found.right.doubt)
+            best = min(best, smooth, key=lambda e: e.doubt if np.isfinite(e.value) else np.inf)
+        self.numeric[index] = best.value
+        if not np.isfinite(best.value):
+            self.unsure[index] = True
+        elif abs(analytic - best.value) <= slack + best.doubt:
+            size = float(np.nanmax(np.abs(self.numeric), initial=0.0, where=self.tried))
+            blurred = 1e-9 * abs(self.question.path(index)(0.0))  # by the rounding of the result
+            self.unsure[index] = best.doubt > max(1e-3 * size, slack, blurred)
+            self.errors[index] = np.nan if self.unsure[index] else 0.0
 
-def _errors(analytic: Array, numeric: Array, tolerance: Array) -> Array:
-    """The error of every element as a multiple of its tolerance; nan where nothing is known."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        gap = np.abs(analytic - numeric)
-        errors = np.where(gap == 0, 0.0, gap / tolerance)
-    errors = np.where(np.isfinite(analytic), errors, np.inf)
-    return np.where(np.isnan(numeric), np.nan, errors)
+    def row(self) -> Row:
+        """The verdict, the element that shows it best, and what is wrong there."""
+        question, x = self.question, self.question.x
+        if not x.size:
+            return Row(question.parameter, x.shape, "ok", dtype=question.dtype, errors=self.errors)
+        wrong = (self.errors > 1) & ~self.unsure
+        verdict: Verdict = "ok"
+        shown, note = np.where(np.isnan(self.errors), -1.0, self.errors), ""
+        if wrong.any():
+            verdict, shown = "wrong", np.where(wrong, self.errors, -1.0)
+        elif self.unsure.any():
+            verdict, shown = "unsure", self.unsure
+        elif self.kinks.any():
+            verdict, shown = "kink", self.kinks
+        index = tuple(int(i) for i in np.unravel_index(np.argmax(shown), x.shape))
+        if verdict == "wrong":
+            note = self._said(index) + self._count(wrong)
+        elif verdict == "unsure":
+            note = (
+                "no numerical derivative was found: the function is too rough there, or only "
+                "defined on one side; try another input"
+            )
+        elif verdict == "kink":
+            left, right = self.sides[index]
+            note = (
+                f"a kink at {int(self.kinks.sum())} of {x.size}: the derivative is {left:.6g} from "
+                f"the left and {right:.6g} from the right, and the analytic one lies between"
+            )
+        elif not self.tried.all():
+            note = f"tried along {DIRECTIONS} random directions and at {self.tried.sum()} elements"
+        return Row(
+            question.parameter, x.shape, verdict, index, float(x[index]),
+            float(question.analytic[index]), float(self.numeric[index]), question.dtype, note,
+            self.errors, self.kinks,
+        )  # fmt: skip
 
+    def _said(self, index: tuple[int, ...]) -> str:
+        if self.jumps[index]:
+            return (
+                "the result jumps at this input, so that it has no derivative: is it cut off by "
+                "int(), round() or a comparison?"
+            )
+        if self.kinks[index]:
+            left, right = self.sides[index]
+            return (
+                f"there is a kink: the derivative is {left:.6g} from the left and {right:.6g} from "
+                "the right, and the analytic one is not between them"
+            )
+        case = _case(self.question, self.numeric, self.tolerance + self.doubt)
+        return diagnosis(case) or "both derivatives differ"
 
-def _look_closer(
-    question: Question,
-    index: tuple[int, ...],
-    numeric: Array,
-    tolerance: Array,
-    errors: Array,
-    kinks: Array,
-    unsure: Array,
-) -> None:
-    """A kink at x, or near it, is no error; nor is a function too rough to be differentiated."""
-    found = sides(question.path(index), float(question.x[index]))
-    analytic = float(question.analytic[index])
-    if found is None or not np.isfinite([found.left.value, found.right.value]).all():
-        unsure[index] = np.isnan(numeric[index])
-        return
-    middle = (found.left.value + found.right.value) / 2
-    slack = float(tolerance[index]) if np.isfinite(tolerance[index]) else 0.0
-    slack = max(slack, question.tolerance.rtol * abs(middle))
-    if found.jumps:
-        return
-    if found.kink:
-        kinks[index] = True
-        numeric[index] = middle
-        if np.isfinite(analytic) and found.between(analytic, slack):
-            errors[index] = 0.0
-        return
-    doubt = found.left.doubt + found.right.doubt
-    if abs(analytic - middle) <= slack + doubt:
-        # the step of the central difference had met a kink, or a bend, near x
-        numeric[index] = middle
-        errors[index] = 0.0 if doubt <= 0.01 * abs(middle) + slack else np.nan
-        unsure[index] = np.isnan(errors[index])
+    def _count(self, wrong: Array) -> str:
+        """How many elements are wrong, to stand behind what is said of them."""
+        if wrong.size < 2:
+            return ""
+        tried = f"{int(self.tried.sum())} elements" + ("" if self.tried.all() else " tried")
+        return f" ({int(wrong.sum())} of {tried} wrong)"
 
 
 def _case(question: Question, numeric: Array, tolerance: Array) -> Case:
@@ -220,13 +247,6 @@ def _case(question: Question, numeric: Array, tolerance: Array) -> Case:
         question.analytic, numeric, tolerance, question.x, question.adjoint,
         question.counts, question.doubled, question.assigned,
     )  # fmt: skip
-
-
-def _count(wrong: Array, known: Array) -> str:
-    if wrong.size < 2:
-        return ""
-    of = f"{int(known.sum())} elements tried" if not known.all() else f"{wrong.size} elements"
-    return f"({int(wrong.sum())} of {of} wrong)"
 
 
 def _sampled(question: Question) -> list[tuple[int, ...]]:

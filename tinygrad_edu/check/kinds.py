@@ -46,18 +46,17 @@ def like(x: Any, data: Any) -> Any:
         return x.new_tensor(np.asarray(data), dtype=kind)
     if isinstance(x, np.ndarray | list | tuple):
         return np.array(data)
+    if isinstance(x, np.generic):
+        return np.asarray(data)[()]
     return np.asarray(data).item()
 
 
 def copied(x: Any, what: str) -> Any:
     """A copy of an input as it was given, dtype and all; lists become arrays."""
-    if isinstance(x, bool | np.bool_):
-        return bool(x)
-    if isinstance(x, Node) or is_foreign(x):
-        return like(x, plain(x, what))
-    return like(x, plain(x, what)) if np.ndim(x) or isinstance(x, np.ndarray) else plain(
-        x, what
-    ).item()  # fmt: skip
+    numbers = plain(x, what)
+    if isinstance(x, bool | int | float | np.generic):
+        return x
+    return like(x, numbers) if numbers.ndim or not np.isscalar(x) else numbers.item()
 
 
 def name_of_dtype(x: Array) -> str:

@@ -127,14 +127,17 @@ def _slope(path: Path, x: float, h: float) -> tuple[float, float]:
 
 
 def _over_many_steps(path: Path, x: float) -> Estimate:
-    """Ridders' method: halve the step, extrapolate to 0, and keep what agrees best with itself."""
+    """Ridders' method: halve the step, extrapolate to 0, and keep what agrees best with itself.
+
+    The first step is no round number, so that a staircase such as int(x) does not look straight.
+    """
     best = Estimate(math.nan, math.inf)
     for scale in dict.fromkeys((1.0, abs(x) or 1.0)):
         row: list[float] = []
         for level in range(16):
             try:
                 with np.errstate(all="ignore"):
-                    slope, rounding = _slope(path, x, scale * 0.1 / 2**level)
+                    slope, rounding = _slope(path, x, scale * 0.0917 / 2**level)
             except (ArithmeticError, ValueError):
                 row = []  # the step leaves the domain; a shorter one may not
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from tinygrad_edu.view.heat_map import HeatMap, to_heat_maps
 Array = npt.NDArray[Any]
 Verdict = Literal["ok", "kink", "wrong", "unsure", "missing", "not given"]
 
-FAILING = ("wrong", "missing")
+FAILING = ("wrong", "missing", "unsure")
 MEANINGS = {
     "kink": "the derivative jumps here; the analytic one lies between those of the two sides",
     "unsure": "the function is too rough here for a numerical derivative",
@@ -84,7 +85,10 @@ class Report:
         else:
             head = f"{self.what}: {len(self.problems)} problem" + "s" * (len(self.problems) > 1)
         notes = [f"{row.parameter}: {row.note}" for row in self.rows if row.note]
-        return "\n".join([head, *_table(self.rows), *notes, *self.problems])
+        wrapped = [
+            textwrap.fill(note, 98, subsequent_indent="  ") for note in [*notes, *self.problems]
+        ]
+        return "\n".join([head, *_table(self.rows), *wrapped])
 
     def __repr__(self) -> str:
         return f"<Report {'ok' if self.ok else 'with errors'}: {self.what}>"
@@ -120,6 +124,8 @@ def concluded(report: Report, raises: bool = True) -> Report:
 
 
 def _table(rows: list[Row]) -> list[str]:
+    if not rows:
+        return []
     texts = [COLUMNS, *map(_cells, rows)]
     used = [i for i in range(len(COLUMNS)) if i == 0 or any(row[i] for row in texts[1:])]
     widths = {i: max(len(row[i]) for row in texts) for i in used}

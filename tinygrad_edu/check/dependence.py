@@ -1,0 +1,63 @@
+"""Whether the inputs of a function matter to its result at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.check.calling import input_names
+from tinygrad_edu.check.kinds import Array, copied, like, plain
+from tinygrad_edu.graph import Node
+
+ATTEMPTS = 10
+
+
+def check_inputs_matter(f: Callable[..., Any], *inputs: Any) -> None:
+    """AssertionError naming each input that can be replaced without changing the result of f.
+
+    An accuracy that compares the labels with themselves says the same for any prediction. Each
+    input is replaced by its negative, by itself in another order along the first axis, and by
+    random numbers of its range; f is called with the other inputs as they are. The inputs are not
+    changed. ValueError if f gives two results for the same inputs.
+    """
+    names = input_names(f, len(inputs))
+    expected = _result(f, inputs)
+    if not _same(expected, _result(f, inputs)):
+        raise ValueError("check_inputs_matter: the same inputs gave two results")
+    unused = []
+    for i, x in enumerate(inputs):
+        others = (_result(f, [*inputs[:i], other, *inputs[i + 1 :]]) for other in _others(x))
+        if all(_same(expected, other) for other in others):
+            unused.append(names[i])
+    if unused:
+        raise AssertionError(
+            f"the result does not depend on {', '.join(unused)}: any other numbers in its place "
+            f"give {expected!r} too; is another variable used instead?"
+        )
+
+
+def _result(f: Callable[..., Any], inputs: Any) -> Any:
+    y = f(*[copied(x, "check_inputs_matter") for x in inputs])
+    return plain(y.data if isinstance(y, Node) else y, "the result of the function").tolist()
+
+
+def _same(x: Any, y: Any) -> bool:
+    return np.shape(x) == np.shape(y) and bool(np.array_equal(x, y, equal_nan=True))
+
+
+def _others(x: Any) -> Iterator[Any]:
+    """Other numbers of the same kind, shape and dtype, within the range of x."""
+    data: Array = plain(x, "check_inputs_matter")
+    rng = np.random.default_rng(0)
+    low, high = data.min(initial=0), data.max(initial=1)
+    for _ in range(ATTEMPTS):
+        if data.dtype.kind == "f":
+            yield like(x, rng.uniform(low, high, data.shape).astype(data.dtype))
+        else:
+            yield like(x, rng.integers(int(low), int(high) + 1, data.shape).astype(data.dtype))
+        if data.ndim:
+            yield like(x, rng.permutation(data))
+    if data.dtype.kind == "f":
+        yield like(x, -data)

@@ -1,0 +1,208 @@
+"""What an oracle is, and Foreign, the operand with which our rules run in another library.
+
+A function that is written with our operators, methods and functions gets Foreign operands instead
+of nodes. Each of its rules is looked up by name in the library's table, so that the forward pass
+and the derivative are the library's own; of our rules nothing is run but their names. A rule that a
+user declared has no row in the table: its forward pass is run on Foreign operands, down to rules
+that have one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tinygrad_edu import rules
+from tinygrad_edu.graph import refuse_inside_rules
+from tinygrad_edu.methods import Methods
+from tinygrad_edu.rules import operations
+from tinygrad_edu.rules.rule import RULES, Rule, as_plain, name_of, settings_of
+
+Array = npt.NDArray[Any]
+
+
+class Found(NamedTuple):
+    """The value of a function in another library, and its gradient by each input; no gradients if
+    the value has another shape than was expected."""
+
+    value: Array
+    gradients: list[Array] | None
+
+
+class Oracle:
+    """A library that differentiates. `functions` has its own function for each rule, by name."""
+
+    name = ""
+    only_numbers = False
+    """Whether it takes numbers alone, and no arrays."""
+
+    def __init__(self, functions: dict[str, Callable[..., Any]]) -> None:
+        self.functions = functions
+
+    def differentiate(
+        self, f: Callable[..., Any], inputs: Sequence[Array], adjoint: Array
+    ) -> Found:
+        """Value and gradients, in float64, of a function that is written for this library. The
+        value is weighed with the adjoint, of its shape."""
+        raise NotImplementedError
+
+    def run(self, name: str, operands: Sequence[Any], settings: dict[str, Any]) -> Any:
+        """What the library's own function gives for the rule of this name."""
+        return self.functions[name](*operands, **settings)
+
+    def constant(self, x: Any) -> Any:
+        """A plain number or array as the library has it."""
+        raise NotImplementedError
+
+    def plain(self, x: Any) -> Array:
+        """The numbers of what the library has, also in the middle of differentiating."""
+        raise NotImplementedError
+
+    def of_nodes(self, f: Callable[..., Any], scalars: Sequence[bool]) -> Callable[..., Any]:
+        """A function of nodes as one that is written for this library. `scalars` says which inputs
+        are single numbers, as a Value is."""
+
+        def function(*inputs: Any) -> Any:
+            given = [Foreign(self, x, one) for x, one in zip(inputs, scalars, strict=True)]
+            y = f(*given)
+            return y._theirs if isinstance(y, Foreign) else self.constant(as_plain(y, self.name))
+
+        return function
+
+
+class Foreign(Methods):
+    """What another library has in the place of a node, with the operators and methods of one.
+
+    `data` gives plain numbers, without a derivative, as of a node.
+    """
+
+    __slots__ = ("_oracle", "_scalar", "_theirs", "label")
+
+    def __init__(self, oracle: Oracle, theirs: Any, scalar: bool) -> None:
+        self._oracle, self._theirs, self._scalar = oracle, theirs, scalar
+        self.label = ""
+
+    @property
+    def data(self) -> Any:
+        plain = self._oracle.plain(self._theirs)
+        return plain.item() if self._scalar else plain
+
+    def _record(self, rule: Rule, operands: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        settings = {**settings_of(rule), **settings}
+        rule = getattr(rule, "func", rule)
+        oracle, name = self._oracle, name_of(rule)
+        try:
+            if name not in oracle.functions:
+                return self._run_down(rule, name, operands, settings)
+            theirs = [
+                x._theirs if isinstance(x, Foreign) else oracle.constant(as_plain(x, name))
+                for x in operands
+            ]
+            return Foreign(oracle, oracle.run(name, theirs, settings), self._scalar)
+        except Exception as error:
+            if not hasattr(error, "__notes__"):
+                error.add_note(f"({name}, run by {oracle.name})")
+            raise
+
+    def _run_down(
+        self, rule: Rule, name: str, operands: tuple[Any, ...], settings: dict[str, Any]
+    ) -> Any:
+        """The forward pass of a user's rule, whose own rules the library knows."""
+        library = self._oracle.name
+        if rule.__module__.startswith("tinygrad_edu."):
+            raise NotImplementedError(
+                f"compare: {library} has nothing for the rule {name}"
+                + (", because it takes numbers and no arrays" if self._oracle.only_numbers else "")
+                + "; compare with another library, or give the function for it as theirs=..."
+            )
+        with rules.rule_runs():
+            return rule(*operands, **settings)[0]
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return operations
+
+    def _unary(self, rule: Rule) -> Any:
+        return self._record(rule, (self,), {})
+
+    def _binary(self, rule: Rule, x: Any, y: Any) -> Any:
+        return self._record(rule, (x, y), {})
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(np.shape(self.data))
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return int(np.size(self.data))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.dtype(np.float64)
+
+    def item(self) -> float:
+        """The only element as a float."""
+        return float(np.asarray(self.data).item())
+
+    def detach(self) -> Foreign:
+        """The same numbers, cut off from what they were made from."""
+        return Foreign(self._oracle, self._oracle.constant(self.data), self._scalar)
+
+    def __float__(self) -> float:
+        refuse_inside_rules()
+        return self.item()
+
+    def __bool__(self) -> bool:
+        raise TypeError("a node has no truth value; compare it (x > 0) or use x.data")
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"<{self.data!r} in {self._oracle.name}>"
+
+    sum = rules.sum
+    mean = rules.mean
+    var = rules.var
+    std = rules.std
+    max = rules.max
+    min = rules.min
+    prod = rules.prod
+    cumsum = rules.cumsum
+    logsumexp = rules.logsumexp
+    softmax = rules.softmax
+    log_softmax = rules.log_softmax
+    squeeze = rules.squeeze
+    expand_dims = rules.expand_dims
+    broadcast_to = rules.broadcast_to
+    matmul = rules.matmul
+
+    def __matmul__(self, other: Any) -> Any:
+        return self._record(RULES["matmul"], (self, other), {})
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return self._record(RULES["matmul"], (other, self), {})
+
+    def __getitem__(self, index: Any) -> Any:
+        return rules.getitem(self, index)
+
+    def reshape(self, *shape: Any) -> Any:
+        """The same elements in another shape, as a Tensor's."""
+        return rules.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Any:
+        """The axes in another order, as a Tensor's."""
+        return rules.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    @property
+    def T(self) -> Any:
+        return rules.transpose(self)
