@@ -98,8 +98,8 @@ def node_program() -> str:
     found = shutil.which("node")
     if found is None:
         why = "there is no node program to run the page's JavaScript (apt-get install nodejs)"
-        if os.environ.get("TINYGRAD_EDU_NEEDS_BROWSER"):
-            pytest.fail(f"TINYGRAD_EDU_NEEDS_BROWSER is set, but {why}", pytrace=False)
+        if os.environ.get("TINYGRAD_EDU_NEEDS_NODE"):
+            pytest.fail(f"TINYGRAD_EDU_NEEDS_NODE is set, but {why}", pytrace=False)
         pytest.skip(why)
     return found
 

@@ -80,6 +80,7 @@ def test_detached_data_and_plain_data_are_not_marked():
     assert not was_compared(x)
 
 
+@pytest.mark.no_cover
 @kinds
 def test_marking_a_chain_at_every_node_is_linear_in_all(kind):
     n = 100_000 if kind is Value else 20_000

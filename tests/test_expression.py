@@ -250,6 +250,7 @@ def test_the_place_is_marked(text, line, mark):
     assert str(caught.value).split("\n")[1:] == [f"  {line}", f"  {mark}"]
 
 
+@pytest.mark.no_cover
 def test_huge_powers_end_at_once():
     start = time.perf_counter()
     with pytest.raises(ValueError, match="larger than any float"):

@@ -270,6 +270,7 @@ def chain(n):
     return y
 
 
+@pytest.mark.no_cover
 @quick_way
 def test_a_chain_of_100_000_nodes_can_be_copied(copied):
     with collector_paused():

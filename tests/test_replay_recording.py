@@ -122,6 +122,7 @@ def test_loops_that_end_when_a_comparison_says_so():
     assert len(calls) == before  # the last recording is kept
 
 
+@pytest.mark.no_cover
 def test_many_comparisons_are_recorded_in_time_in_proportion_to_them():
     def decay(x):
         while x > 1e-3:
