@@ -14,12 +14,14 @@ from exhibits.frame import EXHIBITS, Exhibit, code_of
 INTRODUCTION = """\
 # The bug museum
 
-Twenty bugs that five notebooks about backpropagation really had. Each one is shown as a few lines, with
-what the check says about them, and the cure, which passes the same check. `python demos/bug_museum.py`
-runs them all; this page is what it prints. [Checking derivatives](checking.md) explains the checks.
+Twenty bugs that five notebooks about backpropagation really had. Each one is shown as a few lines,
+with what the check says about them, and the cure, which passes the same check.
+`python demos/bug_museum.py` runs them all; `--page` prints this page. How the checks work
+is told in [Checking derivatives](checking.md).
 
-The code assumes `import numpy as np` and `from tinygrad_edu import check_backward, gradcheck`; arrays
-in capitals are random numbers of the shapes that the texts name."""
+The code assumes `import numpy as np`, `from tinygrad_edu import check_backward, gradcheck` and
+`from tinygrad_edu.check import check_inputs_matter`. Names in capitals are random arrays, which
+`demos/exhibits/` holds with everything else."""
 
 
 def page() -> str:

@@ -7,8 +7,8 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
-from exhibits.frame import bug, cure
 
+from exhibits.frame import bug, cure
 from tinygrad_edu import check_backward, gradcheck
 from tinygrad_edu.check import check_inputs_matter
 from tinygrad_edu.cli import main as tinygrad_edu

@@ -1,10 +1,8 @@
 """Bugs of layers: what their backward passes forget, overwrite or take from the wrong place."""
 
-# ruff: noqa: E701, E702 - a line less for each layer keeps the bug in sight
-
 import numpy as np
-from exhibits.frame import bug, cure
 
+from exhibits.frame import bug, cure
 from tinygrad_edu import check_backward
 
 rng = np.random.default_rng(0)

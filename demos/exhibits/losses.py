@@ -1,8 +1,8 @@
 """Bugs of losses: a gradient that belongs to another function, shapes that broadcast silently."""
 
 import numpy as np
-from exhibits.frame import bug, cure
 
+from exhibits.frame import bug, cure
 from tinygrad_edu import check_backward
 
 rng = np.random.default_rng(1)
@@ -18,7 +18,7 @@ def softmax(x):
 
 @bug(3, "Cross-entropy without its minus", "000")
 def without_minus():
-    """The gradient was that of the right loss. Only the loss, which was printed, fell below zero."""
+    """The gradient was that of the right loss. Only the printed loss was wrong: below zero."""
 
     def cross_entropy(x, t):
         return np.sum(t * np.log(softmax(x))) / len(x)

@@ -89,7 +89,8 @@ def _missing_sum(axes: tuple[int, ...], keepdims: bool, ndim: int) -> str:
     keeping = "keepdims=True" if keepdims else ""
     if len(axes) == ndim:
         return (
-            f"the forward pass repeats one number for all, so all are summed: add .sum({keeping})"
+            "it is not summed over the batch: the forward pass repeats one number for all; add "
+            f".sum({keeping})"
         )
     axis = str(axes[0] if len(axes) == 1 else axes)
     where = f"the batch, axis {axis}," if axes == (0,) else f"axis {axis},"
