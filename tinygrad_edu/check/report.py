@@ -59,17 +59,21 @@ class Row:
 
 COLUMNS = ("parameter", "shape", "worst index", "at", "analytic", "numeric", "relative error",
            "verdict")  # fmt: skip
+OURS, THEIRS = COLUMNS.index("analytic"), COLUMNS.index("numeric")
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
     """What a gradient check found: `rows`, one for each input and parameter, and `problems`, what
-    the checked code did besides, such as writing into an input. Printed, it is a table; in a
-    notebook, the table and a picture of where it fails."""
+    the checked code did besides, such as writing into an input. `compared` names the two
+    derivatives. Printed, it is a table; in a notebook, the table and a picture of where it fails.
+    """
 
     what: str
     rows: list[Row]
     problems: list[str] = field(default_factory=list)
+    compared: tuple[str, str] = (COLUMNS[OURS], COLUMNS[THEIRS])
+    agreement: str = "analytic and numeric derivatives agree"
 
     @property
     def ok(self) -> bool:
@@ -79,7 +83,7 @@ class Report:
     def __str__(self) -> str:
         wrong = [row.parameter for row in self.rows if row.verdict in FAILING]
         if self.ok:
-            head = f"{self.what}: analytic and numeric derivatives agree"
+            head = f"{self.what}: {self.agreement}"
         elif wrong:
             head = f"{self.what}: wrong for {', '.join(wrong)}"
         else:
@@ -88,7 +92,7 @@ class Report:
         wrapped = [
             textwrap.fill(note, 98, subsequent_indent="  ") for note in [*notes, *self.problems]
         ]
-        return "\n".join([head, *_table(self.rows), *wrapped])
+        return "\n".join([head, *_table(self.rows, self.compared), *wrapped])
 
     def __repr__(self) -> str:
         return f"<Report {'ok' if self.ok else 'with errors'}: {self.what}>"
@@ -123,10 +127,10 @@ def concluded(report: Report, raises: bool = True) -> Report:
     return report
 
 
-def _table(rows: list[Row]) -> list[str]:
+def _table(rows: list[Row], compared: tuple[str, str]) -> list[str]:
     if not rows:
         return []
-    texts = [COLUMNS, *map(_cells, rows)]
+    texts = [(*COLUMNS[:OURS], *compared, *COLUMNS[THEIRS + 1 :]), *map(_cells, rows)]
     used = [i for i in range(len(COLUMNS)) if i == 0 or any(row[i] for row in texts[1:])]
     widths = {i: max(len(row[i]) for row in texts) for i in used}
     words = {0, 1, 2, len(COLUMNS) - 1}  # to the left; numbers to the right
