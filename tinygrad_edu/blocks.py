@@ -286,10 +286,11 @@ class _Lock:
                 if not (array.flags.writeable or views_a_lock):
                     return
                 key, holders = id(array), set()
+                self.arrays[key] = array  # first, so that an interrupt leaves nothing locked
                 freed = weakref.ref(array, lambda _: _holders.pop(key, None))
                 _holders[key] = freed, holders
-            holders.add(id(self))
             self.arrays[id(array)] = array
+            holders.add(id(self))
             array.flags.writeable = False
 
     def release(self) -> None:
@@ -298,14 +299,16 @@ class _Lock:
             self.outer.arrays.update(self.arrays)
         for key, array in list(self.arrays.items()):
             with _mutex:
-                _, holders = _holders.get(key, (None, set()))
+                _, holders = _holders.get(key, (None, None))
+                if holders is None:
+                    continue
                 if self.outer is not None:
                     holders.add(id(self.outer))
                 holders.discard(id(self))
                 if not holders:
-                    _holders.pop(key, None)
                     with suppress(ValueError):  # a view of what another thread still locks
                         array.flags.writeable = True
+                    _holders.pop(key, None)
 
 
 _holders: dict[int, tuple[weakref.ref[Any], set[int]]] = {}

@@ -123,10 +123,10 @@ def load_csv(path: str | Path, shape: tuple[int, int] = (16, 16)) -> tuple[Array
     """Pictures from a CSV file with a header and rows of a label and its pixels.
 
     Returns pixels (N, height · width) as float64 and labels (N,) as integers. ValueError, with the
-    number of the line, for a row of another length or an entry that is no integer.
+    number of the line, for a row of another length or an entry that is no integer of 64 bits.
     """
     columns = shape[0] * shape[1] + 1
-    rows: list[list[int]] = []
+    rows: list[Array] = []
     with open(path, encoding="utf-8") as file:
         header = next(file, "")
         if header.replace(",", "").strip().isdigit():
@@ -141,14 +141,16 @@ def load_csv(path: str | Path, shape: tuple[int, int] = (16, 16)) -> tuple[Array
                     f"{shape[0]} × {shape[1]} pixels are {columns}"
                 )
             try:
-                rows.append([int(entry) for entry in entries])
-            except ValueError as error:
+                if "_" in line or not line.isascii():  # 1_000 and ١ are integers to Python
+                    raise ValueError("an entry has another character than digits")
+                rows.append(np.array([int(entry) for entry in entries], np.int64))
+            except (ValueError, OverflowError) as error:
                 raise ValueError(f"load_csv: line {number} of {path}: {error}") from error
             if rows[-1][0] < 0:
                 raise ValueError(f"load_csv: line {number} of {path} has the label {rows[-1][0]}")
     if not rows:
         raise ValueError(f"load_csv: {path} has no rows below its header")
-    table = np.array(rows)
+    table = np.stack(rows)
     return table[:, 1:].astype(np.float64), table[:, 0]
 
 
@@ -171,32 +173,51 @@ def load_idx(images: str | Path, labels: str | Path, classes: int = 10) -> tuple
     return pixels.reshape(len(pixels), math.prod(pixels.shape[1:])), found.astype(np.int64)
 
 
-def _read_idx(path: str | Path, ndim: int) -> Array:
-    import gzip  # here, with the few programs that need it
+BEST_RATIO = 1032
+"""How many bytes one byte of a gzip file can stand for at most."""
 
-    opener: Any = gzip.open if str(path).endswith(".gz") else open
+
+def _read_idx(path: str | Path, ndim: int) -> Array:
+    import gzip  # here, with the few programs that need them
+    import zlib
+
+    zipped = str(path).endswith(".gz")
+    opener: Any = gzip.open if zipped else open
+    size = os.path.getsize(path)
+    header = 4 + 4 * ndim
     with opener(path, "rb") as file:
         try:
-            content: bytes = file.read()
-        except EOFError as error:
-            raise ValueError(f"load_idx: {path} is cut off: {error}") from error
-    header = 4 + 4 * ndim
+            start: bytes = file.read(header)
+            shape = _idx_shape(path, start, ndim)
+            named = header + math.prod(shape)
+            possible = size * BEST_RATIO if zipped else size
+            # no more is read than the file can hold and its header names, and one byte to tell
+            content: bytes = file.read(named - header + 1) if named <= possible else b""
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(f"load_idx: {path} is cut off or damaged: {error}") from error
+    if header + len(content) != named:
+        has = f"{size}" if not zipped else f"at most {possible}"
+        if zipped and named <= possible:
+            has = f"{header + len(content)}" + (" or more" if len(content) > named - header else "")
+        raise ValueError(
+            f"load_idx: {path} names lengths {shape}, so it should have {named} bytes, but has "
+            f"{has}"
+        )
+    return np.frombuffer(content, np.uint8).reshape(shape).copy()
+
+
+def _idx_shape(path: str | Path, start: bytes, ndim: int) -> tuple[int, ...]:
+    """The lengths that the header of an IDX file names; ValueError if it is no such header."""
     expected = 0x0800 + ndim  # unsigned bytes in so many dimensions
-    magic = int.from_bytes(content[:4], "big")
-    if len(content) >= 4 and magic != expected:
+    magic = int.from_bytes(start[:4], "big")
+    if len(start) >= 4 and magic != expected:
         raise ValueError(
             f"load_idx: {path} starts with the magic number {magic:#010x}; a file of "
             f"{'pictures' if ndim == 3 else 'labels'} starts with {expected:#010x}"
         )
-    if len(content) < header:
+    header = 4 + 4 * ndim
+    if len(start) < header:
         raise ValueError(
-            f"load_idx: {path} has {len(content)} bytes; its header alone should have {header}"
+            f"load_idx: {path} has {len(start)} bytes; its header alone should have {header}"
         )
-    shape = struct.unpack(f">{ndim}I", content[4:header])
-    size = header + math.prod(shape)
-    if len(content) != size:
-        raise ValueError(
-            f"load_idx: {path} names lengths {shape}, so it should have {size} bytes, but has "
-            f"{len(content)}"
-        )
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape).copy()
+    return struct.unpack(f">{ndim}I", start[4:])

@@ -299,11 +299,16 @@ class collector_paused(ContextDecorator):
     on the moons MLP, where every scalar is a node, a step takes half the time.
     """
 
-    _paused: bool
+    def __init__(self) -> None:
+        self._before: list[bool] = []  # for each entry: a decorated function may call itself
 
     def __enter__(self) -> None:
-        self._paused = gc.isenabled()
-        gc.disable()
+        self._before.append(gc.isenabled())
+        try:
+            gc.disable()
+        except BaseException:  # an interrupt
+            self.__exit__(None, None, None)
+            raise
 
     def __exit__(
         self,
@@ -311,5 +316,9 @@ class collector_paused(ContextDecorator):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._paused:
-            gc.enable()
+        before = self._before[-1]
+        try:
+            if before:
+                gc.enable()
+        finally:
+            self._before.pop()

@@ -54,13 +54,24 @@ class TrainingStep:
         return {k: v for k, v in named.items() if k not in ("lr", "steps")}
 
     def __call__(self, *batch: Any) -> float:
-        """One step on a batch; returns the loss before it."""
+        """One step on a batch; returns the loss before it.
+
+        After an error or an interrupt (Ctrl-C) the step is made as a whole or not at all.
+        """
         arrays = [np.asarray(x) for x in batch]
+        steps = self.optimizer.steps
         self._take_over()
         try:
-            return self._step(arrays)
-        finally:
+            loss = self._step(arrays)
+        except BaseException:  # what the buffers hold may be half a step, and is not handed back
+            self.optimizer.steps = steps
+            raise
+        try:
             self._hand_back()
+        except BaseException:  # an interrupt: all of it
+            self._hand_back()
+            raise
+        return loss
 
     def epoch(self, loader: Any) -> list[float]:
         """A step on every batch of a DataLoader; returns the losses.
@@ -99,7 +110,11 @@ class TrainingStep:
                     if steady:
                         self.optimizer.steps += len(losses) - before
         finally:
-            self._hand_back()
+            try:
+                self._hand_back()
+            except BaseException:  # an interrupt: all of it
+                self._hand_back()
+                raise
         return losses
 
     def _step(self, arrays: Sequence[Any]) -> float:

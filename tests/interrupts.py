@@ -1,0 +1,67 @@
+"""Interrupts (Ctrl-C) at every place where Python looks for them, one run for each place.
+
+CPython raises KeyboardInterrupt only where it looks for signals: at the start of a function, after
+a call of a function that is not written in Python, and at the end of each turn of a loop. A trace
+function that raises there is a Ctrl-C that strikes at a chosen place, on every run the same.
+"""
+
+import dis
+import sys
+
+LOOKS = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD"}
+
+
+class Interrupter:
+    """Calls a function and interrupts it at place number `at`; counts the places."""
+
+    def __init__(self, at=None):
+        self.at, self.places, self.where = at, 0, None
+        self.before = {}  # what each frame did last
+
+    def __call__(self, function):
+        outer = sys.gettrace()
+        sys.settrace(self.trace)
+        try:
+            return function()
+        finally:
+            sys.settrace(outer)
+
+    def trace(self, frame, event, _):
+        if event == "call":
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+            self.before[frame.f_back] = None  # it called a function that is written in Python
+            if frame.f_code.co_name != "__exit__":  # see test_interruptions
+                self.look(frame)
+        elif event == "opcode":
+            if self.before.get(frame) in LOOKS:
+                self.look(frame)
+            code = frame.f_code.co_code[frame.f_lasti]
+            self.before[frame] = dis.opname[code]
+        elif event == "return":
+            self.before.pop(frame, None)
+        return self.trace
+
+    def look(self, frame):
+        if self.at == self.places:
+            self.where = f"{frame.f_code.co_qualname}, line {frame.f_lineno}"
+            self.places += 1
+            raise KeyboardInterrupt
+        self.places += 1
+
+
+def interrupted_everywhere(prepare, every=1):
+    """For every place, or every so many: `prepare()` gives what is called and whatever else a test
+    wants; the call is interrupted there. Yields the place in words and what was prepared."""
+    function, *_ = prepare()
+    counter = Interrupter()
+    counter(function)
+    assert counter.places > 3
+    for at in range(0, counter.places, every):
+        prepared = prepare()
+        interrupter = Interrupter(at)
+        try:
+            interrupter(prepared[0])
+        except KeyboardInterrupt:
+            yield interrupter.where, prepared
+        else:
+            raise AssertionError(f"place {at} of {counter.places} was not reached")
