@@ -40,7 +40,8 @@ _BROKEN = (
     EOFError,
     IndexError,
     OverflowError,
-    RuntimeError,  # an encrypted member; NotImplementedError is one, for what zipfile does not know
+    NotImplementedError,  # what zipfile does not know
+    RuntimeError,
     UnicodeError,
     struct.error,
     zlib.error,
@@ -120,6 +121,8 @@ class Archive:
             raise ValueError(
                 f"load: {name} in {self.shown} is packed in a way that numpy.savez never uses"
             )
+        if member.flag_bits & 1:
+            raise ValueError(f"load: {name} in {self.shown} is encrypted")
         with self._open(name) as stream:
             start = stream.read(len(_MAGIC) + 2)
             length = int.from_bytes(start[len(_MAGIC) :], "little")
@@ -168,7 +171,7 @@ class Archive:
             with self.archive.open(self.names[name]) as stream:
                 yield stream
         except _BROKEN as error:
-            raise ValueError(f"load: {name} in {self.shown} is broken: {error}") from error
+            raise ValueError(f"load: {name} in {self.shown} is broken: {plain(error)}") from error
 
 
 @contextmanager
@@ -180,7 +183,7 @@ def opened(path: str) -> Iterator[Archive]:
         try:
             archive = zipfile.ZipFile(file)
         except (*_BROKEN, ValueError) as error:
-            raise ValueError(f"load: {path} is no whole .npz file: {error}") from error
+            raise ValueError(f"load: {path} is no whole .npz file: {plain(error)}") from error
         with archive:
             yield Archive(path, archive, os.fstat(file.fileno()).st_size)
 
@@ -201,3 +204,9 @@ def described(descr: str) -> str:
 def short(text: str) -> str:
     """What a file calls something, safe and short enough for a message."""
     return repr(text if len(text) <= 60 else text[:60] + "…")
+
+
+def plain(error: Exception) -> str:
+    """What an error says; those of zipfile may show whatever is in the file, of any length."""
+    text = str(error)
+    return text if len(text) <= 80 and text.isprintable() else short(text)

@@ -1,0 +1,96 @@
+"""A file is whole or not there: errors while writing, a full disk, links, folders, permissions."""
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu import nn
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.npz"
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", ["fsync", "replace", "fdopen", "write"])
+def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(
+    path, monkeypatch, error, step
+):
+    path.write_bytes(b"old")
+
+    def fail(*_, **__):
+        raise error
+
+    owner = np.lib.format if step == "write" else os
+    monkeypatch.setattr(owner, {"write": "write_array"}.get(step, step), fail)
+    with pytest.raises(type(error)):
+        tg.save(nn.Linear(2, 2), path)
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_full_disk(path):
+    """A limit on the length of files stands for the disk; the kernel refuses the bytes beyond."""
+    code = (
+        "import sys, numpy as np, tinygrad_edu as tg\n"
+        "try: tg.save({'x': np.zeros(100_000)}, sys.argv[1])\n"
+        "except OSError as error: print(type(error).__name__)\n"
+    )
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    path.write_bytes(b"old")
+    command = [sys.executable, "-B", "-c", code, str(path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=limit)
+    assert run.stdout == "OSError\n"
+    assert (path.read_bytes(), os.listdir(path.parent)) == (b"old", [path.name])
+
+
+def test_permissions_links_and_what_is_no_file(path, tmp_path):
+    model = nn.Linear(2, 2)
+    tg.save(model, path)
+    umask = os.umask(0)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~umask
+    path.chmod(0o600)
+    tg.save(model, str(path))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    link = tmp_path / "link.npz"
+    link.symlink_to(path)
+    tg.load(model, link)
+    before = path.read_bytes()
+    tg.save({"x": 1.0}, link)  # the link is replaced: nothing is written elsewhere
+    assert not link.is_symlink()
+    assert path.read_bytes() == before
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for place, kind in {tmp_path: IsADirectoryError, fifo: FileExistsError}.items():
+        with pytest.raises(kind, match=r"cannot be written: it is"):
+            tg.save(model, place)
+    with pytest.raises(FileNotFoundError, match=r"there is no folder"):
+        tg.save(model, tmp_path / "no" / "model.npz")
+    with pytest.raises(OSError, match=r"No such file"):
+        tg.save(model, "")
+    assert sorted(os.listdir(tmp_path)) == ["fifo", "link.npz", "model.npz"]
+    with pytest.raises(ValueError, match=r"fifo is no regular file"):
+        tg.load(model, fifo)
+    with pytest.raises(IsADirectoryError):
+        tg.load(model, tmp_path)
+    with pytest.raises(FileNotFoundError):
+        tg.load(model, Path("missing.npz"))
+    with pytest.raises(ValueError, match="null"):
+        tg.load(model, "a\0b")
+    with pytest.raises(TypeError, match=r"load: the model comes first"):
+        tg.load(path, model)
