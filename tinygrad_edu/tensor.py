@@ -250,7 +250,7 @@ class Tensor(Methods, Portable):
             return np.array(1, self.data.dtype).reshape(self.data.shape)
         if isinstance(gradient, Node):
             raise TypeError("backward: the gradient is plain numbers; use its .data")
-        seed = np.array(as_plain(gradient, "backward: gradient"), dtype=self.data.dtype)
+        seed = np.array(as_plain(gradient, "backward: gradient"), self.data.dtype, order="C")
         if seed.shape != self.shape:
             raise ValueError(
                 f"backward: a gradient of shape {seed.shape} was given for {described(self)}; "

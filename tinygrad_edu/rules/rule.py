@@ -320,6 +320,8 @@ def unchanging(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The array, if nobody can write to it, else a copy: a graph stays as it is when the caller's
     array changes. A read-only array of its own memory, as a DataLoader gives, is not copied if
     it lies row by row, as copies do: so how an array lies in memory changes no bit of a result."""
+    if not x.dtype.isnative:
+        return x.astype(x.dtype.newbyteorder("="), order="C")
     flags = x.flags
     return x.copy() if flags.writeable or x.base is not None or not flags.c_contiguous else x
 
