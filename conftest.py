@@ -1,10 +1,15 @@
-"""Every Python block of README.md and docs/*.md runs as a test, in a folder of its own."""
+"""Every Python block of README.md and docs/*.md runs as a test, in a folder of its own, and what it
+prints is what the ```text block below it shows."""
 
+import io
 import os
+import re
+from contextlib import redirect_stdout
 
 import pytest
 from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser
+from sybil.evaluators.python import PythonEvaluator
+from sybil.parsers.markdown import CodeBlockParser
 
 from tinygrad_edu.methods import Methods
 from tinygrad_edu.rules import RULES, operations
@@ -30,8 +35,38 @@ def forgotten_rules():
             delattr(space, name)
 
 
+run_python = PythonEvaluator()
+
+
+def run_and_remember(example):
+    """Run a Python block, and keep what it prints for the block of text that may follow."""
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        run_python(example)
+    print(printed.getvalue(), end="")
+    example.namespace["printed"] = printed.getvalue()
+
+
+def compare_with_printed(example):
+    """Compare a block of text with what the Python block before it printed, if it did.
+
+    Relative errors of derivatives, such as 1.2e-13, are rounding and may differ.
+    """
+    printed = example.namespace.pop("printed", "")
+    if printed and _lines(printed) != _lines(example.parsed):
+        raise AssertionError(f"this was printed, not what the page shows:\n{printed}")
+
+
+def _lines(text):
+    text = re.sub(r"\b\d\.\d+e-1\d\b|\b0\.0e\+00\b", "rounding", text)
+    return [" ".join(line.split()) for line in text.strip().splitlines()]
+
+
 pytest_collect_file = Sybil(
-    parsers=[PythonCodeBlockParser()],
+    parsers=[
+        CodeBlockParser("python", run_and_remember),
+        CodeBlockParser("text", compare_with_printed),
+    ],
     patterns=["README.md", "docs/*.md"],
     fixtures=["own_folder", "forgotten_rules"],
 ).pytest()

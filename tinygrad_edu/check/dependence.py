@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -32,10 +33,11 @@ def check_inputs_matter(f: Callable[..., Any], *inputs: Any) -> None:
         if all(_same(expected, other) for other in others):
             unused.append(names[i])
     if unused:
-        raise AssertionError(
+        said = (
             f"the result does not depend on {', '.join(unused)}: any other numbers in its place "
             f"give {expected!r} too; is another variable used instead?"
         )
+        raise AssertionError(textwrap.fill(said, 98, subsequent_indent="  "))
 
 
 def _result(f: Callable[..., Any], inputs: Any) -> Any:

@@ -25,7 +25,8 @@ class Case:
     `numeric` is nan where it was not computed; `tolerance` is for its elements. `x` is where the
     derivative was taken, `adjoint` what backward was given (None for a loss), and `counts` are
     numbers that a mean may divide by, with what they count. `doubled` is what backward gave for
-    twice the adjoint, and `assigned` what the gradient was set to, one after the other.
+    twice the adjoint, `matrices` are the other inputs and parameters with two axes, and `assigned`
+    is what the gradient was set to, one after the other.
     """
 
     analytic: Array
@@ -35,6 +36,7 @@ class Case:
     adjoint: Array | None = None
     counts: dict[str, int] = field(default_factory=dict)
     doubled: Array | None = None
+    matrices: dict[str, Array] = field(default_factory=dict)
     assigned: list[Array] = field(default_factory=list)
 
     def agrees(self, candidate: Array) -> bool:
@@ -123,6 +125,7 @@ def _of_equal_shape(case: Case) -> Iterator[str]:
     if a.ndim == 2 and a.shape[0] == a.shape[1] and a.size > 1 and case.agrees(a.T):
         yield "it is transposed; swap the factors of the product, or take .T"
     yield from _assigned(case)
+    yield from _product(case)
     yield from _adjoint(case)
     yield from _factor(case)
     yield from _part(case)
@@ -137,6 +140,23 @@ def _assigned(case: Case) -> Iterator[str]:
             f"assigned instead of accumulated: backward set it {len(parts)} times, and the sum of "
             "all is right; add each with +="
         )
+
+
+def _product(case: Case) -> Iterator[str]:
+    """A factor of a matrix product that should have been transposed."""
+    a, g = case.analytic, case.adjoint
+    if g is None or g.ndim != 2 or a.ndim != 2:
+        return
+    for name, m in case.matrices.items():
+        if m.shape[0] != m.shape[1]:
+            continue
+        right = m.shape[0] == g.shape[1] and np.allclose(a, g @ m) and case.agrees(g @ m.T)
+        left = m.shape[0] == g.shape[0] and np.allclose(a, m @ g) and case.agrees(m.T @ g)
+        if right or left:
+            yield (
+                f"{name} is not transposed in the product with the adjoint: "
+                + (f"dout @ {name}.T" if right else f"{name}.T @ dout")
+            )
 
 
 def _adjoint(case: Case) -> Iterator[str]:
@@ -222,6 +242,9 @@ def _how(case: Case, wrong: Array) -> str:
         return "the sign is wrong there"
     if (np.abs(n) <= tolerance).all():
         return "it should be 0 there"
+    ratio = a / n
+    if np.allclose(ratio, ratio.flat[0], rtol=1e-4):
+        return f"it is {float(ratio.flat[0]):.6g} times what it should be there"
     offset = a - n
     if a.size > 1 and (np.abs(offset - offset.flat[0]) <= tolerance).all():
         return f"it is {float(offset.flat[0]):.6g} too large there"

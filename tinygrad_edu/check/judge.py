@@ -76,6 +76,7 @@ class Question:
     adjoint: Array | None = None
     counts: dict[str, int] = field(default_factory=dict)
     doubled: Array | None = None
+    matrices: dict[str, Array] = field(default_factory=dict)
     assigned: list[Array] = field(default_factory=list)
 
     def path(self, index: tuple[int, ...]) -> Path:
@@ -245,7 +246,8 @@ class _Elements:
 def _case(question: Question, numeric: Array, tolerance: Array) -> Case:
     return Case(
         question.analytic, numeric, tolerance, question.x, question.adjoint,
-        question.counts, question.doubled, question.assigned,
+        question.counts, question.doubled, question.matrices,
+        question.assigned,
     )  # fmt: skip
 
 

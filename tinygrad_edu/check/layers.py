@@ -123,6 +123,11 @@ def _row(
             adjoint=given.adjoint if given.adjoint.size > 1 else None,
             counts=_counts(given),
             doubled=doubled,
+            matrices={
+                v.own_name: floating(v.given)
+                for v in given.variables
+                if v.given.ndim == 2 and v is not variable
+            },
             assigned=[floating(plain(x, "")) for x in variable.assigned if _is_plain(x)],
         )
     )
