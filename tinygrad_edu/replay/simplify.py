@@ -40,7 +40,7 @@ def simplified(program: Program, seed: Expression | None, fast: bool = False) ->
         [new(x) for x in program.gradients],
         [new(x) for x in program.order],
         wishes,
-        {x for x in map(new, program.varying) if isinstance(x, Symbol)},
+        simplifier.varying,
         program.constants,
         {x for x in map(new, program.adjoints) if isinstance(x, Symbol)},
         [(new(guard), result) for guard, result in program.guards],
@@ -52,7 +52,8 @@ class _Simplifier:
 
     def __init__(self, varying: set[Symbol], fast: bool) -> None:
         self.fast = fast
-        self.varying = varying
+        # x * 0 + y becomes the y that all points share: what varies is found anew, from the columns
+        self.varying = {x for x in varying if not x.operands}
         self.found: dict[Symbol, Expression] = {}
         self.shared: dict[Any, Symbol] = {}
         self.inverses: dict[float, Expression] = {}  # n for each 1 / n
@@ -101,7 +102,9 @@ class _Simplifier:
             else:
                 made = Symbol(name, operands)
             self.shared[key] = made
-            if like in self.varying and name != "sum_over_points":
+            if name != "sum_over_points" and any(
+                isinstance(x, Symbol) and x in self.varying for x in operands
+            ):
                 self.varying.add(made)
         return self.shared[key]
 

@@ -140,6 +140,9 @@ def trace_graph(
             wishes.setdefault(adjoint, BY + label)
     given = {x for x in inputs if isinstance(x, Node)}
     gradients = [adjoints[x] if x in adjoints else _zero(x) for x in wrt]
+    if varies and root not in varies:  # it depends on no column: each point has it
+        gradients = [x * POINTS if isinstance(x, Symbol) else x for x in gradients]
+        order += gradients
     program = Program(
         seed,
         [symbols[x if isinstance(x, Node) else id(x)] for x in inputs],

@@ -226,7 +226,6 @@ class _ByColumns:
             value = varying[place].reshape(shape)
         else:  # the root depends on no column: each point has it
             value = np.full(shape, numbers[place])
-            numbers = numbers * n
         gradients: list[Any] = []
         for where in self.wrt:
             if isinstance(where, np.ndarray):
