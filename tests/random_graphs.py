@@ -1,19 +1,22 @@
-"""Random graphs for Hypothesis, as recipes that can be followed again with other inputs."""
+"""Graphs for the project's own tests, beside those that `tinygrad_edu.testing` draws."""
 
 import random
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
-from rule_table import ELEMENTWISE, R
+from rule_table import ELEMENTWISE
 
 from tinygrad_edu import Value, group
 from tinygrad_edu.rules import RULES, elementwise
+from tinygrad_edu.testing import DOMAINS, Graph, value_graphs
+from tinygrad_edu.testing.drawing import step_of
+from tinygrad_edu.testing.graph import Program
+from tinygrad_edu.testing.steps import Place
 
-DOMAINS = {name: row.domains for name, row in ELEMENTWISE.items()} | {"where": ((0, 1), R, R)}
-NAMES = tuple(sorted(DOMAINS))
-TO_THE_BIT = ("add", "subtract", "multiply", "divide", "negative", "sqrt")
+GRAPHS = value_graphs(most=12)
+TO_THE_BIT = value_graphs(["add", "subtract", "multiply", "divide", "negative", "sqrt"], most=12)
+"""Graphs of what every language and machine rounds in the same way."""
 
 ELEMENTWISE_RULES = {
     name
@@ -23,114 +26,42 @@ ELEMENTWISE_RULES = {
 """Every rule that a page of Values can have."""
 
 
-@dataclass
-class Recipe:
-    """How a graph is made: for each node a number, if it is a leaf, or else the rule's name, its
-    settings and its operands: the indices of nodes (int) and constants (float)."""
-
-    made: list[Any] = field(default_factory=list)
-
-    @property
-    def leaves(self) -> list[int]:
-        return [i for i, how in enumerate(self.made) if isinstance(how, float)]
-
-    def follow(self, inputs: dict[int, float] | None = None, wobble: Any = None) -> list[Value]:
-        """The nodes; the last is the root. `inputs` gives leaves other numbers; `wobble`, a random
-        generator, multiplies each result by 1 plus or minus a few roundings."""
-        nodes: list[Value] = []
-        for i, how in enumerate(self.made):
-            if isinstance(how, float):
-                nodes.append(Value((inputs or {}).get(i, how), f"x{i}"))
-                continue
-            node = apply(how, nodes)
-            if wobble is not None:
-                node = node * (1.0 + wobble.choice((-4e-16, 4e-16)))
-            nodes.append(node)
-        return nodes
+def places(graph: Graph) -> range:
+    """Where the leaves stand among the nodes that `follow` gives."""
+    return range(len(graph.inputs))
 
 
-def apply(how: Any, nodes: list[Value]) -> Value:
-    name, settings, operands = how
-    xs = tuple(nodes[x] if isinstance(x, int) else x for x in operands)
-    return nodes[0]._record(RULES[name], xs, settings)
+def follow(graph: Graph, inputs: dict[int, float] | None = None, wobble: Any = None) -> list[Value]:
+    """The nodes of a drawn graph made anew; the last is the root. `inputs` gives leaves other
+    numbers; `wobble`, a random generator, multiplies each result by 1 plus or minus a few
+    roundings."""
+    given = [(inputs or {}).get(i, x) for i, x in enumerate(graph.inputs)]
+    each = wobble and (lambda node: node * (1.0 + wobble.choice((-4e-16, 4e-16))))
+    return graph.function.nodes(*graph.new_leaves(*given), each=each)
 
 
-@st.composite
-def settings_of_rule(draw: Any, name: str) -> dict[str, Any]:
-    if name == "leaky_relu":
-        return {"negative_slope": draw(st.floats(0, 0.5))}
-    if name == "clip":
-        ends = {"min": draw(st.none() | st.floats(-2, 0)), "max": draw(st.none() | st.floats(0, 2))}
-        return {key: end for key, end in ends.items() if end is not None}
-    return ELEMENTWISE[name].settings if name in ELEMENTWISE else {}
-
-
-@st.composite
-def recipes(draw: Any, names: Any = NAMES, most: int = 12) -> Recipe:
-    """A graph over these rules, each inside of its domain, its nodes shared. All lead to the root,
-    a sum of whatever nothing else uses."""
-    recipe = Recipe([draw(st.floats(*R))])
-    nodes = recipe.follow()
-
-    def make(how: Any) -> int:
-        recipe.made.append(how)
-        leaf = isinstance(how, float)
-        nodes.append(Value(how) if leaf else apply(how, nodes))
-        return len(nodes) - 1
-
-    def operand(low: float, high: float) -> int | float:
-        fitting = [i for i, node in enumerate(nodes) if low <= node.data <= high]
-        kind = draw(st.integers(0, 4))
-        if kind == 0:
-            return draw(st.floats(low, high))
-        if fitting and kind > 1:
-            return fitting[-1 - draw(st.integers(0, min(4, len(fitting) - 1)))]
-        return make(draw(st.floats(low, high)))
-
-    for _ in range(draw(st.integers(1, most))):
-        name = draw(st.sampled_from(names))
-        settings = draw(settings_of_rule(name))
-        operands = [operand(*domain) for domain in DOMAINS[name]]
-        if name == "where":
-            operands[0] = float(draw(st.booleans()))
-        if not any(isinstance(x, int) for x in operands):
-            operands[-1] = make(operands[-1])
-        make((name, settings, operands))
-    operations = [how for how in recipe.made if not isinstance(how, float)]
-    used = {x for _, _, operands in operations for x in operands if isinstance(x, int)}
-    total, *rest = [i for i in range(len(nodes)) if i not in used]
-    for i in rest:
-        total = make(("add", {}, [total, i]))
-    return recipe
-
-
-def every_rule_at_once(at_kinks: bool, seed: int = 0) -> Recipe:
+def every_rule_at_once(at_kinks: bool, seed: int = 0) -> Graph:
     """One graph in which every rule occurs, on leaves of its own; their results are added up."""
     draw = random.Random(seed)
-    recipe = Recipe()
-    results = []
-    for name, domains in sorted(DOMAINS.items()):
-        xs = [draw.uniform(*domain) for domain in domains]
-        settings = {}
-        if name == "where":
-            xs[0] = float(draw.random() < 0.5)
-        else:
-            settings = ELEMENTWISE[name].settings
-            kinks = list(ELEMENTWISE[name].kinks)
-            xs = list(draw.choice(kinks)) if at_kinks and kinks else xs
-        operands: list[int | float] = []
-        for position, x in enumerate(xs):
-            constant = name == "where" and position == 0
-            operands.append(float(x) if constant else len(recipe.made))
-            if not constant:
-                recipe.made.append(float(x))
-        results.append(len(recipe.made))
-        recipe.made.append((name, settings, operands))
-    total = results[0]
-    for i in results[1:]:
-        recipe.made.append(("add", {}, [total, i]))
-        total = len(recipe.made) - 1
-    return recipe
+    inputs: list[float] = []
+    calls = []
+    for name, domain in sorted(DOMAINS.items()):
+        kinks = list(ELEMENTWISE[name].kinks) if name in ELEMENTWISE else []
+        settings = ELEMENTWISE[name].settings if name in ELEMENTWISE else {}
+        xs: list[Any] = [x and draw.uniform(*x) for x in domain.intervals]
+        if at_kinks and kinks:
+            xs = [float(x) for x in draw.choice(kinks)]
+        operands: list[Any] = []
+        for x in xs:
+            operands.append(draw.random() < 0.5 if x is None else Place(len(inputs)))
+            inputs += [] if x is None else [x]
+        calls.append((name, operands, settings))
+    steps = [step_of(*call) for call in calls]
+    total = Place(len(inputs))
+    for k in range(1, len(calls)):
+        steps.append(step_of("add", (total, Place(len(inputs) + k)), {}))
+        total = Place(len(inputs) + len(steps) - 1)
+    return Graph(Program(len(inputs), tuple(steps)), *inputs)
 
 
 LABELS = ("", "", "x", "a.w", "a.b", "b.w", "a.in.w", "layers.0.w", "layers.1.w")

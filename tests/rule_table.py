@@ -1,8 +1,9 @@
-"""One row per rule: where it may be tried, and an oracle that knows nothing of our code.
+"""One row per rule: an oracle that knows nothing of our code, and what is agreed on at kinks.
 
-An elementwise row has an interval for each operand and the same function in mpmath; derivatives
-come from differentiating that numerically with 60 digits. A row for arrays has calls on Tensors
-with the same call in NumPy; their derivatives are compared with central differences.
+An elementwise row has the same function in mpmath; derivatives come from differentiating that
+numerically with 60 digits. Where it may be tried is what `tinygrad_edu.testing` says. A row for
+arrays has calls on Tensors with the same call in NumPy; their derivatives are compared with
+central differences.
 """
 
 from collections.abc import Callable
@@ -13,15 +14,16 @@ import mpmath
 import numpy as np
 
 import tinygrad_edu as tg
+from tinygrad_edu.testing import DOMAINS
 
 
 @dataclass
 class Elementwise:
     oracle: Callable[..., Any]
-    domains: tuple[tuple[float, float], ...]
-    apart: bool = False  # a kink where both operands are equal: keep them apart
     kinks: dict[Any, tuple[float, ...]] = field(default_factory=dict)  # operands: derivatives
     settings: dict[str, Any] = field(default_factory=dict)
+    domains: Any = ()  # an interval for each operand
+    apart: bool = False  # a kink where both operands are equal: keep them apart
 
 
 @dataclass
@@ -34,55 +36,50 @@ class Call:
     positive: bool = False
 
 
-R = (-3.0, 3.0)
-POSITIVE = (0.1, 4.0)
-NOT_ZERO = (0.3, 3.0)
-
 ELEMENTWISE = {
-    "add": Elementwise(lambda x, y: x + y, (R, R)),
-    "subtract": Elementwise(lambda x, y: x - y, (R, R)),
-    "multiply": Elementwise(lambda x, y: x * y, (R, R)),
-    "divide": Elementwise(lambda x, y: x / y, (R, NOT_ZERO)),
-    "negative": Elementwise(lambda x: -x, (R,)),
+    "add": Elementwise(lambda x, y: x + y),
+    "subtract": Elementwise(lambda x, y: x - y),
+    "multiply": Elementwise(lambda x, y: x * y),
+    "divide": Elementwise(lambda x, y: x / y),
+    "negative": Elementwise(lambda x: -x),
     "power": Elementwise(
         mpmath.power,
-        (POSITIVE, R),
         kinks={(0.0, 0.0): (0.0, 0.0), (2.0, 0.0): (0.0, float(mpmath.log(2))), (0.0, 1.0): (1, 0)},
     ),
-    "abs": Elementwise(abs, (R,), kinks={(0.0,): (0.0,)}),
-    "exp": Elementwise(mpmath.exp, (R,)),
-    "expm1": Elementwise(mpmath.expm1, (R,)),
-    "log": Elementwise(mpmath.log, (POSITIVE,)),
-    "log1p": Elementwise(mpmath.log1p, ((-0.8, 4.0),)),
-    "sqrt": Elementwise(mpmath.sqrt, (POSITIVE,)),
-    "sin": Elementwise(mpmath.sin, (R,)),
-    "cos": Elementwise(mpmath.cos, (R,)),
-    "tan": Elementwise(mpmath.tan, ((-1.3, 1.3),)),
-    "sinh": Elementwise(mpmath.sinh, (R,)),
-    "cosh": Elementwise(mpmath.cosh, (R,)),
-    "tanh": Elementwise(mpmath.tanh, (R,)),
-    "arcsin": Elementwise(mpmath.asin, ((-0.95, 0.95),)),
-    "arccos": Elementwise(mpmath.acos, ((-0.95, 0.95),)),
-    "arctan": Elementwise(mpmath.atan, (R,)),
-    "sigmoid": Elementwise(lambda x: 1 / (1 + mpmath.exp(-x)), (R,)),
-    "softplus": Elementwise(lambda x: mpmath.log(1 + mpmath.exp(x)), (R,)),
-    "relu": Elementwise(lambda x: max(x, 0), (R,), kinks={(0.0,): (0.0,)}),
+    "abs": Elementwise(abs, kinks={(0.0,): (0.0,)}),
+    "exp": Elementwise(mpmath.exp),
+    "expm1": Elementwise(mpmath.expm1),
+    "log": Elementwise(mpmath.log),
+    "log1p": Elementwise(mpmath.log1p),
+    "sqrt": Elementwise(mpmath.sqrt),
+    "sin": Elementwise(mpmath.sin),
+    "cos": Elementwise(mpmath.cos),
+    "tan": Elementwise(mpmath.tan),
+    "sinh": Elementwise(mpmath.sinh),
+    "cosh": Elementwise(mpmath.cosh),
+    "tanh": Elementwise(mpmath.tanh),
+    "arcsin": Elementwise(mpmath.asin),
+    "arccos": Elementwise(mpmath.acos),
+    "arctan": Elementwise(mpmath.atan),
+    "sigmoid": Elementwise(lambda x: 1 / (1 + mpmath.exp(-x))),
+    "softplus": Elementwise(lambda x: mpmath.log(1 + mpmath.exp(x))),
+    "relu": Elementwise(lambda x: max(x, 0), kinks={(0.0,): (0.0,)}),
     "leaky_relu": Elementwise(
         lambda x: x if x > 0 else x * mpmath.mpf(0.2),
-        (R,),
         kinks={(0.0,): (0.2,)},
         settings={"negative_slope": 0.2},
     ),
-    "maximum": Elementwise(max, (R, R), apart=True, kinks={(1.5, 1.5): (0.5, 0.5)}),
-    "minimum": Elementwise(min, (R, R), apart=True, kinks={(1.5, 1.5): (0.5, 0.5)}),
+    "maximum": Elementwise(max, kinks={(1.5, 1.5): (0.5, 0.5)}),
+    "minimum": Elementwise(min, kinks={(1.5, 1.5): (0.5, 0.5)}),
     "clip": Elementwise(
         lambda x: min(max(x, -1), 2),
-        (R,),
         kinks={(-1.0,): (1.0,), (2.0,): (1.0,)},
         settings={"min": -1.0, "max": 2.0},
     ),
 }  # fmt: skip
 """`where` takes a condition that is no operand of the calculus: it is tried as an array rule."""
+for _name, _row in ELEMENTWISE.items():
+    _row.domains, _row.apart = DOMAINS[_name].intervals, DOMAINS[_name].ties
 
 
 def _logsumexp(x, axis=None, keepdims=False):

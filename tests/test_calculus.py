@@ -8,13 +8,13 @@ import pytest
 import sympy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from random_graphs import DOMAINS, apply, recipes
 from rule_table import ARRAYS, ELEMENTWISE
 from test_rules import assert_close, partial_derivative, points
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_edu.rules import operations
+from tinygrad_edu.testing import DOMAINS, value_graphs
 
 TWO_OPERANDS = [name for name, row in ELEMENTWISE.items() if len(row.domains) == 2]
 
@@ -255,23 +255,12 @@ def test_the_hessian_of_every_array_rule_is_symmetric_and_that_of_differences_of
         np.testing.assert_allclose(products[i], slopes, rtol=1e-5, atol=1e-6)
 
 
-SMOOTH = tuple(
-    sorted(set(DOMAINS) - {"abs", "relu", "leaky_relu", "maximum", "minimum", "clip", "where"})
-)
+SMOOTH = [name for name, d in DOMAINS.items() if not (d.kinks or d.ties or name == "where")]
 
 
-@given(recipes(names=SMOOTH, most=6), st.integers(0, 99))
-def test_of_random_smooth_functions_the_hessian_is_symmetric_and_the_laws_hold(recipe, seed):
-    places = recipe.leaves
-    at = [recipe.made[i] for i in places]
-
-    def f(*xs):
-        nodes = []
-        inputs = iter(xs)
-        for how in recipe.made:
-            nodes.append(next(inputs) if isinstance(how, float) else apply(how, nodes))
-        return nodes[-1]
-
+@given(value_graphs(SMOOTH, most=6), st.integers(0, 99))
+def test_of_random_smooth_functions_the_hessian_is_symmetric_and_the_laws_hold(f, seed):
+    at = f.inputs
     everything = tuple(range(len(at)))
     value, slope = value_and_grad(f, argnums=everything)(*at)
     h = np.array(hessian(f, argnums=everything)(*at))

@@ -11,19 +11,21 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from page_in_node import open_page
 from random_graphs import (
-    DOMAINS,
     ELEMENTWISE_RULES,
+    GRAPHS,
     TO_THE_BIT,
     every_rule_at_once,
+    follow,
     graphs_with_modules,
-    recipes,
+    places,
 )
 from test_symbols import bits
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, nn
-from tinygrad_edu.rules import RULES, of, operations, rule
+from tinygrad_edu.rules import RULES, name_of, of, operations, rule
 from tinygrad_edu.rules.namespaces import scalars
+from tinygrad_edu.testing import DOMAINS
 
 javascript = page_in_node.javascript
 
@@ -44,17 +46,17 @@ def as_number(adjoint):
     return float(adjoint() if callable(adjoint) else adjoint)
 
 
-def followed_page(recipe):
-    """The page of a recipe's graph, and for each of its nodes the index of its card."""
-    nodes = recipe.follow()
+def followed_page(graph):
+    """The page of a graph's graph, and for each of its nodes the index of its card."""
+    nodes = follow(graph)
     page = open_page(nodes[-1])
     place = {id(node): i for i, node in enumerate(page.nodes)}
     return page, [place[id(node)] for node in nodes]
 
 
-def changed(recipe, numbers):
+def changed(graph, numbers):
     """Other inputs: for some leaves another number."""
-    return {leaf: x for leaf, x in zip(recipe.leaves, numbers, strict=False) if x is not None}
+    return {leaf: x for leaf, x in zip(places(graph), numbers, strict=False) if x is not None}
 
 
 def check_each_operation(page, found):
@@ -115,15 +117,15 @@ def check_pullback(page, pullback, arriving, numbers):
 def test_every_elementwise_rule_is_covered():
     assert set(DOMAINS) == ELEMENTWISE_RULES
     for at_kinks in (False, True):
-        made = every_rule_at_once(at_kinks).made
-        assert {how[0] for how in made if not isinstance(how, float)} == ELEMENTWISE_RULES
+        nodes = follow(every_rule_at_once(at_kinks))
+        assert {name_of(node.rule) for node in nodes if node.rule} == ELEMENTWISE_RULES
 
 
 @pytest.mark.parametrize("at_kinks", [False, True])
 @pytest.mark.parametrize("seed", range(10))
 def test_every_rule_in_one_graph(javascript, at_kinks, seed):
-    recipe = every_rule_at_once(at_kinks, seed)
-    page, place = followed_page(recipe)
+    graph = every_rule_at_once(at_kinks, seed)
+    page, place = followed_page(graph)
     found = javascript(page, ALL_NUMBERS, inputs=[])
     check_each_operation(page, found)
     page.root.backward()
@@ -132,34 +134,34 @@ def test_every_rule_in_one_graph(javascript, at_kinks, seed):
         assert close(found["g"][i], page.nodes[i].grad)
 
 
-@given(recipe=recipes())
-def test_values_and_gradients_are_those_of_python(javascript, recipe):
-    page, place = followed_page(recipe)
+@given(graph=GRAPHS)
+def test_values_and_gradients_are_those_of_python(javascript, graph):
+    page, place = followed_page(graph)
     found = javascript(page, ALL_NUMBERS, inputs=[])
     check_each_operation(page, found)
-    check_whole(recipe, {}, [(found["v"][i], found["g"][i]) for i in place])
+    check_whole(graph, {}, [(found["v"][i], found["g"][i]) for i in place])
 
 
-@given(recipe=recipes(), factors=st.lists(st.none() | st.floats(0.95, 1.05), max_size=12))
-def test_moved_inputs_give_what_the_graph_made_anew_gives(javascript, recipe, factors):
-    numbers = [x and x * recipe.made[i] for x, i in zip(factors, recipe.leaves, strict=False)]
-    inputs = changed(recipe, numbers)
-    page, place = followed_page(recipe)
+@given(graph=GRAPHS, factors=st.lists(st.none() | st.floats(0.95, 1.05), max_size=12))
+def test_moved_inputs_give_what_the_graph_made_anew_gives(javascript, graph, factors):
+    numbers = [x and x * graph.inputs[i] for x, i in zip(factors, places(graph), strict=False)]
+    inputs = changed(graph, numbers)
+    page, place = followed_page(graph)
     found = javascript(page, ALL_NUMBERS, inputs=[[place[i], x] for i, x in inputs.items()])
     check_each_operation(page, found)
     assert [found["v"][place[i]] for i in inputs] == list(inputs.values())
     try:
-        check_whole(recipe, inputs, [(found["v"][i], found["g"][i]) for i in place])
+        check_whole(graph, inputs, [(found["v"][i], found["g"][i]) for i in place])
     except (ArithmeticError, ValueError):
         assume(False)  # outside of what a rule takes
 
 
-def check_whole(recipe, inputs, found):
+def check_whole(graph, inputs, found):
     """Values and gradients of the whole, to 12 digits; where rounding alone moves the numbers of
     this graph further than that, as when nearly equal ones are subtracted, as far as that."""
-    exact = recipe.follow(inputs)
+    exact = follow(graph, inputs)
     exact[-1].backward()
-    moved = [recipe.follow(inputs, random.Random(seed)) for seed in range(6)]
+    moved = [follow(graph, inputs, random.Random(seed)) for seed in range(6)]
     for nodes in moved:
         nodes[-1].backward()
     for i, (node, (v, g)) in enumerate(zip(exact, found, strict=True)):
@@ -167,24 +169,24 @@ def check_whole(recipe, inputs, found):
         assert close(g, node.grad, 8 * max(abs(nodes[i].grad - node.grad) for nodes in moved))
 
 
-@given(recipe=recipes(), numbers=st.lists(st.none() | st.floats(-50, 50), max_size=12))
-def test_inputs_far_away_too_and_no_finite_number_where_python_refuses(javascript, recipe, numbers):
-    page, place = followed_page(recipe)
-    inputs = changed(recipe, numbers)
+@given(graph=GRAPHS, numbers=st.lists(st.none() | st.floats(-50, 50), max_size=12))
+def test_inputs_far_away_too_and_no_finite_number_where_python_refuses(javascript, graph, numbers):
+    page, place = followed_page(graph)
+    inputs = changed(graph, numbers)
     found = javascript(page, ALL_NUMBERS, inputs=[[place[i], x] for i, x in inputs.items()])
     check_each_operation(page, found)
 
 
 @given(
-    recipe=recipes(names=TO_THE_BIT),
+    graph=TO_THE_BIT,
     numbers=st.lists(st.none() | st.floats(-1e6, 1e6), max_size=12),
 )
-def test_arithmetic_and_roots_give_the_bits_of_python(javascript, recipe, numbers):
-    page, place = followed_page(recipe)
-    inputs = changed(recipe, numbers)
+def test_arithmetic_and_roots_give_the_bits_of_python(javascript, graph, numbers):
+    page, place = followed_page(graph)
+    inputs = changed(graph, numbers)
     found = javascript(page, ALL_NUMBERS, inputs=[[place[i], x] for i, x in inputs.items()])
     try:
-        nodes = recipe.follow(inputs)
+        nodes = follow(graph, inputs)
         nodes[-1].backward()
     except (ArithmeticError, ValueError):
         assume(False)

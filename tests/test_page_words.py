@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from page_in_node import open_page
-from random_graphs import recipes
+from random_graphs import GRAPHS
 
 from tinygrad_edu import Value, group
 from tinygrad_edu.view.reading import short
@@ -204,9 +204,9 @@ def test_a_right_answer_is_told_why(javascript, typed):
     assert answer == [[True, "Right: 3 arriving × 5 local = 15."]]
 
 
-@given(recipe=recipes(), factor=st.sampled_from([-1.0, 0.0, 0.5, 0.99, 1.01, 2.0, 1000.0]))
-def test_right_is_right_and_wrong_is_wrong_on_any_edge(javascript, recipe, factor):
-    page = open_page(recipe.follow()[-1])
+@given(graph=GRAPHS, factor=st.sampled_from([-1.0, 0.0, 0.5, 0.99, 1.01, 2.0, 1000.0]))
+def test_right_is_right_and_wrong_is_wrong_on_any_edge(javascript, graph, factor):
+    page = open_page(graph.root)
     sent = javascript(page, "backward(graph, forward(graph, new Map())).sent")
     asked = [(k, x) for k, x in enumerate(sent) if x is not None and math.isfinite(x)]
     cases = [[k, y] for k, x in asked for y in (x, float(f"{x:.3g}"), x * factor)]
@@ -215,9 +215,9 @@ def test_right_is_right_and_wrong_is_wrong_on_any_edge(javascript, recipe, facto
         assert answers[3 * n : 3 * n + 3] == [True, True, x == x * factor]
 
 
-@given(recipe=recipes())
-def test_the_most_telling_edge_is_asked_for(javascript, recipe):
-    page = open_page(recipe.follow()[-1])
+@given(graph=GRAPHS)
+def test_the_most_telling_edge_is_asked_for(javascript, graph):
+    page = open_page(graph.root)
     found = javascript(page, """(() => {
       const numbers = backward(graph, forward(graph, new Map()));
       const asked = graph.cards.map((_, i) => linkToPredict({ graph, numbers }, `card:${i}`));

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from random_graphs import every_rule_at_once, recipes
+from random_graphs import GRAPHS, every_rule_at_once, follow, places
 from rule_table import ELEMENTWISE
 from test_replay_values import close, graph_of, points, recorded, rule_function
 
-from tinygrad_edu import Value, replay
+from tinygrad_edu import Value, replay, where
 from tinygrad_edu.replay.columns import BLOCK
 
 forgotten, softsign, swish = custom_rules.forgotten, custom_rules.softsign, custom_rules.swish
@@ -93,36 +93,36 @@ def test_rules_of_ones_own_over_columns(request, name):
 
 @pytest.mark.parametrize("at_kinks", [False, True])
 def test_every_rule_at_once_over_columns(at_kinks):
-    recipe = every_rule_at_once(at_kinks)
-    nodes = recipe.follow()
-    run = replay(nodes[-1], [nodes[i] for i in recipe.leaves], backend="numpy")
+    graph = every_rule_at_once(at_kinks)
+    nodes = follow(graph)
+    run = replay(nodes[-1], [nodes[i] for i in places(graph)], backend="numpy")
     others = [every_rule_at_once(at_kinks, seed) for seed in range(4)]
-    value, grads = run(*[np.array([r.made[i] for r in others]) for i in recipe.leaves])
+    value, grads = run(*[np.array([r.inputs[i] for r in others]) for i in places(graph)])
     for k, other in enumerate(others):
-        fresh = recipe.follow({i: other.made[i] for i in recipe.leaves})
+        fresh = follow(graph, {i: other.inputs[i] for i in places(graph)})
         fresh[-1].backward()
         assert close(value[k], fresh[-1].data)
-        for i, g in zip(recipe.leaves, grads, strict=True):
+        for i, g in zip(places(graph), grads, strict=True):
             assert close(g[k], fresh[i].grad)
 
 
 @given(
-    recipe=recipes(),
+    graph=GRAPHS,
     factors=st.lists(st.tuples(*[st.floats(0.95, 1.05)] * 3) | st.none(), max_size=12),
 )
-def test_random_graphs_over_columns_and_numbers(recipe, factors):
-    leaves = recipe.leaves
-    given = [recipe.made[i] for i in leaves]
+def test_random_graphs_over_columns_and_numbers(graph, factors):
+    leaves = places(graph)
+    given = [graph.inputs[i] for i in leaves]
     for k, triple in enumerate(factors[: len(leaves)]):
         if triple is not None:
             given[k] = given[k] * np.array(triple)
     assume(any(map(np.shape, given)))
-    nodes = recipe.follow()
+    nodes = follow(graph)
     spread, values, slopes = [], [], []
     for k in range(3):
         moved = {i: float(np.broadcast_to(x, 3)[k]) for i, x in zip(leaves, given, strict=True)}
         try:
-            runs = [recipe.follow(moved, w) for w in (None, *map(random.Random, range(4)))]
+            runs = [follow(graph, moved, w) for w in (None, *map(random.Random, range(4)))]
             for nodes_of_run in runs:
                 nodes_of_run[-1].backward()
         except (ArithmeticError, ValueError):
@@ -140,6 +140,21 @@ def test_random_graphs_over_columns_and_numbers(recipe, factors):
             assert all(map(close, g, exact, slack))
         else:
             assert close(g, math.fsum(exact), sum(slack) + 1e-14 * sum(map(abs, exact)))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y: x * 0.0 + y,
+        lambda x, y: x * 0.0 + y * y,
+        lambda x, y: (x * 0.0 + y) * y + x,
+        lambda x, y: where(False, x, y) * y,
+        lambda x, y: (x - x + y) * x,
+    ],
+)
+def test_what_is_simplified_to_a_number_that_all_points_share_does_not_vary(function):
+    root, leaves = graph_of(function, (0.3, 0.2))
+    assert_same(replay(root, leaves), function, (np.array([1.0, 2.0, 4.0]), 3.0))
 
 
 # --- columns and numbers -------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from random_graphs import every_rule_at_once
+from random_graphs import every_rule_at_once, follow, places
 from rule_table import ELEMENTWISE
 from test_replay_columns import assert_same
 from test_replay_recording import newton, piecewise
@@ -25,9 +25,9 @@ def named(**numbers):
 
 def every_rule(at_kinks):
     """One graph with all rules, compiled once; the leaves of each rule are inputs of their own."""
-    recipe = every_rule_at_once(at_kinks)
-    nodes = recipe.follow()
-    return recipe, replay(nodes[-1], [nodes[i] for i in recipe.leaves], backend="numba")
+    graph = every_rule_at_once(at_kinks)
+    nodes = follow(graph)
+    return graph, replay(nodes[-1], [nodes[i] for i in places(graph)], backend="numba")
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["inside", "at kinks"])
@@ -36,27 +36,27 @@ def rules(request):
 
 
 def test_every_rule_gives_the_numbers_of_recording_afresh(rules):
-    at_kinks, recipe, run = rules
+    at_kinks, graph, run = rules
     for seed in range(20):
         other = every_rule_at_once(at_kinks, seed)
-        fresh = recipe.follow({i: other.made[i] for i in recipe.leaves})
+        fresh = follow(graph, {i: other.inputs[i] for i in places(graph)})
         fresh[-1].backward()
-        value, grads = run(*[fresh[i].data for i in recipe.leaves])
+        value, grads = run(*[fresh[i].data for i in places(graph)])
         assert type(value) is float
         assert close(value, fresh[-1].data)
-        for i, g in zip(recipe.leaves, grads, strict=True):
+        for i, g in zip(places(graph), grads, strict=True):
             assert close(g, fresh[i].grad)
 
 
 def test_every_rule_over_columns(rules):
-    at_kinks, recipe, run = rules
+    at_kinks, graph, run = rules
     others = [every_rule_at_once(at_kinks, seed) for seed in range(5)]
-    value, grads = run(*[np.array([r.made[i] for r in others]) for i in recipe.leaves])
+    value, grads = run(*[np.array([r.inputs[i] for r in others]) for i in places(graph)])
     for k, other in enumerate(others):
-        fresh = recipe.follow({i: other.made[i] for i in recipe.leaves})
+        fresh = follow(graph, {i: other.inputs[i] for i in places(graph)})
         fresh[-1].backward()
         assert close(value[k], fresh[-1].data)
-        for i, g in zip(recipe.leaves, grads, strict=True):
+        for i, g in zip(places(graph), grads, strict=True):
             assert close(g[k], fresh[i].grad, slack=1e-15)
 
 

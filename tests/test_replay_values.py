@@ -8,13 +8,20 @@ import mpmath
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from random_graphs import DOMAINS, TO_THE_BIT, every_rule_at_once, recipes
+from random_graphs import (
+    ELEMENTWISE_RULES,
+    GRAPHS,
+    TO_THE_BIT,
+    every_rule_at_once,
+    follow,
+    places,
+)
 from rule_table import ELEMENTWISE
 from test_symbols import bits
 
 import tinygrad_edu as tg
 from tinygrad_edu import Value, gradients, replay
-from tinygrad_edu.rules import operations
+from tinygrad_edu.rules import name_of, operations
 
 forgotten, softsign, swish = custom_rules.forgotten, custom_rules.softsign, custom_rules.swish
 
@@ -135,19 +142,19 @@ def test_powers_with_a_constant_exponent(exponent, x):
         assert all_close(replay(root, leaves)(x), expected, rel=3e-16)
 
 
-@given(recipe=recipes(), factors=st.lists(st.none() | st.floats(0.95, 1.05), max_size=12))
-def test_new_inputs_give_what_the_graph_made_anew_gives(recipe, factors):
-    leaves = recipe.leaves
-    moved = {i: f * recipe.made[i] for f, i in zip(factors, leaves, strict=False) if f}
+@given(graph=GRAPHS, factors=st.lists(st.none() | st.floats(0.95, 1.05), max_size=12))
+def test_new_inputs_give_what_the_graph_made_anew_gives(graph, factors):
+    leaves = places(graph)
+    moved = {i: f * graph.inputs[i] for f, i in zip(factors, leaves, strict=False) if f}
     try:
-        exact = recipe.follow(moved)
+        exact = follow(graph, moved)
         exact[-1].backward()
-        wobbled = [recipe.follow(moved, random.Random(seed)) for seed in range(6)]
+        wobbled = [follow(graph, moved, random.Random(seed)) for seed in range(6)]
         for nodes in wobbled:
             nodes[-1].backward()
     except (ArithmeticError, ValueError):
         assume(False)  # outside of what a rule takes
-    nodes = recipe.follow()
+    nodes = follow(graph)
     run = replay(nodes[-1], [nodes[i] for i in leaves])
     xs = [exact[i].data for i in leaves]
     for value, grads in (run(*xs), program_of(run)(*xs)):
@@ -159,40 +166,40 @@ def test_new_inputs_give_what_the_graph_made_anew_gives(recipe, factors):
 
 
 @given(
-    recipe=recipes(names=TO_THE_BIT),
+    graph=TO_THE_BIT,
     numbers=st.lists(st.none() | st.floats(-1e6, 1e6), max_size=12),
 )
-def test_arithmetic_and_roots_give_the_bits_of_recording_afresh(recipe, numbers):
-    moved = {i: x for x, i in zip(numbers, recipe.leaves, strict=False) if x is not None}
-    nodes = recipe.follow()
-    run = replay(nodes[-1], [nodes[i] for i in recipe.leaves])
+def test_arithmetic_and_roots_give_the_bits_of_recording_afresh(graph, numbers):
+    moved = {i: x for x, i in zip(numbers, places(graph), strict=False) if x is not None}
+    nodes = follow(graph)
+    run = replay(nodes[-1], [nodes[i] for i in places(graph)])
     try:
-        fresh = recipe.follow(moved)
+        fresh = follow(graph, moved)
         fresh[-1].backward()
     except (ArithmeticError, ValueError) as error:
         with pytest.raises(type(error)):
-            run(*[moved.get(i, recipe.made[i]) for i in recipe.leaves])
+            run(*[moved.get(i, graph.inputs[i]) for i in places(graph)])
         return
-    value, grads = run(*[fresh[i].data for i in recipe.leaves])
+    value, grads = run(*[fresh[i].data for i in places(graph)])
     assert bits(value) == bits(fresh[-1].data)
     assert [float(g) for g in grads] == pytest.approx(
-        [fresh[i].grad for i in recipe.leaves], rel=1e-12, abs=1e-300, nan_ok=True
+        [fresh[i].grad for i in places(graph)], rel=1e-12, abs=1e-300, nan_ok=True
     )
 
 
 @pytest.mark.parametrize("at_kinks", [False, True])
 def test_every_rule_at_once(at_kinks):
-    recipe = every_rule_at_once(at_kinks)
-    assert {how[0] for how in recipe.made if not isinstance(how, float)} == set(DOMAINS)
-    nodes = recipe.follow()
-    run = replay(nodes[-1], [nodes[i] for i in recipe.leaves])
+    graph = every_rule_at_once(at_kinks)
+    assert {name_of(node.rule) for node in follow(graph) if node.rule} == ELEMENTWISE_RULES
+    nodes = follow(graph)
+    run = replay(nodes[-1], [nodes[i] for i in places(graph)])
     for seed in range(3):
         other = every_rule_at_once(at_kinks, seed)
-        fresh = recipe.follow({i: other.made[i] for i in recipe.leaves})
+        fresh = follow(graph, {i: other.inputs[i] for i in places(graph)})
         fresh[-1].backward()
-        value, grads = run(*[fresh[i].data for i in recipe.leaves])
+        value, grads = run(*[fresh[i].data for i in places(graph)])
         assert value == fresh[-1].data
-        assert grads == tuple(fresh[i].grad for i in recipe.leaves)
+        assert grads == tuple(fresh[i].grad for i in places(graph))
 
 
 # --- derivatives of derivatives ------------------------------------------------------------------
