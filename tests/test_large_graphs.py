@@ -1,0 +1,126 @@
+"""Graphs of 200 000 nodes, deep and wide: built, differentiated, copied, shown and freed."""
+
+import copy
+import gc
+import pickle
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+from tinygrad_edu import Tensor, Value, collector_paused, gradients, no_grad, topological_order
+
+N = 200_000
+
+
+def deep(kind, n=N):
+    """One after the other, every second node used twice."""
+    x = kind(1.0, "x")
+    y = x
+    for _ in range(n // 2):
+        y = y * 1.0
+        y = y + x
+    return x, y, n // 2 + 1
+
+
+def wide(kind, n=N):
+    """A binary tree of sums over n / 2 uses of one leaf."""
+    x = kind(1.0, "x")
+    row = [x] * (n // 2)
+    while len(row) > 1:
+        odd = row[-1:] if len(row) % 2 else []
+        row = [a + b for a, b in zip(row[::2], row[1::2], strict=False)] + odd
+    return x, row[0], n // 2
+
+
+def ladder(kind, n=N):
+    """Every node is used twice by the next: 2 to the power of n / 2 paths."""
+    x = kind(1.0, "x")
+    y = x
+    for _ in range(n // 2):
+        y = y + y
+        y = y * 0.5
+    return x, y, 1.0
+
+
+def nodes_alive():
+    return sum(type(x) in (Value, Tensor) for x in gc.get_objects())
+
+
+@pytest.fixture
+def collector_off():
+    gc.collect()
+    with collector_paused():
+        yield
+    gc.collect()
+
+
+@pytest.mark.parametrize("kind", [Value, Tensor])
+@pytest.mark.parametrize("build", [deep, wide, ladder])
+def test_a_large_graph_is_differentiated_and_freed_at_once(build, kind, collector_off):
+    before = nodes_alive()
+    x, root, slope = build(kind)
+    root.backward()
+    assert float(x.grad) == slope
+    assert nodes_alive() > before + N // 2 - 10
+    assert len(repr(root)) < 100
+    assert len({root: hash(root)}) == 1
+    del x, root
+    assert nodes_alive() == before
+
+
+def test_a_deep_graph_is_freed_in_a_thread_with_a_small_stack(collector_off):
+    before, old = nodes_alive(), threading.stack_size(256 * 1024)
+    try:
+        thread = threading.Thread(target=lambda: deep(Value)[1].backward())
+        thread.start()
+    finally:
+        threading.stack_size(old)
+    thread.join()
+    assert nodes_alive() == before
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"]
+)
+def test_a_large_graph_is_copied_and_its_copy_freed(copied, collector_off):
+    _, root, slope = deep(Value, N // 4)
+    before = nodes_alive()
+    twin = copied(root)
+    twin.backward()
+    (x,) = (node for node in topological_order(twin) if node.label)
+    assert (x.grad, root.grad) == (slope, 0.0)
+    del twin, x
+    assert nodes_alive() == before
+
+
+def test_gradients_of_a_deep_graph_are_a_graph_that_is_freed_too(collector_off):
+    before = nodes_alive()
+    x, root, _ = deep(Value, 20_000)
+    (slope,) = gradients(root, x)
+    assert slope.data == 10_001.0
+    del x, root, slope
+    assert nodes_alive() == before
+
+
+def test_arrays_are_freed_with_the_last_node_that_needs_them(collector_off):
+    x = Tensor(np.ones(1000))
+    y, arrays = x, []
+    for _ in range(1000):
+        y = y.tanh()
+        arrays.append(weakref.ref(y.data))
+    y.sum().backward()
+    assert all(ref() is not None for ref in arrays)
+    y = None
+    assert not any(ref() is not None for ref in arrays)
+
+
+def test_without_recording_a_long_loop_keeps_nothing(collector_off):
+    before = nodes_alive()
+    with no_grad():
+        y = Value(1.0)
+        for _ in range(N):
+            y = y * 1.0
+    assert nodes_alive() <= before + 1
+    assert topological_order(y) == [y]
