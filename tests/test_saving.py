@@ -148,6 +148,8 @@ def test_what_is_shared_is_saved_once_and_stays_shared(path):
             self.values = [v, v]
             self.more = {"it": v, "other": [v, Value(2.0)], "me": self}
 
+    tg.save({"odd": Odd(), "again": tied, "v": v}, path)
+    assert len(contents(path)) == 4
     tg.save(Odd(), path)
     names = ["layers.0.weight", "layers.0.bias", "values.0", "more.other.1"]
     assert list(contents(path)) == names == [name for name, _ in Odd().named_parameters()]
@@ -195,6 +197,16 @@ def test_every_generator_of_numpy_goes_on_as_it_would(name, seed, drawn, tmp_pat
         other.integers(0, 2**31, 700, dtype=np.uint32).tolist()
     )
     assert rng.normal(size=9).tolist() == other.normal(size=9).tolist()
+
+
+def test_a_generator_that_is_not_one_of_numpys_is_refused(path):
+    class Own(np.random.PCG64):
+        @property
+        def state(self):
+            return {"bit_generator": "Own", "secret": 3}
+
+    with pytest.raises(TypeError, match=r"save: a generator with secret in its state"):
+        tg.save({"rng": np.random.Generator(Own(0))}, path)
 
 
 NUMBERS = st.one_of(

@@ -39,6 +39,16 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_a_name_in_the_folder_that_is_taken_is_left_alone(path, monkeypatch):
+    taken = path.parent / ".model.npz.000000000000.part"
+    taken.write_bytes(b"not mine")
+    names = iter([bytes(6), bytes(6), b"abcdef"])
+    monkeypatch.setattr(os, "urandom", lambda n: next(names))
+    tg.save(nn.Linear(2, 2), path)
+    assert sorted(os.listdir(path.parent)) == [taken.name, path.name]
+    assert taken.read_bytes() == b"not mine"
+
+
 def test_a_full_disk(path):
     """A limit on the length of files stands for the disk; the kernel refuses the bytes beyond."""
     code = (

@@ -4,6 +4,7 @@ import io
 import math
 import os
 import pickle
+import struct
 import tracemalloc
 import zipfile
 
@@ -122,6 +123,14 @@ def test_a_list_of_any_length_is_no_way_in_for_a_bomb(path):
         path, packed(("losses.npy", npy(np.zeros((2, 1))))), r"shape \(2, 1\)", {"losses": losses}
     )
     assert losses == [1.0]
+
+
+def test_a_packed_member_that_ends_before_it_should(path):
+    """Its checksum is that of the bytes that are there; only the directory tells another length."""
+    content = packed(("x.npy", GOOD[:-8]), method=zipfile.ZIP_DEFLATED)
+    at = content.index(b"PK\x01\x02") + 24
+    length = struct.pack("<I", len(GOOD))
+    refused(path, content[:at] + length + content[at + 4 :], r"x in .* is cut off")
 
 
 def test_truths_are_0_or_1(path):

@@ -49,7 +49,7 @@ def load(what: Any, path: str | Path, *, allow_extra: bool = False) -> None:
     is never trusted: no pickle, no code, and no more memory than `what` needs.
     """
     from tinygrad_edu.saving.archive import opened
-    from tinygrad_edu.saving.entries import Walk
+    from tinygrad_edu.saving.entries import Walk, commit
 
     _check_order("load", what)
     with opened(os.fsdecode(path)) as archive:
@@ -61,7 +61,7 @@ def load(what: Any, path: str | Path, *, allow_extra: bool = False) -> None:
     for name, entry in walk.entries.items():
         changes += entry.changes(arrays[name])
     _check_settings(walk, changes, archive.shown)
-    _commit(changes)
+    commit(changes)
 
 
 def _check_order(operation: str, what: Any) -> None:
@@ -150,14 +150,3 @@ def _check_settings(walk: Walk, changes: list[Change], shown: str) -> None:
             trial.check_settings()
         except (ValueError, TypeError) as error:
             raise ValueError(f"load: {shown} has settings that make no sense: {error}") from error
-
-
-def _commit(changes: list[Change]) -> None:
-    """Make all changes, or, if one of them fails or is interrupted, none."""
-    try:
-        for setter, new, _ in changes:
-            setter(new)
-    except BaseException:
-        for setter, _, old in changes:
-            setter(old)
-        raise

@@ -52,6 +52,26 @@ class Attribute:
         setattr(self.owner, self.name, value)
 
 
+def changes_of(leaf: Any, data: Any) -> list[Change]:
+    """A leaf gets new data and a gradient of 0."""
+    slot, zero = ("_grad", None) if hasattr(leaf, "_grad") else ("grad", 0.0)
+    return [
+        (Attribute(leaf, "data"), data, leaf.data),
+        (Attribute(leaf, slot), zero, getattr(leaf, slot)),
+    ]
+
+
+def commit(changes: Sequence[Change]) -> None:
+    """Make all changes, or, if one of them fails or is interrupted, none."""
+    try:
+        for setter, new, _ in changes:
+            setter(new)
+    except BaseException:
+        for setter, _, old in changes:
+            setter(old)
+        raise
+
+
 class Walk:
     """The entries of what is given to `save` or `load`, and the optimizers among it.
 
@@ -207,12 +227,7 @@ class Walk:
 
         def changes(new: Array) -> list[Change]:
             data = [new] if isinstance(single, np.ndarray) else new.ravel().tolist()
-            found: list[Change] = []
-            for leaf, x in zip(leaves, data, strict=True):
-                found.append((Attribute(leaf, "data"), x, leaf.data))
-                slot, zero = ("_grad", None) if hasattr(leaf, "_grad") else ("grad", 0.0)
-                found.append((Attribute(leaf, slot), zero, getattr(leaf, slot)))
-            return found
+            return [c for leaf, x in zip(leaves, data, strict=True) for c in changes_of(leaf, x)]
 
         self._add(Entry(name, array, (descr_of(array.dtype),), changes))
 

@@ -34,6 +34,8 @@ def load_state_dict(model: Module, arrays: Mapping[str, Any]) -> None:
     or further names, other shapes or dtypes, TypeError for what is no array; nothing has changed
     then. Parameters get new `data` and a gradient of 0.
     """
+    from tinygrad_edu.saving.entries import changes_of, commit
+
     named = list(_named("load_state_dict", model))
     wanted = {name for name, _, _ in named}
     missing, extra = wanted - set(arrays), set(arrays) - wanted
@@ -63,16 +65,7 @@ def load_state_dict(model: Module, arrays: Mapping[str, Any]) -> None:
                 f"load_state_dict: {other[0]} and {name} are one parameter of the model, but "
                 "differ in the arrays"
             )
-    before = [(leaf, leaf.data) for _, leaf, _ in new.values()]
-    try:
-        for _, leaf, data in new.values():
-            leaf.data = data
-    except BaseException:
-        for leaf, data in before:
-            leaf.data = data
-        raise
-    for leaf, _ in before:
-        leaf.zero_grad()
+    commit([change for _, leaf, data in new.values() for change in changes_of(leaf, data)])
 
 
 def _array(name: str, given: Any) -> Array:
