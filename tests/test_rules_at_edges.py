@@ -1,0 +1,147 @@
+"""Rules at the ends of their domains, on kinks, with open settings, and with constants."""
+
+import math
+
+import numpy as np
+import pytest
+from rule_table import ELEMENTWISE
+from test_rules import KINKS
+
+import tinygrad_edu as tg
+from tinygrad_edu import Tensor, Value
+from tinygrad_edu.rules import RULES, operations
+from tinygrad_edu.rules.rule import deferred
+from tinygrad_edu.tensor import unbroadcast
+
+
+@pytest.mark.parametrize(("name", "at"), KINKS)
+@pytest.mark.parametrize("g", [3.0, -0.25])
+def test_on_a_kink_the_adjoint_is_a_multiple_of_the_one_that_arrives(name, at, g):
+    row = ELEMENTWISE[name]
+    for kind in (Value, lambda x: Tensor([x])):
+        nodes = [kind(x) for x in at]
+        getattr(operations, name)(*nodes, **row.settings).backward(g if kind is Value else [g])
+        assert tuple(np.asarray(node.grad).item() for node in nodes) == tuple(
+            g * d for d in row.kinks[at]
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "y"),
+    [("arcsin", 1.0, math.pi / 2), ("arcsin", -1.0, -math.pi / 2), ("arccos", 1.0, 0.0),
+     ("arccos", -1.0, math.pi), ("sqrt", 0.0, 0.0), ("log", 5e-324, math.log(5e-324)),
+     ("log1p", math.nextafter(-1, 0), math.log1p(math.nextafter(-1, 0)))],
+)  # fmt: skip
+def test_the_last_number_of_a_domain_belongs_to_it(name, x, y):
+    assert getattr(operations, name)(Value(x)).data == y
+    assert getattr(operations, name)(x) == y
+    assert getattr(operations, name)(Tensor([x])).data[0] == pytest.approx(y, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("name", "x", "message"),
+    [("arcsin", math.nextafter(1, 2), "must lie between -1 and 1"),
+     ("arccos", math.nextafter(-1, -2), "must lie between -1 and 1"),
+     ("arcsin", -1.5, "must lie between -1 and 1"),
+     ("sqrt", -5e-324, "a negative number has no real square root"),
+     ("log", 0.0, "the logarithm needs a positive number"),
+     ("log", -5e-324, "the logarithm needs a positive number"),
+     ("log1p", -1.0, "log1p needs a number above -1"),
+     ("log1p", -1.5, "log1p needs a number above -1")],
+)  # fmt: skip
+def test_the_first_number_beyond_it_is_refused_in_words(name, x, message):
+    with pytest.raises(ValueError, match=message):
+        getattr(operations, name)(Value(x))
+
+
+@pytest.mark.parametrize(("settings", "expected", "slopes"), [
+    ({}, [-3.0, -1.0, 0.5, 2.0, 9.0], [1, 1, 1, 1, 1]),
+    ({"min": -1.0}, [-1.0, -1.0, 0.5, 2.0, 9.0], [0, 1, 1, 1, 1]),
+    ({"max": 2.0}, [-3.0, -1.0, 0.5, 2.0, 2.0], [1, 1, 1, 1, 0]),
+    ({"min": -1.0, "max": 2.0}, [-1.0, -1.0, 0.5, 2.0, 2.0], [0, 1, 1, 1, 0]),
+    ({"min": 2.0, "max": 2.0}, [2.0] * 5, [0, 0, 0, 1, 0]),
+])  # fmt: skip
+def test_either_side_of_clip_may_stay_open(settings, expected, slopes):
+    x = Tensor([-3.0, -1.0, 0.5, 2.0, 9.0])
+    y = x.clip(**settings)
+    assert y.data.tolist() == expected
+    y.backward(np.full(5, 7.0))
+    assert x.grad.tolist() == [7.0 * s for s in slopes]
+    values = [Value(x) for x in (-3.0, -1.0, 0.5, 2.0, 9.0)]
+    assert [tg.clip(value, **settings).data for value in values] == expected
+
+
+M, V = np.arange(6.0).reshape(2, 3), np.arange(3.0)
+DEFERRED = {
+    "power": ((2.0, 3.0), {}, (0, 1)),
+    "matmul": ((M, M.T), {}, (0, 1)),
+    "affine": ((M, M.T, np.ones(2)), {}, (0, 1)),
+    "einsum": ((M, V), {"subscripts": "ij,j->i"}, (0, 1)),
+    "softmax_cross_entropy": ((M, np.eye(3)[:2]), {}, (1,)),
+}
+
+
+@pytest.mark.parametrize("name", DEFERRED)
+def test_an_adjoint_that_costs_much_waits_until_it_is_asked_for(name):
+    operands, settings, places = DEFERRED[name]
+    y, pullback = RULES[name](*operands, **settings)
+    adjoints = pullback(np.ones(np.shape(y)) if np.ndim(y) else 1.0)
+    assert tuple(i for i, x in enumerate(adjoints) if type(x) is deferred) == places
+
+
+@pytest.mark.parametrize("index", [np.array([0, 2, 2]), np.array([True, False, True])])
+def test_an_index_that_is_changed_afterwards_changes_no_gradient(index):
+    x = Tensor([1.0, 2.0, 3.0])
+    expected = np.zeros(3)
+    np.add.at(expected, index, 1.0)
+    y = x[index]
+    index[:] = 0
+    y.sum().backward()
+    assert x.grad.tolist() == expected.tolist()
+
+
+def test_an_index_of_several_parts_that_is_changed_afterwards_changes_no_gradient():
+    x = Tensor(np.zeros((2, 3)))
+    rows, columns = np.array([0, 1]), np.array([2, 2])
+    y = x[rows, columns]
+    rows[:] = columns[:] = 0
+    y.sum().backward()
+    assert x.grad.tolist() == [[0, 0, 1], [0, 0, 1]]
+
+
+def test_a_choice_between_two_numbers_needs_no_array():
+    mask = np.array([True, False])
+    assert tg.where(mask, 1.0, 0.0).tolist() == [1.0, 0.0]
+    assert tg.where(True, 1.0, 0.0) == 1.0
+    assert tg.where(False, 1.0, 0.0) == 0.0
+
+
+def test_each_of_two_dtypes_gets_a_gradient_of_its_own():
+    x, y = Tensor(np.ones(3, np.float32)), Tensor(np.full(3, 0.1))
+    (x * y).sum().backward()
+    assert (x.grad.dtype, y.grad.dtype) == (np.float32, np.float64)
+    np.testing.assert_array_equal(x.grad, np.full(3, 0.1, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("adjoint", "operand"), [((3,), (2, 3)), ((2, 3), (2, 2)), ((2, 3), (3, 1)), ((), (1,))]
+)
+def test_an_adjoint_of_a_shape_that_broadcasting_cannot_give_is_refused(adjoint, operand):
+    with pytest.raises(ValueError, match="a pullback gave an adjoint of shape"):
+        unbroadcast(np.ones(adjoint), operand)
+
+
+@pytest.mark.parametrize(
+    ("adjoint", "operand"),
+    [((2, 3), ()), ((2, 3), (3,)), ((2, 3), (1,)), ((2, 3), (2, 1)), ((4, 2, 3), (2, 1)),
+     ((4, 2, 3), (3,)), ((2, 0), (2, 1)), ((0, 3), (3,)), ((2, 1), (1,)), ((2, 1), (2, 1))],
+)  # fmt: skip
+def test_what_was_repeated_gets_the_sum_of_what_its_copies_get(adjoint, operand):
+    g = np.arange(1.0, 1 + math.prod(adjoint)).reshape(adjoint)
+    total = np.zeros(operand)
+    for place in np.ndindex(adjoint):
+        own = place[len(adjoint) - len(operand) :]
+        total[tuple(0 if n == 1 else i for i, n in zip(own, operand, strict=True))] += g[place]
+    found = unbroadcast(g, operand)
+    np.testing.assert_array_equal(found, total, strict=True)
+    np.testing.assert_array_equal(unbroadcast(Tensor(g), operand).data, total, strict=True)
