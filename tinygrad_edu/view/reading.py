@@ -144,7 +144,7 @@ def shown_text(text: str, limit: int | None = None) -> str:
     out = []
     for c in text:
         kind = unicodedata.category(c)
-        if c in "\n\r\t":
+        if c in "\n\r\t" or kind in ("Zl", "Zp"):  # U+2028 and U+2029 end lines too
             out.append(" ")
         elif kind in ("Cc", "Cs", "Cn", "Co"):
             out.append("\ufffd")
