@@ -145,3 +145,44 @@ def test_what_was_repeated_gets_the_sum_of_what_its_copies_get(adjoint, operand)
     found = unbroadcast(g, operand)
     np.testing.assert_array_equal(found, total, strict=True)
     np.testing.assert_array_equal(unbroadcast(Tensor(g), operand).data, total, strict=True)
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+@pytest.mark.parametrize(("x", "y"), [(math.nan, 1.0), (1.0, math.nan), (math.nan, math.nan)])
+def test_a_nan_on_either_side_is_the_larger_and_the_smaller_one(name, x, y):
+    for kind in (float, Value, Tensor):
+        assert math.isnan(float(getattr(operations, name)(kind(x), kind(y))))
+
+
+def test_labels_may_have_any_shape():
+    logits = np.random.default_rng(0).normal(size=(2, 3, 4))
+    labels = np.array([[0, 3, 1], [2, 2, 0]])
+    p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    one_hot = np.eye(4)[labels]
+    for reduction, count in (("mean", 6.0), ("sum", 1.0), ("none", 1.0)):
+        x = Tensor(logits)
+        loss = tg.rules.softmax_cross_entropy_of_labels(x, labels, reduction=reduction)
+        each = -np.log((p * one_hot).sum(axis=-1))
+        expected = each if reduction == "none" else each.sum() / count
+        np.testing.assert_allclose(loss.data, expected, rtol=1e-13)
+        loss.backward(np.full(loss.shape, 2.0))
+        np.testing.assert_allclose(x.grad, 2.0 * (p - one_hot) / count, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("subscripts", ["ij->j", "ij->", "ii->i", "ii"])
+def test_adjoints_of_einsum_are_never_wider_than_its_operands(subscripts):
+    x = np.ones((3, 3), np.float32)
+    y, pullback = RULES["einsum"](x, subscripts=subscripts)
+    (adjoint,) = pullback(np.ones(y.shape, np.float32))
+    assert adjoint().dtype == np.float32
+
+
+def test_how_a_constant_lies_in_memory_is_forgotten():
+    columns_first = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    columns_first.flags.writeable = False
+    y = Tensor(1.0) * columns_first
+    assert y.operands[1].flags.c_contiguous
+    np.testing.assert_array_equal(y.operands[1], columns_first)
+    rows_first = np.arange(6.0)
+    rows_first.flags.writeable = False
+    assert (Tensor(1.0) * rows_first).operands[1] is rows_first  # taken at its word

@@ -1,0 +1,26 @@
+"""Faults that change no number: why nobody can notice them.
+
+The key is the module, the function, and the code before and after. A reason is good for exactly
+this code: if the line changes, its fault is looked at again, and the reason without a fault is
+reported.
+"""
+
+ELEMENTWISE, REDUCTIONS = "rules/elementwise.py", "rules/reductions.py"
+ARRAYS, NAMESPACES = "rules/arrays.py", "rules/namespaces.py"
+
+GIVEN = "the default is never used: the rule gives this setting always"
+MASK = "a mask names no element twice, so adding and assigning are the same"
+NO_WEIGHT = "it is multiplied by a weight of 0"
+EYE = "a unit matrix for an index that stands once only gives it another name"
+
+EQUIVALENT: dict[tuple[str, str, str, str], str] = {
+    (REDUCTIONS, "softmax_cross_entropy",
+     "target * of(target, log_p).where(target > 0, log_p, 0.0)",
+     "target * of(target, log_p).where(target > 0, log_p, 1.0)"): NO_WEIGHT,
+    (REDUCTIONS, "_logsumexp", "False", "True"): GIVEN,
+    (REDUCTIONS, "softmax_cross_entropy_of_labels", "losses = log_p.reshape(-1)[places]",
+     "losses = log_p.reshape(-2)[places]"): "NumPy takes any negative length for the open one",
+    (ARRAYS, "_put", "(isinstance(i, np.ndarray) and i.dtype != bool for i in parts)",
+     "(isinstance(i, np.ndarray) for i in parts)"): MASK,
+    (ARRAYS, "_einsum_adjoint", "c in wanted", "c not in wanted"): EYE,
+}  # fmt: skip
