@@ -49,6 +49,23 @@ def test_a_name_in_the_folder_that_is_taken_is_left_alone(path, monkeypatch):
     assert taken.read_bytes() == b"not mine"
 
 
+def test_a_folder_that_cannot_be_brought_to_the_disk_is_no_error(path, monkeypatch):
+    synced, fsync = [], os.fsync
+
+    def no_folders(handle):
+        synced.append(stat.S_ISDIR(os.fstat(handle).st_mode))
+        if synced[-1]:
+            raise OSError(22, "Invalid argument")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", no_folders)
+    tg.save({"x": 1.0}, path)
+    assert synced == [False, True]
+    state = {"x": 2.0}
+    tg.load(state, path)
+    assert state == {"x": 1.0}
+
+
 def test_a_full_disk(path):
     """A limit on the length of files stands for the disk; the kernel refuses the bytes beyond."""
     code = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -40,8 +40,14 @@ def whole_file(path: str | Path, *, lasting: bool = False) -> Iterator[BinaryIO]
     except BaseException:
         os.unlink(temporary)
         raise
-    if lasting and os.name == "posix":
-        handle = os.open(folder or ".", os.O_RDONLY)
+    if lasting:
+        _keep_name(folder or ".")
+
+
+def _keep_name(folder: str) -> None:
+    """Bring a new name in a folder to the disk, where that can be done; the file is there."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
         finally:

@@ -113,10 +113,12 @@ class Walk:
             setter = self._needed(name, setter)
             self._add(Entry(name, part, (descr_of(part.dtype),), lambda a: [(setter, a, part)]))
         else:
+            own = isinstance(setter, Attribute) and isinstance(setter.owner, Optimizer)
             raise TypeError(
                 f"{self.operation}: {name} is a {_kind(part)}, which cannot be saved; a Module, an "
                 "Optimizer, a DataLoader, a numpy.random.Generator, leaves, arrays of real "
                 "numbers, numbers, and dicts and lists of these can be"
+                + ("; an attribute whose name begins with _ is left out" if own else "")
             )
 
     def _object(self, name: str, part: Any) -> None:
