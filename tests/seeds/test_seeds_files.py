@@ -25,7 +25,7 @@ from tinygrad_edu import Tensor, TrainingStep, data, nn, no_grad, optim
 def folder(variable):
     """The folder that a variable names; the test is skipped without one."""
     if not os.environ.get(variable):
-        pytest.skip(f"{variable} names no folder of real files")
+        pytest.skip(f"{variable} names no folder of real files, see the head of this file")
     return Path(os.environ[variable])
 
 
