@@ -1,6 +1,7 @@
 """What is saved, under which names, what load makes of it, and what cannot be saved."""
 
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -263,6 +264,9 @@ def test_the_same_content_is_the_same_bytes_in_little_space(path, tmp_path):
         tg.save(state, tmp_path / name)
         files.append((tmp_path / name).read_bytes())
     assert files[0] == files[1]
+    with zipfile.ZipFile(tmp_path / "second") as archive:  # nothing of the day or the system
+        told = {(m.date_time, m.create_system, m.external_attr) for m in archive.infolist()}
+    assert told == {((1980, 1, 1, 0, 0, 0), 3, 0o644 << 16)}
     assert len(files[0]) < 3 * 4 * 2260 + 300 * 17 + 100
     assert sorted(os.listdir(tmp_path)) == ["first.npz", "second"]  # exactly the names given
 
