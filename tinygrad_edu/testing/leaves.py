@@ -41,9 +41,11 @@ def values(
     They stay 0.03 away from the numbers in `away_from`, such as the kinks of what is checked.
     `label` is one label or a strategy for labels. ValueError for an empty interval.
     """
-    labels = st.just(label) if isinstance(label, str) else label
     numbers = _numbers(min_value, max_value, away_from, np.dtype(np.float64))
-    return st.builds(Value, numbers, label=labels) if label else st.builds(Value, numbers)
+    if isinstance(label, str) and not label:
+        return st.builds(Value, numbers)
+    labels = st.just(label) if isinstance(label, str) else label
+    return st.builds(Value, numbers, label=labels)
 
 
 def arrays(
