@@ -210,7 +210,8 @@ def _constant_factor(case: Case) -> float | None:
     large = np.abs(n) > 100 * case.tolerance[known]
     if not large.any():
         return None
-    factor = float(np.dot(a[large], n[large]) / np.dot(n[large], n[large]))
+    size = np.max(np.abs(n[large]))  # whose square may overflow
+    factor = float(np.dot(a[large], n[large] / size) / np.dot(n[large], n[large] / size))
     if factor and math.isfinite(factor) and case.agrees(case.analytic / factor):
         # one number tells no factor from another mistake, unless it is a round one
         round_one = abs(factor - round(factor)) < 1e-4 or abs(1 / factor - round(1 / factor)) < 1e-4

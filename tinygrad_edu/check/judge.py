@@ -18,7 +18,7 @@ from tinygrad_edu.check.numerical import (
     derivative,
     directions,
     moved,
-    survey,
+    sides,
 )
 from tinygrad_edu.check.report import Row, Verdict
 
@@ -53,8 +53,7 @@ class Tolerance:
 
     def at(self, numeric: Array, analytic: Array) -> Array:
         """The tolerance of every element."""
-        sizes = np.abs(np.concatenate([numeric.ravel(), analytic.ravel()]))
-        scale = min(1.0, float(np.max(sizes, initial=0.0, where=np.isfinite(sizes))))
+        scale = min(1.0, max(_largest(numeric), _largest(analytic)))
         return np.asarray(self.rtol * np.abs(numeric) + self.atol * scale)
 
 
@@ -160,7 +159,7 @@ class _Elements:
         """A kink at x, or near it, is no error; a function too rough for differences tells none."""
         analytic = float(self.question.analytic[index])
         best = Estimate(float(self.numeric[index]), float(self.doubt[index]))
-        found = survey(self.question.path(index), float(self.question.x[index]))
+        found = sides(self.question.path(index), float(self.question.x[index]))
         if found.jumps:
             self.jumps[index], self.numeric[index] = True, np.nan
             return
@@ -178,17 +177,19 @@ class _Elements:
         ):
             best = near
         self.numeric[index], slack = best.value, self._slack(best.value)
-        if not np.isfinite(best.value):
+        endless = np.isinf(analytic) and not best.doubt <= 1e-3 * abs(best.value)
+        if endless or not np.isfinite(best.value):
             self.unsure[index] = True
         elif abs(analytic - best.value) <= slack + 4 * best.doubt:
-            size = float(np.nanmax(np.abs(self.numeric), initial=0.0, where=self.tried))
+            size = _largest(self.numeric)
             blurred = 1e-9 * abs(self.question.path(index)(0.0))  # by the rounding of the result
-            self.unsure[index] = best.doubt > max(1e-3 * size, slack, blurred)
+            little = max(1e-3 * size, slack, blurred, 1e-6 * found.steepest)
+            self.unsure[index] = best.doubt > little
             self.errors[index] = np.nan if self.unsure[index] else 0.0
 
     def _slack(self, numeric: float) -> float:
         """What is tolerated for an element, once it is known better."""
-        scale = float(np.nanmax(np.abs(self.question.analytic), initial=0.0))
+        scale = _largest(self.question.analytic)
         rtol, atol = self.question.tolerance.rtol, self.question.tolerance.atol
         return rtol * abs(numeric) + atol * min(1.0, max(scale, abs(numeric)))
 
@@ -249,6 +250,11 @@ class _Elements:
             return ""
         tried = f"{int(self.tried.sum())} elements" + ("" if self.tried.all() else " tried")
         return f" ({int(wrong.sum())} of {tried} wrong)"
+
+
+def _largest(x: Array) -> float:
+    sizes = np.abs(x)
+    return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
 
 
 def _case(question: Question, numeric: Array, tolerance: Array) -> Case:

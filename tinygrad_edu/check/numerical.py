@@ -33,6 +33,8 @@ STEP = EPS**0.2
 """The step of central differences with Richardson extrapolation, as a part of the scale."""
 TINY_STEP = 1e-100
 """The complex step: its square is lost in rounding, so that it leaves the value as it is."""
+LEAST = float(np.finfo(float).smallest_subnormal)
+"""What is lost of a result that is too small for the full precision."""
 
 
 class Estimate(NamedTuple):
@@ -65,7 +67,7 @@ def _gradient(f: Callable[[Array], Any], x: Array) -> Array:
         def path(t: float, index: tuple[int, ...] = index) -> float:
             return one_number(f(moved(x, index, t)))
 
-        gradient[index] = derivative(path, float(x[index])).value
+        gradient[index] = careful_derivative(path, float(x[index])).value
     return gradient
 
 
@@ -90,20 +92,18 @@ def one_number(y: Any) -> float:
 def derivative(path: Path, x: float = 0.0) -> Estimate:
     """The derivative of path at t = 0, where the moved number is x.
 
-    At the scale of 1 or of |x|, whichever agrees best with itself: sin at 1000 changes over 1, and
-    log at 1e-4 over 1e-4. A function that is rough at both is looked at over many steps. An
-    exception of the function at every step is raised again.
+    At the scale of 1 or of |x|, whichever agrees with itself: sin at 1000 changes over 1, and log
+    at 1e-4 over 1e-4. Where neither does, steps of all sizes are tried. An exception of the
+    function at every step is raised again.
     """
     found: list[Estimate] = []
-    problem: Exception | None = None
     size = 0.0
     for scale in dict.fromkeys((1.0, abs(x) or 1.0)):
         try:
             with np.errstate(all="ignore"):  # a step may leave the domain of the function
                 wide, _ = _slope(path, x, scale * STEP)
                 narrow, rounding = _slope(path, x, scale * STEP / 2)
-        except (ArithmeticError, ValueError) as error:
-            problem = error
+        except (ArithmeticError, ValueError):
             continue
         doubt = abs(narrow - wide) + EPS * rounding
         value = (4 * narrow - wide) / 3
@@ -111,45 +111,35 @@ def derivative(path: Path, x: float = 0.0) -> Estimate:
         if found[-1].doubt <= 1e-8 * abs(value):
             return found[-1]
         size = max(size, rounding * STEP)
-    if not found and problem is not None:
-        raise problem
-    best = min(found, key=lambda estimate: estimate.doubt)
-    if best.doubt <= max(1e-6 * abs(best.value), 1e-11 * size):
-        return best
-    return min(best, _over_many_steps(path, x), key=lambda estimate: estimate.doubt)
+    if found:
+        best = min(found, key=lambda estimate: estimate.doubt)
+        if best.doubt <= max(1e-6 * abs(best.value), 1e-11 * size):
+            return best
+    return sides(path, x).middle
+
+
+def careful_derivative(path: Path, x: float) -> Estimate:
+    """The derivative, compared with a much shorter step: a function that changes over less than it
+    was asked for, such as softplus(1e6 · x), can look straight from afar."""
+    found = derivative(path, x)
+    h = STEP * 1e-3 * min(1.0, abs(x) or 1.0)
+    try:
+        with np.errstate(all="ignore"):
+            near, rounding = _slope(path, x, h)
+    except (ArithmeticError, ValueError):
+        near, rounding = math.nan, 0.0
+    if abs(near - found.value) <= 1e-6 * abs(found.value) + found.doubt + 8 * EPS * rounding:
+        return found
+    best = sides(path, x).middle
+    return best if math.isfinite(best.value) else found
 
 
 def _slope(path: Path, x: float, h: float) -> tuple[float, float]:
     """The central difference with step h, and the size of the function over the step."""
     right, left = (x + h) - x, (x - h) - x  # the steps that are really taken
     high, low = path(right), path(left)
-    return (high - low) / (right - left), max(abs(high), abs(low)) / (right - left)
-
-
-def _over_many_steps(path: Path, x: float) -> Estimate:
-    """Ridders' method: halve the step, extrapolate to 0, and keep what agrees best with itself.
-
-    The first step is no round number, so that a staircase such as int(x) does not look straight.
-    """
-    best = Estimate(math.nan, math.inf)
-    for scale in dict.fromkeys((1.0, abs(x) or 1.0)):
-        row: list[float] = []
-        for level in range(16):
-            try:
-                with np.errstate(all="ignore"):
-                    slope, rounding = _slope(path, x, scale * 0.0917 / 2**level)
-            except (ArithmeticError, ValueError):
-                row = []  # the step leaves the domain; a shorter one may not
-                continue
-            new = [slope]
-            for k, before in enumerate(row):
-                factor = 4.0 ** (k + 1)
-                new.append((factor * new[k] - before) / (factor - 1))
-                doubt = max(abs(new[k + 1] - new[k]), abs(new[k + 1] - before)) + EPS * rounding
-                if doubt < best.doubt:
-                    best = Estimate(new[k + 1], doubt)
-            row = new
-    return best
+    size = max(abs(high), abs(low), LEAST / EPS)
+    return (high - low) / (right - left), size / (right - left)
 
 
 def complex_derivative(path: Path) -> Estimate | None:
@@ -165,59 +155,137 @@ def complex_derivative(path: Path) -> Estimate | None:
 
 
 class Sides(NamedTuple):
-    """The derivatives from the left and from the right, and whether the function jumps."""
+    """The derivatives from both sides together, from the left and from the right, nan where a side
+    has none, whether the function jumps, and the steepest slope over any step."""
 
+    middle: Estimate
     left: Estimate
     right: Estimate
     jumps: bool
+    steepest: float = 0.0
 
     @property
     def kink(self) -> bool:
-        """Whether the two differ by more than they may be off."""
+        """Whether left and right differ by more than they may be off."""
         gap = abs(self.left.value - self.right.value)
         size = max(abs(self.left.value), abs(self.right.value))
         return gap > 4 * (self.left.doubt + self.right.doubt) + 1e-6 * size
 
+    @property
+    def only_side(self) -> Estimate | None:
+        """The derivative of the one side on which the function is defined, if it is one."""
+        left, right = math.isfinite(self.left.value), math.isfinite(self.right.value)
+        return None if left == right else self.left if left else self.right
+
     def between(self, slope: float, tolerance: float) -> bool:
-        """Whether a slope lies between the two, as every convention at a kink does."""
+        """Whether a slope lies between the two sides, as every convention at a kink does."""
         low, high = sorted((self.left.value, self.right.value))
         return low - tolerance <= slope <= high + tolerance
 
 
-def sides(path: Path, x: float) -> Sides | None:
-    """The one-sided derivatives at t = 0; None where a side has none, or lies outside the domain.
+def sides(path: Path, x: float) -> Sides:
+    """The derivatives at t = 0 from differences over steps of all sizes.
 
-    The steps go down to 1e-8 of the scale, so that a kink nearby is not taken for one at x.
+    What a short step says holds, within the doubt that rounding leaves it; longer steps make it
+    more exact, as far as they agree. So neither a kink nearby nor a function that changes over
+    1e-9 is overlooked. Steps over which nothing changes say nothing, if they are so short that
+    float32 inside of the function would explain it. An exception at every step is raised again.
     """
-    try:
-        middle = path(0.0)
-        left, jump_left = _one_side(path, x, middle, -1.0)
-        right, jump_right = _one_side(path, x, middle, 1.0)
-    except (ArithmeticError, ValueError):
-        return None
-    return Sides(left, right, jump_left or jump_right)
-
-
-def _one_side(path: Path, x: float, middle: float, sign: float) -> tuple[Estimate, bool]:
-    scale = min(1.0, abs(x)) or 1.0
-    steps = [scale * 10.0**-k for k in range(2, 9)]
-    rises: list[float] = []
-    best, before = Estimate(math.nan, math.inf), math.nan
+    middle = _value(path, 0.0)[0]
+    hs, highs, lows = [], [], []
+    problem: Exception | None = None
+    for h in _steps(x):
+        right, left = (x + h) - x, (x - h) - x  # the steps that are really taken
+        high, error = _value(path, right)
+        low, problem = _value(path, left)
+        problem = error and problem
+        hs.append((right, -left))
+        highs.append(high)
+        lows.append(low)
+    if problem is not None and not np.isfinite([*highs, *lows]).any():
+        raise problem
+    steps, up, down = np.array(hs), np.array(highs), np.array(lows)
     with np.errstate(all="ignore"):
-        for h in steps:
-            whole, half = ((x + sign * h) - x), ((x + sign * h / 2) - x)
-            rise, half_rise = path(whole) - middle, path(half) - middle
-            rises.append(abs(rise))
-            if whole == 0 or half == 0:
-                continue
-            slope = 2 * half_rise / half - rise / whole  # extrapolated to a step of 0
-            doubt = abs(slope - before) + 8 * EPS * abs(middle) / abs(half)
-            if doubt < best.doubt:
-                best = Estimate(slope, doubt)
-            before = slope
-    small, smaller = rises[-2:]
-    jumps = smaller > 1e4 * EPS * abs(middle) and smaller > 0.5 * small
-    return best, jumps
+        size = np.fmax(np.abs(up), np.abs(down))
+        largest = float(np.max(size, initial=abs(middle), where=np.isfinite(size)))
+        rises = up - middle, middle - down
+        slopes = (up - down) / steps.sum(axis=1), rises[1] / steps[:, 1], rises[0] / steps[:, 0]
+        heights = np.abs(slopes)
+        steepest = float(np.max(heights, initial=0.0, where=np.isfinite(heights)))
+        said = steps[:, 0] >= _stairs(path, steps, up, down, middle) * max(1.0, abs(x))
+        both, left, right = (
+            _chosen(steps[said, 0], slope[said], size[said], order, steepest)
+            for slope, order in zip(slopes, (2, 1, 1), strict=True)
+        )
+    jumps = any(_jumps(np.abs(rise), largest) for rise in rises)
+    return Sides(both, left, right, jumps, steepest)
+
+
+def _stairs(path: Path, steps: Array, up: Array, down: Array, middle: float) -> float:
+    """The step below which a function says nothing, since it goes up in stairs, as float32 inside
+    of it makes them; 0 if it does not."""
+    moves = np.flatnonzero((up != middle) | (down != middle))
+    if not moves.size or steps[moves[0], 0] > 1e-5:
+        return 0.0
+    for t, y in ((steps[moves[0], 0], up[moves[0]]), (-steps[moves[0], 1], down[moves[0]])):
+        if y != middle and _value(path, t * (1 + 2.0**-10))[0] == y:
+            return float(steps[moves[0], 0])
+    return 0.0
+
+
+def _value(path: Path, t: float) -> tuple[float, Exception | None]:
+    """The function after a step, nan with its exception where it is not defined."""
+    try:
+        with np.errstate(all="ignore"):
+            return float(path(t)), None
+    except (ArithmeticError, ValueError) as error:
+        return math.nan, error
+
+
+def _steps(x: float) -> list[float]:
+    """Step sizes, the shortest first, each four times the one before; no round numbers, so that a
+    staircase such as int(x) does not look straight."""
+    h, steps = 0.0917 * max(1.0, abs(x)), []
+    while h > max(1e-12, 64 * float(np.spacing(abs(x)))):
+        steps.append(h)
+        h /= 4
+    own = [0.0917 * abs(x) / 4**k for k in range(9)]
+    steps += [h for h in own if 0 < h < steps[-1] / 2]
+    return steps[::-1]
+
+
+def _chosen(steps: Array, slopes: Array, size: Array, order: int, steepest: float) -> Estimate:
+    """The slope at a step of 0 from those at many steps, extrapolated from two at a time.
+
+    `order` is the power of the step with which their error shrinks. Steps so short that rounding
+    leaves less than four digits of the steepest slope are asked only if there are no others.
+    """
+    found: list[Estimate] = []
+    before, last = 0.0, math.nan
+    for j in range(1, len(steps)):
+        factor = (steps[j] / steps[j - 1]) ** order
+        value = float((factor * slopes[j - 1] - slopes[j]) / (factor - 1))
+        gap = float(abs(slopes[j] - slopes[j - 1]))
+        doubt = gap if math.isnan(last) else max(abs(value - last), gap / 100)
+        doubt += 4 * (EPS * float(size[j]) + LEAST) / float(steps[j - 1])
+        last = value
+        if math.isfinite(doubt):
+            before = max(doubt, before / 16)  # rounding shrinks with the step; less is luck
+            found.append(Estimate(value, before))
+    best = Estimate(math.nan, math.inf)
+    for new in [e for e in found if e.doubt <= 1e-4 * steepest] or found:
+        gap = abs(new.value - best.value)
+        if gap > 10 * best.doubt + new.doubt:
+            break  # the function is another one over such a step
+        if new.doubt < best.doubt:
+            best = new
+    return best
+
+
+def _jumps(rises: Array, size: float) -> bool:
+    """Whether the function changes as much over the shortest steps as over longer ones."""
+    shortest = rises[:4]
+    return bool(shortest[0] > 1e-8 * size and shortest[0] > 0.5 * np.max(shortest))
 
 
 def directions(shape: tuple[int, ...], count: int) -> Iterable[Array]:
