@@ -125,6 +125,12 @@ def test_a_list_of_any_length_is_no_way_in_for_a_bomb(path):
     assert losses == [1.0]
 
 
+def test_a_member_before_the_beginning_of_the_file(path):
+    content = bytearray(packed(("x.npy", GOOD)))
+    content[-6] += 10  # where the directory would begin; all places are counted from there
+    refused(path, bytes(content), r"'x' would lie outside of")
+
+
 def test_a_packed_member_that_ends_before_it_should(path):
     """Its checksum is that of the bytes that are there; only the directory tells another length."""
     content = packed(("x.npy", GOOD[:-8]), method=zipfile.ZIP_DEFLATED)
