@@ -18,6 +18,7 @@ from command import rows
 
 import tinygrad_edu
 from tinygrad_edu import cli
+from tinygrad_edu.commands import calling, show
 from tinygrad_edu.files import write_whole
 
 APPLES = ["(apple * 2 + orange * 3) * tax", "apple=100", "orange=150", "tax=1.1"]
@@ -124,7 +125,7 @@ def test_numbers_are_those_of_float(run):
         (["x", "x=1", "--open", "-o", "x.dot"], "--open is for .html and .svg"),
         (["x", "x=1", "--wrong"], "--wrong"),
         (["x", "x=1", "--forc"], "--forc"),
-        (["-x", "x=1"], "see tinygrad-edu --help"),
+        (["-x", "x=1"], "see tinygrad-edu show --help"),
         (["script.py"], "Write script.py:name"),
         (["script.py:"], "expected script.py:name"),
         (["script.py:a.b"], "no dots"),
@@ -206,10 +207,10 @@ def test_a_file_is_written_whole_or_not_at_all(failing, run, folder, monkeypatch
 
 
 def test_a_path_with_a_drive_is_split_at_its_last_colon():
-    assert cli._script_and_name(r"C:\work\script.py:loss") == (r"C:\work\script.py", "loss")
-    assert cli._script_and_name("(apple * 2) * tax") is None
-    with pytest.raises(cli.UsageError, match="which node"):
-        cli._script_and_name(r"C:\work\script.py")
+    assert calling.script_and_name(r"C:\work\script.py:loss") == (r"C:\work\script.py", "loss")
+    assert calling.script_and_name("(apple * 2) * tax") is None
+    with pytest.raises(calling.UsageError, match="which name"):
+        calling.script_and_name(r"C:\work\script.py")
 
 
 def test_a_long_table_is_cut(run, folder):
@@ -218,8 +219,8 @@ def test_a_long_table_is_cut(run, folder):
     Path("s.py").write_text(text, encoding="utf-8")
     _, out, _ = run("s.py:y", "-o", "x.svg")
     lines = out.splitlines()
-    assert len(lines) == 1 + cli.ROWS + 1 + 1
-    assert lines[-3] == f"… {101 - cli.ROWS} more …"
+    assert len(lines) == 1 + show.ROWS + 1 + 1
+    assert lines[-3] == f"… {101 - show.ROWS} more …"
     assert lines[-2].split() == ["y", "4950", "1"]
 
 
@@ -246,7 +247,7 @@ def test_help_and_version(capsys):
 
 
 def test_the_examples_of_the_help_are_sound(run, pages, folder):
-    examples = [line for line in cli.EXAMPLES.splitlines() if line.startswith("  tinygrad-edu")]
+    examples = [line for line in show.EXAMPLES.splitlines() if line.startswith("  tinygrad-edu")]
     text = "from tinygrad_edu import Value\nloss = Value(1, 'x') * 2\n"
     Path("script.py").write_text(text, encoding="utf-8")
     assert len(examples) == 4

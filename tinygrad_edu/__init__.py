@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_edu import data, nn, optim, scalar_nn
 from tinygrad_edu.blocks import data_locked, group, no_grad
 from tinygrad_edu.calculus import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from tinygrad_edu.check import check_backward, gradcheck, numerical_gradient
+from tinygrad_edu.check import check_backward, compare, gradcheck, numerical_gradient
 from tinygrad_edu.graph import (
     Node,
     collector_paused,
@@ -78,9 +78,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Node", "Replay", "Tensor", "TrainingStep", "Value", "abs", "arccos", "arcsin", "arctan",
-    "broadcast_to", "check_backward", "clip", "collector_paused", "concatenate", "cos", "cosh",
-    "cumsum", "data", "data_locked", "einsum", "exp", "expand_dims", "expm1", "grad", "gradcheck",
-    "gradients", "group", "hessian", "hvp", "jacobian", "jvp", "leaky_relu", "load",
+    "broadcast_to", "check_backward", "clip", "collector_paused", "compare", "concatenate", "cos",
+    "cosh", "cumsum", "data", "data_locked", "einsum", "exp", "expand_dims", "expm1", "grad",
+    "gradcheck", "gradients", "group", "hessian", "hvp", "jacobian", "jvp", "leaky_relu", "load",
     "load_state_dict", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum",
     "mean", "min", "minimum", "nn", "no_grad", "numerical_gradient", "optim", "prod", "relu",
     "replay", "reshape", "rule", "save", "scalar_nn", "show", "sigmoid", "sin", "sinh", "softmax",

@@ -26,14 +26,10 @@ class ScriptError(Exception):
 def node_of_script(path: str, name: str) -> Node:
     """Run a script and give its node `name`, or what its function `name` returns.
 
-    The script's folder is where its imports are looked up first, as when Python runs it.
     ScriptError if there is no such file or node, and for every exception of the script itself,
     with the line where it happened.
     """
-    if not os.path.isfile(path):
-        raise ScriptError(f"there is no script {path}")
-    with _as_if_started(path), _errors_with_lines(path):
-        names = runpy.run_path(path, run_name=RUN_NAME)
+    with running(path) as names:
         if name not in names:
             known = [x for x, found in names.items() if isinstance(found, Node)]
             said = closest(name, known) if known else "it has no Value and no Tensor"
@@ -68,6 +64,19 @@ def _check_callable(path: str, name: str, found: Any) -> None:
             f"{path}: {name} needs {', '.join(required)}; show a node, or a function without "
             "required arguments"
         )
+
+
+@contextmanager
+def running(path: str) -> Iterator[dict[str, Any]]:
+    """Run a script and give its names to a block, in which more of its code may run.
+
+    The script's folder is where its imports are looked up first, as when Python runs it.
+    ScriptError if there is no such file, and for every exception of the script, with its line.
+    """
+    if not os.path.isfile(path):
+        raise ScriptError(f"there is no script {path}")
+    with _as_if_started(path), _errors_with_lines(path):
+        yield runpy.run_path(path, run_name=RUN_NAME)
 
 
 @contextmanager

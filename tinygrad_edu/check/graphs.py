@@ -8,6 +8,12 @@ from typing import Any
 from tinygrad_edu.graph import Node, topological_order
 
 
+def leaves_of(root: Node) -> list[Node]:
+    """The leaves of a graph that have labels; all, if none has one."""
+    leaves = [x for x in topological_order(root) if not x.operands]
+    return [x for x in leaves if x.label] or leaves
+
+
 def function_of_graph(root: Node, leaves: Sequence[Node]) -> Callable[..., Any]:
     """What the graph of `root` computes from these leaves, every rule run again.
 

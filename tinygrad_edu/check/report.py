@@ -59,6 +59,8 @@ class Row:
 
 COLUMNS = ("parameter", "shape", "worst index", "at", "analytic", "numeric", "relative error",
            "verdict")  # fmt: skip
+SHORT = {"worst index": "index", "relative error": "error", "tinygrad_edu": "ours"}
+"""Shorter words where a line has no room for those of the table."""
 OURS, THEIRS = COLUMNS.index("analytic"), COLUMNS.index("numeric")
 
 
@@ -81,6 +83,11 @@ class Report:
         return not self.problems and not any(row.verdict in FAILING for row in self.rows)
 
     def __str__(self) -> str:
+        return self.text()
+
+    def text(self, width: int = 100) -> str:
+        """The verdict, the table and what is wrong, for lines of so many characters: where the
+        table is wider, its words are shorter and its numbers have five digits."""
         wrong = [row.parameter for row in self.rows if row.verdict in FAILING]
         if self.ok:
             head = f"{self.what}: {self.agreement}"
@@ -90,9 +97,13 @@ class Report:
             head = f"{self.what}: {len(self.problems)} problem" + "s" * (len(self.problems) > 1)
         notes = [f"{row.parameter}: {row.note}" for row in self.rows if row.note]
         wrapped = [
-            textwrap.fill(note, 98, subsequent_indent="  ") for note in [*notes, *self.problems]
+            textwrap.fill(note, width - 2, subsequent_indent="  ")
+            for note in [*notes, *self.problems]
         ]
-        return "\n".join([head, *_table(self.rows, self.compared), *wrapped])
+        table = _table(self.rows, self.compared)
+        if max(map(len, table), default=0) > width:
+            table = _table(self.rows, self.compared, narrow=True)
+        return "\n".join([head, *table, *wrapped])
 
     def __repr__(self) -> str:
         return f"<Report {'ok' if self.ok else 'with errors'}: {self.what}>"
@@ -127,10 +138,13 @@ def concluded(report: Report, raises: bool = True) -> Report:
     return report
 
 
-def _table(rows: list[Row], compared: tuple[str, str]) -> list[str]:
+def _table(rows: list[Row], compared: tuple[str, str], narrow: bool = False) -> list[str]:
     if not rows:
         return []
-    texts = [(*COLUMNS[:OURS], *compared, *COLUMNS[THEIRS + 1 :]), *map(_cells, rows)]
+    head: tuple[str, ...] = (*COLUMNS[:OURS], *compared, *COLUMNS[THEIRS + 1 :])
+    if narrow:
+        head = tuple(SHORT.get(word, word) for word in head)
+    texts = [head, *(_cells(row, 5 if narrow else 8) for row in rows)]
     used = [i for i in range(len(COLUMNS)) if i == 0 or any(row[i] for row in texts[1:])]
     widths = {i: max(len(row[i]) for row in texts) for i in used}
     words = {0, 1, 2, len(COLUMNS) - 1}  # to the left; numbers to the right
@@ -142,7 +156,7 @@ def _table(rows: list[Row], compared: tuple[str, str]) -> list[str]:
     ]  # fmt: skip
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row, digits: int) -> tuple[str, ...]:
     shape = str(row.shape) if row.shape else ""
     place = f"[{', '.join(map(str, row.index))}]" if row.index else ""
     verdict = row.verdict.upper() if row.verdict in FAILING else row.verdict
@@ -151,12 +165,12 @@ def _cells(row: Row) -> tuple[str, ...]:
     if row.verdict == "not given":
         return row.parameter, shape, "", "", "", "", "", verdict
     relative = "" if np.isnan(row.relative) or row.verdict == "kink" else f"{row.relative:.1e}"
-    numbers = (_number(row.at), _number(row.analytic), _number(row.numeric))
+    numbers = (_number(x, digits) for x in (row.at, row.analytic, row.numeric))
     return row.parameter, shape, place, *numbers, relative, verdict
 
 
-def _number(x: float) -> str:
-    return "" if np.isnan(x) else f"{x:.8g}"
+def _number(x: float, digits: int) -> str:
+    return "" if np.isnan(x) else f"{x:.{digits}g}"
 
 
 def _heat_map(row: Row) -> HeatMap:

@@ -1,6 +1,6 @@
 """Other libraries that differentiate, each as an Oracle: ours is compared with theirs.
 
-`oracle.py` says what an oracle is, and has the operand that carries our rules into a library. Then
+`foreign.py` says what an oracle is, and has the operand that carries our rules into a library. Then
 one table for each library: rule names with that library's own functions.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from tinygrad_edu.check.oracles.oracle import Found, Oracle
+from tinygrad_edu.check.oracles.foreign import Found, Oracle
 
 INSTALL = {
     "torch": "pip install torch --index-url https://download.pytorch.org/whl/cpu",
@@ -21,7 +21,7 @@ INSTALL = {
 _OPENED: dict[str, Oracle] = {}
 
 
-def oracle(name: str) -> Oracle:
+def opened(name: str) -> Oracle:
     """The oracle of a library, which is imported now.
 
     ValueError for an unknown name; ImportError, with the command to install it, if it is missing.
@@ -40,4 +40,4 @@ def oracle(name: str) -> Oracle:
     return _OPENED[name]
 
 
-__all__ = ["INSTALL", "Found", "Oracle", "oracle"]
+__all__ = ["INSTALL", "Found", "Oracle", "opened"]

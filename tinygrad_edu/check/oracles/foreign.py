@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu import rules
-from tinygrad_edu.graph import refuse_inside_rules
+from tinygrad_edu.blocks import rules_run
+from tinygrad_edu.graph import Node, refuse_inside_rules
 from tinygrad_edu.methods import Methods
 from tinygrad_edu.rules import operations
 from tinygrad_edu.rules.rule import RULES, Rule, as_plain, name_of, settings_of
@@ -61,14 +62,26 @@ class Oracle:
         """The numbers of what the library has, also in the middle of differentiating."""
         raise NotImplementedError
 
-    def of_nodes(self, f: Callable[..., Any], scalars: Sequence[bool]) -> Callable[..., Any]:
-        """A function of nodes as one that is written for this library. `scalars` says which inputs
-        are single numbers, as a Value is."""
+    def differentiate_nodes(
+        self,
+        f: Callable[..., Any],
+        inputs: Sequence[Array],
+        scalars: Sequence[bool],
+        adjoint: Array,
+    ) -> Found:
+        """Value and gradients of a function that is written for our nodes. `scalars` says which
+        inputs are single numbers, as a Value is."""
+        return self.differentiate(self._of_nodes(f, scalars), inputs, adjoint)
+
+    def _of_nodes(self, f: Callable[..., Any], scalars: Sequence[bool]) -> Callable[..., Any]:
+        """A function of nodes as one of what the library has."""
 
         def function(*inputs: Any) -> Any:
             given = [Foreign(self, x, one) for x, one in zip(inputs, scalars, strict=True)]
             y = f(*given)
-            return y._theirs if isinstance(y, Foreign) else self.constant(as_plain(y, self.name))
+            if isinstance(y, Foreign):
+                return y._theirs
+            return self.constant(as_plain(y.data if isinstance(y, Node) else y, "compare"))
 
         return function
 
@@ -118,7 +131,7 @@ class Foreign(Methods):
                 + (", because it takes numbers and no arrays" if self._oracle.only_numbers else "")
                 + "; compare with another library, or give the function for it as theirs=..."
             )
-        with rules.rule_runs():
+        with rules_run():
             return rule(*operands, **settings)[0]
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:

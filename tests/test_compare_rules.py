@@ -1,0 +1,111 @@
+"""Every rule against the function of another library: values, gradients, kinks, planted errors."""
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from oracles import ARRAY_LIBRARIES, LIBRARIES, library
+from rule_table import ARRAYS, ELEMENTWISE
+
+from tinygrad_edu import compare, rule
+from tinygrad_edu.check import GradientError
+from tinygrad_edu.check.oracles import opened
+from tinygrad_edu.rules import RULES, elementwise, operations
+from tinygrad_edu.testing import tensor_graphs, value_graphs
+
+every_library = pytest.mark.parametrize("name", LIBRARIES)
+every_array_library = pytest.mark.parametrize("name", ARRAY_LIBRARIES)
+every_call = pytest.mark.parametrize(
+    "call",
+    [pytest.param(c, id=f"{name}-{i}") for name, calls in ARRAYS.items()
+     for i, c in enumerate(calls)],
+)  # fmt: skip
+
+OURS = {name for name, r in RULES.items() if r.__module__.startswith("tinygrad_edu.")}
+OF_NUMBERS = {name for name in OURS if RULES[name].__module__ == elementwise.__name__}
+
+
+@every_library
+def test_every_rule_has_a_function_of_the_library(name):
+    assert set(opened(library(name)).functions) == (OF_NUMBERS if name == "sympy" else OURS)
+
+
+@every_library
+@pytest.mark.parametrize("rule_name", ELEMENTWISE)
+def test_rules_of_numbers(rule_name, name):
+    row, draw = ELEMENTWISE[rule_name], random.Random(rule_name)
+
+    def f(*xs):
+        return getattr(operations, rule_name)(*xs, **row.settings)
+
+    for _ in range(3):
+        xs = [draw.uniform(a, b) for a, b in row.domains]
+        report = compare(f, *xs, with_=library(name), rtol=1e-12)
+        assert [r.verdict for r in report.rows] == ["ok"] * (1 + len(xs))
+
+
+@every_library
+@pytest.mark.parametrize("rule_name", [name for name, row in ELEMENTWISE.items() if row.kinks])
+def test_where_conventions_differ_it_is_a_kink(rule_name, name):
+    row = ELEMENTWISE[rule_name]
+
+    def f(*xs):
+        return getattr(operations, rule_name)(*xs, **row.settings)
+
+    for xs in row.kinks:
+        if (rule_name, name, xs) == ("power", "sympy", (0.0, 0.0)):
+            continue  # SymPy gives nan for the derivative of 0 ** y by y; ours is 0
+        report = compare(f, *xs, with_=library(name))
+        assert {r.verdict for r in report.rows} <= {"ok", "kink"}
+
+
+def inputs_of(call):
+    rng = np.random.default_rng(0)
+    xs = [np.asarray(rng.normal(size=shape)) for shape in call.shapes]
+    return [np.abs(x) + 0.1 for x in xs] if call.positive else xs
+
+
+@every_array_library
+@every_call
+def test_rules_of_arrays(call, name):
+    report = compare(call.ours, *inputs_of(call), with_=library(name), rtol=1e-11)
+    assert {row.verdict for row in report.rows} == {"ok"}
+
+
+@every_library
+@given(graph=value_graphs(smooth=True))
+def test_random_graphs_of_numbers(name, graph):
+    compare(graph, *graph.new_leaves(), with_=library(name))
+    compare(graph.root, with_=library(name))
+
+
+@every_array_library
+@given(graph=tensor_graphs(smooth=True))
+def test_random_graphs_of_arrays(name, graph):
+    compare(graph, *graph.new_leaves(), with_=library(name))
+
+
+def planted(rule_name, settings, factor):
+    """A rule with the forward pass of another, whose derivative is off by a factor."""
+
+    def wrong(*xs):
+        y, pullback = RULES[rule_name](*xs, **settings)
+        return y, lambda g: tuple(
+            None if a is None else (a() if callable(a) else a) * factor for a in pullback(g)
+        )
+
+    wrong.__name__ = f"planted_{rule_name}"
+    return rule("wrong")(wrong)
+
+
+@every_library
+@pytest.mark.usefixtures("own_rules")
+@pytest.mark.parametrize("rule_name", ELEMENTWISE)
+def test_a_wrong_rule_of_numbers_is_found(rule_name, name):
+    row, draw = ELEMENTWISE[rule_name], random.Random(rule_name)
+    f, factor = planted(rule_name, row.settings, 1.0), 1.0 + 1e-6
+    xs = [draw.uniform(a, b) for a, b in row.domains]
+    compare(f, *xs, with_=library(name))
+    with pytest.raises(GradientError, match="WRONG"):
+        compare(planted(rule_name, row.settings, factor), *xs, with_=name)

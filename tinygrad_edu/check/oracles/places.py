@@ -1,0 +1,50 @@
+"""What every table of array functions needs: axes written out, and indices as places."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from tinygrad_edu.rules.rule import Axis
+
+Array = npt.NDArray[Any]
+
+
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes that are meant, counted from the left; None stands for all."""
+    return tuple(range(ndim)) if axis is None else normalize_axis_tuple(axis, ndim)
+
+
+def reduced(shape: tuple[int, ...], axis: Axis, keepdims: bool) -> tuple[int, ...]:
+    """The shape of a reduction along these axes."""
+    axes = axes_of(axis, len(shape))
+    kept = [1 if i in axes else n for i, n in enumerate(shape)]
+    return tuple(n for i, n in enumerate(kept) if keepdims or i not in axes)
+
+
+def brought_last(shape: tuple[int, ...], axis: Axis) -> tuple[list[int], tuple[int, ...]]:
+    """An order with the reduced axes at the end, and the shape with these as one axis."""
+    axes = axes_of(axis, len(shape))
+    others = [i for i in range(len(shape)) if i not in axes]
+    lengths = (*(shape[i] for i in others), math.prod(shape[i] for i in axes))
+    return [*others, *axes], lengths
+
+
+def places(index: Any, shape: tuple[int, ...]) -> Array:
+    """Where the elements of x[index] stand in x, laid out flat: NumPy's own answer, so that every
+    library can take its elements by number."""
+    return np.array(np.arange(math.prod(shape)).reshape(shape)[index], order="C")
+
+
+def with_new_axes(shape: tuple[int, ...], axis: int | tuple[int, ...]) -> tuple[int, ...]:
+    """The shape with new axes of length 1."""
+    return np.expand_dims(np.empty(shape, bool), axis).shape
+
+
+def without_axes(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
+    """The shape without axes of length 1."""
+    return np.empty(shape, bool).squeeze(axis).shape
