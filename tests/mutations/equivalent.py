@@ -13,6 +13,10 @@ MASK = "a mask names no element twice, so adding and assigning are the same"
 NO_WEIGHT = "it is multiplied by a weight of 0"
 EYE = "a unit matrix for an index that stands once only gives it another name"
 
+BOUND = "the bound is not sharp: 1 / x is finite on both sides of it"
+BITS = "both ways give the same bits; one is faster from there on"
+ZERO = "a zero has no bit set in integers either"
+
 EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     (REDUCTIONS, "softmax_cross_entropy",
      "target * of(target, log_p).where(target > 0, log_p, 0.0)",
@@ -23,4 +27,10 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     (ARRAYS, "_put", "(isinstance(i, np.ndarray) and i.dtype != bool for i in parts)",
      "(isinstance(i, np.ndarray) for i in parts)"): MASK,
     (ARRAYS, "_einsum_adjoint", "c in wanted", "c not in wanted"): EYE,
+    (ELEMENTWISE, "_power_by_base", "near = (x > -1e-37) & (x < 1e-37)",
+     "near = (x > -1e-37) & (x <= 1e-37)"): BOUND,
+    (NAMESPACES, "_where", "y.size >= 2000", "y.size >= 2001"): BITS,
+    (NAMESPACES, "_where",
+     "x == 0.0 and y.size >= 2000 and (y.dtype.itemsize in (4, 8)) and (y.dtype.kind == 'f')",
+     "x == 0.0 and y.size >= 2000 and (y.dtype.itemsize in (4, 8))"): ZERO,
 }  # fmt: skip
