@@ -205,3 +205,14 @@ def test_how_a_constant_lies_in_memory_is_forgotten():
     rows_first = np.arange(6.0)
     rows_first.flags.writeable = False
     assert (Tensor(1.0) * rows_first).operands[1] is rows_first  # taken at its word
+
+
+@pytest.mark.parametrize("x", [0.3, 5.0, 2e-37])
+def test_the_slope_of_a_power_by_its_base_starts_to_grow_with_an_exponent_of_0(x):
+    """∂z/∂x = y x ** (y - 1), whose derivative by y is 1 / x where y is 0."""
+    for kind in (Value, lambda x: Tensor([x])):
+        base, exponent = kind(x), kind(0.0)
+        (slope,) = tg.gradients(base**exponent, base)
+        assert np.asarray(slope.data).item() == 0.0
+        (growth,) = tg.gradients(slope, exponent)
+        assert np.asarray(growth.data).item() == pytest.approx(1 / x, rel=1e-14)
