@@ -5,7 +5,7 @@ import functools
 import custom_rules
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
@@ -24,7 +24,7 @@ from tinygrad_edu.testing.leaves import MARGIN
 from tinygrad_edu.testing.tensor_graphs import KNOWN
 
 forgotten, softsign, swish = custom_rules.forgotten, custom_rules.softsign, custom_rules.swish
-QUICK = settings(database=None, max_examples=500)
+QUICK = settings(database=None, max_examples=500, phases=[Phase.generate, Phase.shrink])
 
 
 def names(graph):
@@ -171,7 +171,7 @@ def test_indices_and_arrays_are_written_as_a_person_does():
     graph = Graph(lambda x, y: x[::-1, 1:] @ y[..., None][[0, 1]] + x[0][None] * [1, 2, 3.0],
                   a, np.arange(3.0))  # fmt: skip
     assert repr(graph) == (
-        "Graph(lambda x0, x1: x0[::-1, 1:] @ x1[..., None][np.array([0, 1])] + "
+        "Graph(lambda x0, x1: x0[::-1, 1:] @ x1[..., None][[0, 1]] + "
         "x0[0][None] * np.array([1.0, 2.0, 3.0]), np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]], "
         "'float32'), np.array([0.0, 1.0, 2.0]))"
     )
@@ -250,7 +250,7 @@ def test_a_function_is_tried_inside_of_its_domain_away_from_its_kinks():
 
     draw()
     found = smallest(value_graphs({root: domain}, smooth=True), lambda g: "power=2.0" in repr(g))
-    assert found == "Graph(lambda x0: root(x0, power=2.0), 1.5)"
+    assert found == "Graph(lambda x0: root(x0, power=2.0), 0.75)"
 
 
 def test_settings_bound_by_partial_are_written_out(swish):
@@ -297,7 +297,7 @@ def test_a_function_of_arrays_is_used_on_the_shapes_that_it_takes():
     ],
 )  # fmt: skip
 def test_graphs_shrink_to_the_smallest(strategy, holds, code):
-    graph = find(strategy, holds, settings=settings(database=None, max_examples=3000))
+    graph = find(strategy, holds, settings=settings(QUICK, max_examples=3000))
     assert len(names(graph)) <= 3
     if code is not None:
         assert repr(graph) == f"Graph({code})"
