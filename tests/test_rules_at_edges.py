@@ -9,7 +9,7 @@ from test_rules import KINKS
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value
-from tinygrad_edu.rules import RULES, operations
+from tinygrad_edu.rules import RULES, of, operations
 from tinygrad_edu.rules.rule import deferred
 from tinygrad_edu.tensor import unbroadcast
 
@@ -131,6 +131,7 @@ def test_an_index_of_several_parts_that_is_changed_afterwards_changes_no_gradien
 def test_a_choice_between_two_numbers_needs_no_array():
     mask = np.array([True, False])
     assert tg.where(mask, 1.0, 0.0).tolist() == [1.0, 0.0]
+    assert of(mask, 1.0, 0.0).where(mask, 1.0, 0.0).tolist() == [1.0, 0.0]
     assert tg.where(True, 1.0, 0.0) == 1.0
     assert tg.where(False, 1.0, 0.0) == 0.0
 
