@@ -22,6 +22,13 @@ from tinygrad_edu.expression import closest, shown
 from tinygrad_edu.graph import Node
 from tinygrad_edu.script import RUN_NAME, ScriptError, running
 
+DESCRIPTION = """\
+Compare gradients with numerical derivatives, or with another library. What is
+checked may be a function, a node, or a layer with forward and backward. The
+exit status is 0 if all agree, 1 if not or if the script failed, 2 for a wrong
+call.
+"""
+
 EXAMPLES = """examples:
   tinygrad-edu check script.py:loss x=0.5 w=3x4
   tinygrad-edu check script.py:loss w=3x4 labels=labels --with torch --theirs torch_loss
@@ -44,9 +51,7 @@ def parser() -> Parser:
     """The options of `check`."""
     parser = Parser(
         "tinygrad-edu check",
-        description="Compare gradients with numerical derivatives, or with another library. What\n"
-        "is checked may be a function, a node, or a layer with forward and backward. The exit\n"
-        "status is 0 if all agree, and 1 if not.",
+        description=DESCRIPTION,
         epilog=EXAMPLES,
     )
     parser.add_argument("what", metavar="script.py:name", help="what to check")
@@ -62,10 +67,18 @@ def parser() -> Parser:
     parser.add_argument(
         "--second-order", action="store_true", help="check the derivatives of the derivatives too"
     )
-    parser.add_argument("--rtol", type=float, help="what is tolerated, as a part of a derivative")
-    parser.add_argument("--atol", type=float, help="what is tolerated beside that")
     parser.add_argument(
-        "--seed", type=int, default=0, help="of the random arrays, 0 or more (default: 0)"
+        "--rtol", type=float, metavar="NUMBER", help="what is tolerated, as a part of a derivative"
+    )
+    parser.add_argument(
+        "--atol", type=float, metavar="NUMBER", help="what is tolerated beside that"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the random arrays, 0 or more (default: 0)",
     )
     parser.add_argument("--svg", metavar="FILE", help="write a picture of where it fails")
     parser.add_argument("--force", action="store_true", help="overwrite the picture if it exists")
@@ -147,19 +160,22 @@ def _checked(
     settings = {"rtol": options.rtol, "atol": options.atol, "raises": False}
     numeric = {**settings, "second_order": options.second_order}
     if not isinstance(found, Node) and callable(found) and not _is_layer(found):
-        function, xs, called = inputs.of(found)
         if options.backward:
-            return check_backward(function, _name(path, names, options.backward), *xs, **settings)
+            backward = _name(path, names, options.backward)
+            return check_backward(found, backward, *inputs.of_layer(found), **settings)
+        function, xs = inputs.of(found)
+        called = [*xs]
         if options.gradient:
             gradient = inputs.like(_name(path, names, options.gradient))
-            return gradcheck(function, *xs, gradient=gradient, names=called, **settings)
+            return gradcheck(function, *xs.values(), gradient=gradient, names=called, **settings)
+        if xs and options.library:
+            theirs = inputs.like(_name(path, names, options.theirs)) if options.theirs else None
+            return compare(
+                function, *xs.values(), with_=options.library, theirs=theirs, names=called,
+                **settings,
+            )  # fmt: skip
         if xs:
-            if options.library:
-                theirs = inputs.like(_name(path, names, options.theirs)) if options.theirs else None
-                return compare(
-                    function, *xs, with_=options.library, theirs=theirs, names=called, **settings
-                )
-            return gradcheck(function, *xs, names=called, **numeric)
+            return gradcheck(function, *xs.values(), names=called, **numeric)
         found = function()  # without inputs: the graph that it records
         if not isinstance(found, Node):
             raise ScriptError(
@@ -183,7 +199,7 @@ def _checked(
         _refuse(alone, f"{inputs.name} is a layer with a backward pass of its own")
         layer = inputs.made(found) if isinstance(found, type) else found
         forward = layer.forward if hasattr(layer, "forward") else layer
-        return check_backward(layer, *inputs.of(forward, whole=True)[1], **settings)
+        return check_backward(layer, *inputs.of_layer(forward), **settings)
     raise ScriptError(
         f"{path}: {inputs.name} is a {type(found).__name__}; check a function, a node, or a layer "
         "with forward and backward"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,36 +53,88 @@ class Inputs:
         self.path, self.name, self.names, self.given = path, name, names, given
         self.rng = np.random.default_rng(seed)
         self.drawn: list[str] = []
-        self._chosen: list[str] = []
+        self._order: list[tuple[str, bool]] = []
+        self._fixed: dict[str, Any] = {}
+        self._settings: set[str] = set()
 
-    def of(
-        self, function: Callable[..., Any], whole: bool = False
-    ) -> tuple[Callable[..., Any], list[Any], list[str]]:
-        """The function of its inputs alone, the inputs, and their names.
+    def of(self, function: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+        """The function of its inputs alone, and the inputs by name.
 
-        Numbers and arrays among the defaults are inputs; others are settings, which stay as they
-        are. `whole` is for what cannot be called by keywords: settings stand last then. UsageError
-        for an input that is missing, or unknown.
+        Inputs are numbers, floating arrays and nodes, given or by default; anything else that is
+        given, such as an array of labels, stays as it is at every call, and so do other defaults.
+        Beside arrays, numbers are arrays of shape (). UsageError for an input that is missing, or
+        unknown.
         """
-        given = dict(self.given)
+        chosen, by_keyword = self._chosen(function)
+        inputs = {
+            name: x for name, x in chosen.items() if _is_input(x) and name not in self._settings
+        }
+        self._fixed = {name: x for name, x in chosen.items() if name not in inputs}
+        self._order = [(name, name in inputs) for name in chosen]
+        if any(np.ndim(x.data if isinstance(x, Node) else x) for x in inputs.values()):
+            inputs = {k: np.array(x) if isinstance(x, float) else x for k, x in inputs.items()}
+        if not (by_keyword or self._fixed):
+            return function, inputs
+
+        @functools.wraps(function, updated=())
+        def of_inputs(*xs: Any) -> Any:
+            if not by_keyword:
+                return function(*self._arguments(xs).values())
+            return function(**self._arguments(xs))
+
+        return of_inputs, inputs
+
+    def of_layer(self, forward: Callable[..., Any]) -> list[Any]:
+        """All that is given to a forward pass, in order. UsageError as for a function."""
+        chosen, by_keyword = self._chosen(forward)
+        if by_keyword:
+            raise UsageError(
+                f"{self.name}: a layer is called with its inputs in order; give those before "
+                f"{list(chosen)[-1]} too"
+            )
+        return [*chosen.values()]
+
+    def like(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A second function, to be called with what the first one gets, in that order."""
+        if not callable(function):
+            raise UsageError(f"{shown(repr(function))} is not a function")
+        if not self._fixed:
+            return function
+
+        @functools.wraps(function, updated=())
+        def of_inputs(*xs: Any) -> Any:
+            return function(*self._arguments(xs).values())
+
+        return of_inputs
+
+    def _arguments(self, inputs: Sequence[Any]) -> dict[str, Any]:
+        xs = iter(inputs)
+        return {name: next(xs) if moves else self._fixed[name] for name, moves in self._order}
+
+    def _chosen(self, function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
+        """What the function is called with, by name, and whether names are needed for it."""
+        given, parameters = dict(self.given), _parameters(function)
         chosen: dict[str, Any] = {}
-        missing: list[str] = []
-        settings: list[str] = []
-        by_keyword = many = False
-        for p in _parameters(function):
+        missing = []
+        by_keyword = many = some_left_out = False
+        for p in parameters:
             many = many or p.kind is p.VAR_POSITIONAL
             if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
                 continue
             if p.name in given:
-                chosen[p.name] = self._input(p.name, given.pop(p.name))
-                by_keyword = by_keyword or bool(settings) or p.kind is p.KEYWORD_ONLY
+                x = self._input(p.name, given.pop(p.name))
+                if p.default is not p.empty and not _is_input(p.default):
+                    self._settings.add(p.name)  # axis=1, where the default is None
+                    x = int(x) if isinstance(x, float) and x.is_integer() else x
+                chosen[p.name] = x
             elif p.default is p.empty:
                 missing.append(p.name)
-            elif p.kind is not p.KEYWORD_ONLY and _is_number_or_array(p.default):
-                chosen[p.name] = p.default
-                by_keyword = by_keyword or bool(settings)
+            elif p.kind is not p.KEYWORD_ONLY and _is_input(p.default):
+                chosen[p.name] = float(p.default) if type(p.default) is int else p.default
             else:
-                settings.append(p.name)
+                some_left_out = True
+            if p.name in chosen:
+                by_keyword = by_keyword or some_left_out or p.kind is p.KEYWORD_ONLY
         if missing:
             raise UsageError(
                 f"{self.name} needs {', '.join(missing)}; give a number ({missing[0]}=0.5), the "
@@ -90,24 +142,11 @@ class Inputs:
             )
         if given and not many:
             unknown = next(iter(given))
+            known = [p.name for p in parameters]
             raise UsageError(
-                f"{shown(unknown)}: {self.name} has no such input; {closest(unknown, [*chosen])}"
+                f"{shown(unknown)}: {self.name} has no such input; {closest(unknown, known)}"
             )
-        chosen |= {name: self._input(name, x) for name, x in given.items()}
-        self._chosen = [*chosen]
-        if by_keyword:
-            if whole:
-                raise UsageError(
-                    f"{self.name}: give {', '.join(settings)} too, because inputs stand after it"
-                )
-            function = self._by_keyword(function)
-        return function, [*chosen.values()], [*chosen]
-
-    def like(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A second function, to be called with the inputs of the first, in their order."""
-        if not callable(function):
-            raise UsageError(f"{shown(repr(function))} is not a function")
-        return function
+        return chosen | {name: self._input(name, x) for name, x in given.items()}, by_keyword
 
     def made(self, kind: type) -> Any:
         """An object of a class of the script, which needs no arguments."""
@@ -127,15 +166,6 @@ class Inputs:
         if self.given:
             raise UsageError(f"{next(iter(self.given))}=...: {why}")
 
-    def _by_keyword(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        names = self._chosen
-
-        @functools.wraps(function, updated=())
-        def of_inputs(*xs: Any) -> Any:
-            return function(**dict(zip(names, xs, strict=True)))
-
-        return of_inputs
-
     def _input(self, name: str, given: Any) -> Any:
         if isinstance(given, Shape):
             if np.prod([float(n) for n in given.lengths]) > MOST:
@@ -146,7 +176,7 @@ class Inputs:
             if given.name not in self.names:
                 known = [
                     x for x, found in self.names.items()
-                    if not x.startswith("__") and _is_number_or_array(found)
+                    if isinstance(found, np.ndarray) or (_is_input(found) and x[:2] != "__")
                 ]  # fmt: skip
                 raise UsageError(
                     f"{name}={shown(given.name)}: it is no number and no shape such as 3x4, and "
@@ -163,9 +193,23 @@ def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
         return []
 
 
-def _is_number_or_array(x: Any) -> bool:
-    if isinstance(x, Node | np.ndarray):
+def _is_input(x: Any) -> bool:
+    """Whether something can be moved a little: a number, a floating array or list, a node."""
+    if isinstance(x, Node):
         return True
+    if isinstance(x, np.ndarray):
+        return x.dtype.kind == "f"
     if isinstance(x, list | tuple):
-        return bool(x) and all(map(_is_number_or_array, x))
+        return bool(x) and all(map(_is_number, _flat(x))) and any(
+            isinstance(y, float) for y in _flat(x)
+        )  # fmt: skip
+    return _is_number(x)
+
+
+def _is_number(x: Any) -> bool:
     return isinstance(x, int | float | np.number) and not isinstance(x, bool)
+
+
+def _flat(x: Any) -> Iterator[Any]:
+    for y in x:
+        yield from _flat(y) if isinstance(y, list | tuple) else (y,)
