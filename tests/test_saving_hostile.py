@@ -125,6 +125,12 @@ def test_a_list_of_any_length_is_no_way_in_for_a_bomb(path):
     assert losses == [1.0]
 
 
+def test_a_message_does_not_repeat_the_file(path):
+    content = bytearray(packed(("x.npy", GOOD)))
+    content[26] = 120  # the length of the name, which zipfile would show
+    refused(path, bytes(content), r"x in .* is broken: [\"']File name in directory.{40,60}…[\"']$")
+
+
 def test_a_member_before_the_beginning_of_the_file(path):
     content = bytearray(packed(("x.npy", GOOD)))
     content[-6] += 10  # where the directory would begin; all places are counted from there
