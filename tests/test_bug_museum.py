@@ -1,5 +1,6 @@
 """The bug museum: every bug is caught and named, every cure passes, the page is what is printed."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -68,7 +69,15 @@ def test_a_bug_that_is_not_caught_does_not_pass_for_caught():
 
 def test_the_page_in_the_docs_is_what_the_museum_prints():
     page = (ROOT / "docs" / "bug_museum.md").read_text(encoding="utf-8")
-    assert page == bug_museum.page(), "python demos/bug_museum.py --page > docs/bug_museum.md"
+    printed = bug_museum.page()
+    assert _without_rounding(page) == _without_rounding(printed), (
+        "python demos/bug_museum.py --page > docs/bug_museum.md"
+    )
+
+
+def _without_rounding(text):
+    """The text without relative errors such as 1.2e-13, which differ from machine to machine."""
+    return re.sub(r"\b\d\.\d+e-1\d\b|\b0\.0e\+00\b", "rounding", text)
 
 
 def test_the_demo_prints_all_or_one(capsys, monkeypatch):

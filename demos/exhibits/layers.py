@@ -7,7 +7,7 @@ from tinygrad_edu import check_backward
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(25, 4))
-W = rng.normal(size=(4, 1))
+W, SQUARE = rng.normal(size=(4, 1)), rng.normal(size=(4, 4))
 
 
 @bug(6, "The gradient of the bias is not summed over the batch", "001")
@@ -200,7 +200,7 @@ def assigned():
             self.dw = self.x.T @ dhidden
             return dhidden @ self.w.T
 
-    check_backward(Twice(rng.normal(size=(4, 4))), X)
+    check_backward(Twice(SQUARE), X)
 
 
 @cure(16)
@@ -222,7 +222,7 @@ def accumulated():
             self.dw += self.x.T @ dhidden
             return dhidden @ self.w.T
 
-    check_backward(Twice(rng.normal(size=(4, 4))), X)
+    check_backward(Twice(SQUARE), X)
 
 
 @bug(18, "x.copy without the call", "004")

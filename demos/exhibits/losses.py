@@ -7,6 +7,7 @@ from tinygrad_edu import check_backward
 
 rng = np.random.default_rng(1)
 PREDICTION, TARGET = rng.normal(size=(4, 1)), rng.normal(size=4)
+WIDE_PREDICTION, ONE_TARGET = rng.normal(size=(3, 4)), np.array([[0.0], [1.0], [0.0]])
 SCORES, LABELS = rng.normal(size=(3, 3)), np.array([0, 2, 1])
 
 
@@ -141,7 +142,7 @@ def silent_broadcast():
         d = 2 * (prediction - target) / prediction.size
         return d, -d
 
-    check_backward(loss, gradient, rng.normal(size=(3, 4)), np.array([[0.0], [1.0], [0.0]]))
+    check_backward(loss, gradient, WIDE_PREDICTION, ONE_TARGET)
 
 
 @cure(10)
@@ -157,8 +158,7 @@ def asked_for():
         d = 2 * (prediction - target) / prediction.size
         return d, -d
 
-    target = np.array([[0.0], [1.0], [0.0]])
-    check_backward(loss, gradient, rng.normal(size=(3, 4)), np.repeat(target, 4, axis=1))
+    check_backward(loss, gradient, WIDE_PREDICTION, np.repeat(ONE_TARGET, 4, axis=1))
 
 
 @bug(13, "Class indices told from one-hot by their size", "002")

@@ -202,11 +202,14 @@ class _Elements:
         verdict: Verdict = "ok"
         shown, note = np.where(np.isnan(self.errors), -1.0, self.errors), ""
         if wrong.any():
-            verdict, shown = "wrong", np.where(wrong, self.errors, -1.0)
+            worst = np.where(wrong, self.errors, -1.0)
+            verdict, shown = "wrong", worst >= 0.99 * worst.max()  # the first of nearly equal ones
         elif self.unsure.any():
             verdict, shown = "unsure", self.unsure
         elif self.kinks.any():
             verdict, shown = "kink", self.kinks
+        elif shown.max() < 0.01:  # rounding, which differs from machine to machine
+            shown = np.where(self.tried, np.abs(question.analytic), -1.0)
         index = tuple(int(i) for i in np.unravel_index(np.argmax(shown), x.shape))
         if verdict == "wrong":
             note = self._said(index) + self._count(wrong)

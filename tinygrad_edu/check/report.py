@@ -28,6 +28,8 @@ MEANINGS = {
 class Row:
     """One input or parameter: its worst element with both derivatives, and the verdict.
 
+    Where all errors are rounding, the element with the largest derivative stands for the worst.
+
     `errors` holds the error of every element that was tried, relative to what is tolerated, so that
     1 is the limit, and nan for the others; None where the shapes differ. `kinks` says where the
     function has one. `note` says what is wrong, as far as it was recognised.
