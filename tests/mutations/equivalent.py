@@ -36,7 +36,7 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     (REDUCTIONS, "_even_share", "k = chosen.sum(axis=axis, keepdims=True) * 1.0",
      "k = chosen.sum(axis=axis, keepdims=True) / 1.0"): "x / 1.0 is x * 1.0, a float",
     (REDUCTIONS, "_even_share", "k = chosen.sum(axis=axis, keepdims=True) * 1.0",
-     "k = chosen.sum(axis=axis, keepdims=True)"): "np.where makes floats of whole numbers and a nan",
+     "k = chosen.sum(axis=axis, keepdims=True)"): "np.where makes floats: nan is one",
     (NAMESPACES, "_zeros_where",
      "(np.asarray(condition, bool).view(np.int8) - np.int8(1)).astype(whole)",
      "np.asarray(condition, bool).view(np.int8) - np.int8(1)"): "& widens the mask with its sign",
