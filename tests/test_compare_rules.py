@@ -4,13 +4,15 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from oracles import ARRAY_LIBRARIES, LIBRARIES, library
 from rule_table import ARRAYS, ELEMENTWISE
 
-from tinygrad_edu import compare, rule
+from tinygrad_edu import Tensor, compare, rule, topological_order
 from tinygrad_edu.check import GradientError
 from tinygrad_edu.check.oracles import opened
+from tinygrad_edu.graph import Node
 from tinygrad_edu.rules import RULES, elementwise, operations
 from tinygrad_edu.testing import tensor_graphs, value_graphs
 
@@ -109,3 +111,56 @@ def test_a_wrong_rule_of_numbers_is_found(rule_name, name):
     compare(f, *xs, with_=library(name))
     with pytest.raises(GradientError, match="WRONG"):
         compare(planted(rule_name, row.settings, factor), *xs, with_=name)
+
+
+def spoiled(node, factor=1.0 + 1e-6):
+    """The node, with a derivative of its rule that is off by a factor."""
+    if isinstance(node, Node) and node.pullback is not None:
+        right = node.pullback
+
+        def wrong(g):
+            adjoints = (a() if callable(a) else a for a in right(g))
+            return tuple(None if a is None else a * factor for a in adjoints)
+
+        node.pullback = wrong
+    return node
+
+
+def has_a_gradient(call):
+    nodes = [Tensor(x) for x in inputs_of(call)]
+    root = call.ours(*nodes)
+    root.backward(np.ones(root.shape))
+    return any(node.grad.any() for node in nodes)
+
+
+@every_array_library
+@pytest.mark.parametrize("rule_name", ARRAYS)
+def test_a_wrong_rule_of_arrays_is_found(rule_name, name):
+    call = next(call for call in ARRAYS[rule_name] if has_a_gradient(call))
+    with pytest.raises(GradientError, match="WRONG"):
+        compare(lambda *xs: spoiled(call.ours(*xs)), *inputs_of(call), with_=library(name))
+
+
+def gradients_of(f, graph):
+    leaves = graph.new_leaves()
+    f(*leaves).backward()
+    return np.concatenate([np.ravel(leaf.grad) for leaf in leaves])
+
+
+@pytest.mark.parametrize(("graphs", "name"), [(value_graphs, "sympy"), (tensor_graphs, "autograd")])
+@given(data=st.data())
+def test_a_wrong_derivative_anywhere_in_a_graph_is_found(graphs, name, data):
+    graph = data.draw(graphs(smooth=True))
+    steps = [node for node in topological_order(graph.root) if node.operands]
+    i = data.draw(st.integers(0, len(steps) - 1))
+
+    def f(*leaves):
+        root = graph(*leaves)
+        if isinstance(root, Node):
+            spoiled([node for node in topological_order(root) if node.operands][i], 1.01)
+        return root
+
+    right, wrong = gradients_of(graph, graph), gradients_of(f, graph)
+    assume((np.abs(right - wrong) > 1e-5 * np.maximum(1.0, np.abs(right).max())).any())
+    with pytest.raises(GradientError, match="WRONG"):
+        compare(f, *graph.new_leaves(), with_=library(name))

@@ -198,7 +198,7 @@ def _is_input(x: Any) -> bool:
     if isinstance(x, Node):
         return True
     if isinstance(x, np.ndarray):
-        return x.dtype.kind == "f"
+        return bool(x.dtype.kind == "f")
     if isinstance(x, list | tuple):
         return bool(x) and all(map(_is_number, _flat(x))) and any(
             isinstance(y, float) for y in _flat(x)
