@@ -60,9 +60,10 @@ def compare(
     the original. It gets float64 tensors or arrays (symbols for sympy), in the order of the inputs.
 
     Both sides compute with float64 numbers; inputs that are float32 stay so here and are judged as
-    such. `rtol` and `atol` are what is tolerated: 1e-8, or 1e-4 below float64, and a few roundings. Where conventions
-    differ at a kink, as relu'(0) may, the verdict is "kink". A result of several numbers is weighed
-    with random numbers first. Nothing of the other library's settings stays changed.
+    such. `rtol` and `atol` are what is tolerated: 1e-8, or 1e-4 below float64, and a few roundings.
+    Where conventions differ at a kink, as relu'(0) may, the verdict is "kink". A result of several
+    numbers is weighed with random numbers first. Nothing of the other library's settings stays
+    changed.
 
     Returns a Report with a row for the value and one for the gradient of each input. Raises
     GradientError for a difference, unless `raises` is False; ImportError if the library is not

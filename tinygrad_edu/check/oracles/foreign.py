@@ -125,7 +125,7 @@ class Foreign(Methods):
     ) -> Any:
         """The forward pass of a user's rule, whose own rules the library knows."""
         library = self._oracle.name
-        if rule.__module__.startswith("tinygrad_edu."):
+        if (rule.__module__ or "").startswith("tinygrad_edu."):
             raise NotImplementedError(
                 f"compare: {library} has nothing for the rule {name}"
                 + (", because it takes numbers and no arrays" if self._oracle.only_numbers else "")
