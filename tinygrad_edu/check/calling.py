@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.kinds import is_foreign, plain
-from tinygrad_edu.check.parts import Noted
+from tinygrad_edu.check.parts import Noted, parts_of
 
 ON_ARRAYS = ("g", "grad_", "grad")
 """The attributes of an array in which its gradient may be found."""
@@ -18,6 +18,8 @@ ON_ARRAYS = ("g", "grad_", "grad")
 
 def input_names(forward: Callable[..., Any], count: int) -> list[str]:
     """The names of the inputs, as the forward pass calls them."""
+    if getattr(forward, "__name__", "") == "__call__":  # of a base class, with *args
+        forward = getattr(getattr(forward, "__self__", None), "forward", forward)
     try:
         parameters = list(inspect.signature(forward).parameters.values())
     except (TypeError, ValueError):
@@ -65,6 +67,11 @@ def call_backward(
     )
 
 
+def takes_nothing(backward: Callable[..., Any]) -> bool:
+    """Whether a backward pass is called without arguments."""
+    return _positional(backward)[1] == 0
+
+
 def _positional(function: Callable[..., Any]) -> tuple[int, float]:
     """How many arguments a function needs, and how many it takes at most."""
     try:
@@ -98,7 +105,7 @@ def gradient_name(holder: Any, names: Sequence[str]) -> str | None:
     for name in names:
         for short in dict.fromkeys((_bare(name), SHORT.get(_bare(name), _bare(name)))):
             wanted += [f"d{short}", f"grad{short}", f"{short}grad", f"{short}g"]
-    held = {_bare(key): key for key in getattr(holder, "__dict__", {})}
+    held = {_bare(key): key for key, _ in parts_of(holder) if isinstance(key, str)}
     for name in wanted:
         if name in held and name not in map(_bare, names):
             return str(held[name])

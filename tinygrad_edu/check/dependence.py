@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.calling import input_names
-from tinygrad_edu.check.kinds import Array, copied, like, plain
+from tinygrad_edu.check.kinds import Array, copied, like, plain, undisturbed
 from tinygrad_edu.graph import Node
 
 ATTEMPTS = 10
 
 
+@undisturbed()
 def check_inputs_matter(f: Callable[..., Any], *inputs: Any) -> None:
     """AssertionError naming each input that can be replaced without changing the result of f.
 

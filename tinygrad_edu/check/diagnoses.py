@@ -61,6 +61,8 @@ def _wrong_shape(case: Case) -> str:
     got, expected = case.analytic.shape, case.numeric.shape
     said = f"its gradient has shape {got}, not {expected}: "
     for axes, keepdims in _sums(case.analytic.ndim):
+        if all(got[axis] == 1 for axis in axes):
+            continue  # nothing to sum: an axis was kept
         total = case.analytic.sum(axis=axes, keepdims=keepdims)
         if total.shape == expected and case.agrees(total):
             return said + _missing_sum(axes, keepdims, len(got))
@@ -68,7 +70,7 @@ def _wrong_shape(case: Case) -> str:
         return f"{said}it is transposed; swap the factors of the product, or take .T"
     if case.analytic.size == case.numeric.size and case.agrees(case.analytic.reshape(expected)):
         return f"{said}the numbers are right; reshape it to the shape of what it belongs to"
-    if len(got) == 2 and got[0] == got[1] and expected in ((got[0], 1), (1, got[0]), (got[0],)):
+    if len(got) == 2 and got[0] == got[1] > 1 and expected in ((got[0], 1), (1, got[0]), (got[0],)):
         n = got[0]
         return (
             f"{said}({n}, 1) and ({n},) broadcast to ({n}, {n}); bring prediction and target to "
@@ -183,22 +185,27 @@ def _factor(case: Case) -> Iterator[str]:
     factor = _constant_factor(case)
     if factor is None:
         return
+    is_two = [what for what, count in case.counts.items() if count == 2]
     for what, count in case.counts.items():
-        if count < 2 or (count == 2 and case.numeric.size == 1):
-            continue
-        if math.isclose(factor, count, rel_tol=1e-4):
-            yield f"it is {count} times too large, {what}: the factor 1/N of the mean is missing"
-        if math.isclose(factor, 1 / count, rel_tol=1e-4):
+        if count > 2 and math.isclose(factor, count, rel_tol=1e-4):
+            if case.adjoint is None:
+                said = "the factor 1/N of the mean is missing"
+            else:
+                said = "is a factor 1/N missing, or a factor too many?"
+            yield f"it is {count} times too large, {what}: {said}"
+        if count > 2 and math.isclose(factor, 1 / count, rel_tol=1e-4):
             yield f"it is {count} times too small, {what}: it is divided by N once too often"
     if math.isclose(factor, 0.5, rel_tol=1e-4):
+        mean = f"it is divided once too often by 2, {is_two[0]}, " if is_two else ""
         yield (
-            "it is half of what it should be: the factor 2 of a square is missing, or it is used "
-            "twice and the second gradient is assigned (=) instead of accumulated (+=)"
+            f"it is half of what it should be: {mean}the factor 2 of a square is missing, or it is "
+            "used twice and the second gradient is assigned (=) instead of accumulated (+=)"
         )
     if math.isclose(factor, 2.0, rel_tol=1e-4):
+        mean = f"the factor 1/N of a mean, where N is {is_two[0]}, is missing, " if is_two else ""
         yield (
-            "it is twice what it should be: a factor 2 too many, or a gradient of an earlier "
-            "backward pass is still in it"
+            f"it is twice what it should be: {mean}a factor 2 too many, or a gradient of an "
+            "earlier backward pass is still in it"
         )
     known = f"it is {factor:.6g} times what it should be, for every element"
     yield known + "; does it belong to another function than that of the forward pass?"
@@ -259,7 +266,8 @@ def _where(case: Case, wrong: Array) -> str:
         ("the input is positive", case.x > 0),
         ("the input is 0", case.x == 0),
     ):
-        if (wrong == where)[known].all():
+        enough = min(wrong[known].sum(), (~wrong)[known].sum()) > 1  # else it may be by chance
+        if (wrong == where)[known].all() and (enough or said.endswith("0")):
             return f"exactly where {said}"
     if wrong.sum() == 1:
         return "at a single element"

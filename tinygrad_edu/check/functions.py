@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.check.judge import Question, Tolerance, judged
-from tinygrad_edu.check.kinds import copied, floating, like, name_of_dtype, plain, weights_for
+from tinygrad_edu.check.kinds import (
+    copied,
+    floating,
+    like,
+    name_of_dtype,
+    plain,
+    undisturbed,
+    weights_for,
+)
 from tinygrad_edu.check.report import Report, Row, concluded
 from tinygrad_edu.graph import Node, gradients
 from tinygrad_edu.tensor import Tensor
@@ -19,6 +27,7 @@ from tinygrad_edu.value import Value
 Array = npt.NDArray[Any]
 
 
+@undisturbed()
 def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_edu.check.calling import takes_nothing
 from tinygrad_edu.check.judge import Question, Tolerance, judged
-from tinygrad_edu.check.kinds import floating, name_of_dtype, plain
+from tinygrad_edu.check.kinds import floating, name_of_dtype, plain, undisturbed
 from tinygrad_edu.check.numerical import derivative, directions
 from tinygrad_edu.check.report import Report, Row, concluded
 from tinygrad_edu.check.runs import Layer, Pass, Variable
@@ -17,6 +18,7 @@ from tinygrad_edu.check.runs import Layer, Pass, Variable
 Array = npt.NDArray[Any]
 
 
+@undisturbed()
 def check_backward(
     layer: Any,
     *inputs: Any,
@@ -63,6 +65,7 @@ def check_backward(
             f"check_backward: backward of {what} gave no gradient; return it, or leave it in an "
             "attribute such as dW, or in .g or .grad_ of the array"
         )
+    _check_repeats(written, given)
     twice = written.run(adjoint_times=2.0) if given.adjoint.size > 1 else None
     report.rows.extend(_row(v, written, given, twice, rtol, atol) for v in given.variables)
     if accumulate:
@@ -75,8 +78,8 @@ def _functions(
 ) -> tuple[Callable[..., Any], Callable[..., Any], tuple[Any, ...], str]:
     if hasattr(layer, "backward") and not isinstance(layer, type):
         forward = getattr(layer, "forward", None)
-        if forward is None and callable(layer):
-            forward = layer.__call__
+        if callable(layer) and (forward is None or takes_nothing(layer.backward)):
+            forward = layer.__call__  # keeps the inputs and the output for backward
         if not callable(forward):
             raise TypeError(f"check_backward: {type(layer).__name__} has backward but no forward")
         return forward, layer.backward, inputs, type(layer).__name__
@@ -89,6 +92,19 @@ def _functions(
         f"check_backward: {type(layer).__name__} has no backward; give a layer with forward and "
         "backward, or two functions: check_backward(forward, backward, *inputs)"
     )
+
+
+def _check_repeats(layer: Layer, given: Pass) -> None:
+    """ValueError if the forward pass gives two results for the same numbers."""
+    x = floating(given.variables[0].given)
+    result = layer.result_of(given.variables[0], given.adjoint)
+    first, second = result(x), result(x)
+    if first != second and not (np.isnan(first) and np.isnan(second)):
+        raise ValueError(
+            "check_backward: forward gave two results for the same inputs; a layer that draws "
+            "random numbers, such as dropout, or keeps a state has to start the same way at every "
+            "call: draw from np.random.default_rng(0) inside of forward, or keep the mask"
+        )
 
 
 def _row(

@@ -195,11 +195,11 @@ def sides(path: Path, x: float) -> Sides:
     hs, highs, lows = [], [], []
     problem: Exception | None = None
     for h in _steps(x):
-        right, left = (x + h) - x, (x - h) - x  # the steps that are really taken
-        high, error = _value(path, right)
-        low, problem = _value(path, left)
+        forth, back = (x + h) - x, (x - h) - x  # the steps that are really taken
+        high, error = _value(path, forth)
+        low, problem = _value(path, back)
         problem = error and problem
-        hs.append((right, -left))
+        hs.append((forth, -back))
         highs.append(high)
         lows.append(low)
     if problem is not None and not np.isfinite([*highs, *lows]).any():

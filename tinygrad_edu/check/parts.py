@@ -40,9 +40,14 @@ class Slot:
         else:
             setattr(self.holder, self.key, x)
 
+    def keep(self, x: Any) -> None:
+        """Put back what was held here, if something else stands in its place."""
+        if not isinstance(x, float) and self.get() is not x:
+            self.set(x)
+
     @property
     def _is_item(self) -> bool:
-        return isinstance(self.holder, dict | list)
+        return isinstance(self.holder, dict | list | tuple)
 
 
 def slots_of(owners: Sequence[Any]) -> dict[str, Slot]:
@@ -56,22 +61,37 @@ def slots_of(owners: Sequence[Any]) -> dict[str, Slot]:
 
 
 def _slots(owner: Any, prefix: str, seen: set[int]) -> Iterator[Slot]:
-    for key, part in _parts(owner):
+    for key, part in parts_of(owner):
         path = f"{prefix}.{key}" if prefix else str(key)
         if is_real(part):
+            if isinstance(part, float) and isinstance(owner, tuple):
+                continue  # which cannot be changed
             yield Slot(path, owner, key)
         elif id(part) not in seen:
             seen.add(id(part))
             yield from _slots(part, path, seen)
 
 
-def _parts(owner: Any) -> Iterator[tuple[Any, Any]]:
+def parts_of(owner: Any) -> Iterator[tuple[Any, Any]]:
+    """The items of a dict, list or tuple, or the attributes of an object, with their keys."""
     if isinstance(owner, dict):
         yield from owner.items()
     elif isinstance(owner, list | tuple):
         yield from enumerate(owner)
-    elif hasattr(owner, "__dict__") and not isinstance(owner, type | ModuleType):
-        yield from vars(owner).items()
+    elif not isinstance(owner, type | ModuleType | np.ndarray):
+        yield from getattr(owner, "__dict__", {}).items()
+        for name in _slot_names(type(owner)):
+            if hasattr(owner, name):
+                yield name, getattr(owner, name)
+
+
+def _slot_names(kind: type) -> Iterator[str]:
+    """The attributes that a class and its bases name in `__slots__`."""
+    for base in kind.__mro__:
+        names = vars(base).get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else names:
+            if not name.startswith("__"):
+                yield name
 
 
 def objects_of(owners: Sequence[Any]) -> list[Any]:
@@ -86,7 +106,7 @@ def objects_of(owners: Sequence[Any]) -> list[Any]:
         seen.add(id(x))
         if hasattr(x, "__dict__") and not callable(getattr(x, "__code__", None)):
             found.append(x)
-        waiting.extend(part for _, part in _parts(x))
+        waiting.extend(part for _, part in parts_of(x))
     return found
 
 

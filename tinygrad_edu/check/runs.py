@@ -119,7 +119,8 @@ class Layer:
                 output, None,
             )  # fmt: skip
             numbers = plain(output, "check_backward: the output of forward")
-            problems += self._changes("forward", inputs, layer, variables)
+            changed = self._changes("forward", inputs, layer, variables)
+            problems += [f"{v.name}: forward changed it; {cure}" for v, cure in changed]
             adjoint = weights_for(numbers.shape) * adjoint_times
             if not np.isfinite(numbers).all():
                 problems.append(
@@ -135,7 +136,9 @@ class Layer:
             except NotOneNumberError as error:
                 problems.append(str(error))
                 return Pass(np.full(1, np.nan), adjoint, variables, problems)
-        problems += self._changes("backward", inputs, layer, variables)
+        told = [v for v, _ in changed]
+        changed = self._changes("backward", inputs, layer, variables)
+        problems += [f"{v.name}: backward changed it; {c}" for v, c in changed if v not in told]
         if not np.array_equal(plain(dout, ""), adjoint.astype(plain(dout, "").dtype)):
             problems.append(
                 "backward wrote into the adjoint dout, which belongs to the caller and may be used "
@@ -178,9 +181,9 @@ class Layer:
 
     def _changes(
         self, who: str, inputs: list[Any], layer: Copied, variables: list[Variable]
-    ) -> list[str]:
-        """Inputs and parameters that a pass wrote into."""
-        problems = []
+    ) -> list[tuple[Variable, str]]:
+        """Inputs and parameters that a pass wrote into, with the cure."""
+        found = []
         for v in variables:
             if v.is_input:
                 now, cure = inputs[v.position], "work on a copy"
@@ -189,8 +192,8 @@ class Layer:
             else:
                 continue
             if not np.array_equal(plain(now, ""), v.given, equal_nan=True):
-                problems.append(f"{v.name}: {who} changed it; {cure}")
-        return problems
+                found.append((v, cure))
+        return found
 
     def _find(
         self,
@@ -240,7 +243,7 @@ class Layer:
         layer = self._moving
         slots = [layer.slots[path] for path in variable.paths]
         base = slots[0].get() if slots else None
-        before = plain(base, "").copy() if slots else None
+        held = [(s, s.get(), plain(s.get(), "")) for s in layer.slots.values()]
 
         def result(moved: Array) -> Any:
             inputs = [self._moved(i, variable, moved) for i in range(len(self.inputs))]
@@ -248,9 +251,10 @@ class Layer:
                 _put(slots, base, moved)
             try:
                 output = layer.forward(*inputs)
-            finally:
-                if before is not None:
-                    _put(slots, base, before)
+            finally:  # also what forward writes into, such as running means
+                for slot, x, numbers in held:
+                    _put([slot], x, numbers)
+                    slot.keep(x)
             if isinstance(output, tuple) and len(output) == 2:
                 output = output[0]
             numbers = np.asarray(output.detach() if is_foreign(output) else output)
