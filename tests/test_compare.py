@@ -247,11 +247,17 @@ def test_what_is_refused():
         compare(tg.exp, X, with_="sympy")
     with pytest.raises(TypeError, match="returned float, not a node"):
         compare(lambda x: 2.0, 1.0, with_="sympy")
+    with pytest.raises(ValueError, match="depends on none of the inputs"):
+        compare(lambda x: Value(2.0), 1.0, with_="sympy")
+    with pytest.raises(TypeError, match="returned NoneType, not a formula"):
+        compare(lambda x: x, 1.0, with_="sympy", theirs=lambda x: None)
+    with pytest.raises(TypeError, match="returned str, not numbers"):
+        compare(lambda x: x, 1.0, with_=library("autograd"), theirs=lambda x: "2.0")
     with pytest.raises(TypeError, match="a node has its inputs already"):
         compare(Value(1.0) * 2, 1.0, with_="sympy")
     with pytest.raises(NotImplementedError, match="sympy has nothing for the rule sum, because"):
         compare(lambda x: x.sum(), Tensor(1.0), with_="sympy")
-    with pytest.raises(ValueError, match="depends on none"):
+    with pytest.raises(ValueError, match="depends on none of the inputs; is it cut off"):
         function_of_graph(Value(1.0) * 2, [Value(2.0)])
 
 

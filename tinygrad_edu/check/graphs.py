@@ -26,7 +26,10 @@ def function_of_graph(root: Node, leaves: Sequence[Node]) -> Callable[..., Any]:
             depending.add(node)
             inner.append(node)
     if root not in depending:
-        raise ValueError("function_of_graph: the root depends on none of the leaves")
+        raise ValueError(
+            "the result depends on none of the inputs; is it cut off from them by no_grad, detach "
+            "or .data?"
+        )
 
     def run(*operands: Any) -> Any:
         made: dict[Node, Any] = dict(zip(leaves, operands, strict=True))

@@ -25,7 +25,12 @@ class AutogradOracle(Oracle):
         self, f: Callable[..., Any], inputs: Sequence[Array], adjoint: Array
     ) -> Found:
         given = [self._own(x) for x in inputs]
-        value = np.array(f(*given), np.float64)
+        y = f(*given)
+        if np.asarray(y).dtype.kind not in "fiub":
+            raise TypeError(
+                f"compare: the function for autograd returned {type(y).__name__}, not numbers"
+            )
+        value = np.array(y, np.float64)
         if value.shape != adjoint.shape:
             return Found(value, None)
         gradients = []

@@ -42,10 +42,15 @@ class SympyOracle(Oracle):
     ) -> Found:
         """The function is given symbols and gives an expression of them."""
         symbols = sympy.symbols(f"x0:{len(inputs)}", real=True)
-        y = f(*symbols)
+        returned = f(*symbols)
+        y = sympy.sympify(returned)
+        if not isinstance(y, sympy.Expr):
+            raise TypeError(
+                f"compare: the function for sympy returned {type(returned).__name__}, not a formula"
+            )
         at = {s: _exact(float(x)) for s, x in zip(symbols, inputs, strict=True)}
         slopes = [_evaluated(sympy.diff(y, s), at) for s in symbols]
-        return _found(_evaluated(sympy.sympify(y), at), slopes, adjoint)
+        return _found(_evaluated(y, at), slopes, adjoint)
 
     def differentiate_nodes(
         self,
