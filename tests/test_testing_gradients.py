@@ -45,11 +45,14 @@ def test_a_wrong_rule_is_found_in_random_graphs_and_stands_there_alone(fault):
     wrong = custom_rules.declare(WRONG[fault])
     for strategy in (value_graphs, tensor_graphs):
         with pytest.raises(GradientError) as caught:
-            assert_gradients(strategy(also=[wrong], smooth=True), max_examples=100)
+            assert_gradients(
+                strategy(["sin", "multiply"], also=[wrong], smooth=True, most=4), max_examples=300
+            )
         call = str(caught.value).splitlines()[-1]
         assert "WRONG" in str(caught.value)
         assert call.startswith("  assert_gradients(Graph(lambda x0")
-        assert call.count("wrong(") <= 2  # a forgotten adjoint shows only where it is not 1
+        if fault != "no adjoint":  # which shows only where the adjoint is not 1
+            assert call.count("wrong(") == 1
         assert call.count("tg.") <= 3
 
 

@@ -221,14 +221,14 @@ def lambda_that_gives_nothing(x):
 def test_rules_of_ones_own_are_half_of_what_is_drawn(softsign, swish):
     seen = []
 
-    @settings(max_examples=60)
+    @settings(max_examples=30)
     @given(value_graphs(also=[softsign, swish]), tensor_graphs(also=[softsign, swish]))
     def draw(graph, of_tensors):
         seen.extend([*names(graph), *names(of_tensors)])
 
     draw()
     own = sum(name in ("softsign", "swish") for name in seen)
-    assert own > 60
+    assert own > 30
     for strategy in (value_graphs, tensor_graphs):
         own = strategy(also=[softsign, swish])
         found = smallest(own, lambda g: "swish(softsign(x0)" in repr(g))
@@ -286,18 +286,18 @@ def test_a_function_of_arrays_is_used_on_the_shapes_that_it_takes():
     ("strategy", "holds", "code"),
     [
         (value_graphs(), lambda g: "tanh" in names(g), "lambda x0: tg.tanh(x0), 0.0"),
-        (value_graphs(), lambda g: g.root.data > 5.0, None),
-        (value_graphs(), lambda g: names(g).count("sin") >= 2, None),
-        (value_graphs(), lambda g: "tg.tanh(tg.sin(x0" in repr(g),
+        (value_graphs(["add", "multiply", "exp"]), lambda g: g.root.data > 5.0, None),
+        (value_graphs(["add", "sin", "cos"]), lambda g: names(g).count("sin") >= 2, None),
+        (value_graphs(["add", "sin", "tanh"]), lambda g: "tg.tanh(tg.sin(x0" in repr(g),
          "lambda x0: tg.tanh(tg.sin(x0)), 0.0"),
-        (tensor_graphs(), lambda g: "softmax" in names(g),
+        (tensor_graphs(["add", "softmax"]), lambda g: "softmax" in names(g),
          "lambda x0: tg.sum(tg.softmax(x0, axis=0)), np.array([0.0])"),
-        (tensor_graphs(smooth=True), lambda g: "sqrt" in names(g),
+        (tensor_graphs(["sin", "sqrt"], smooth=True), lambda g: "sqrt" in names(g),
          "lambda x0: tg.sqrt(x0), np.array(1.0)"),
     ],
 )  # fmt: skip
 def test_graphs_shrink_to_the_smallest(strategy, holds, code):
-    graph = find(strategy, holds, settings=settings(QUICK, max_examples=3000))
+    graph = find(strategy, holds, settings=QUICK)
     assert len(names(graph)) <= 3
     if code is not None:
         assert repr(graph) == f"Graph({code})"

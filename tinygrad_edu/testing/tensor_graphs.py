@@ -19,6 +19,7 @@ from tinygrad_edu.testing.drawing import (
     Drawn,
     Rules,
     draw_choice,
+    ends_of,
     functions_of,
     settings_from,
     step_of,
@@ -71,7 +72,7 @@ def tensor_graphs(
         while tries < most and (not tries or draw(_GO_ON)):
             draw(_one_more(drawn, choice, kind, shapes))
             tries += 1
-        ends = [i for i in drawn.unused() if type(drawn.made[i]) is Step]
+        ends = draw(ends_of(drawn, tries))
         total: Place | None = None
         for i in ends:
             end = draw(_summed(drawn, i, kind))
@@ -80,7 +81,7 @@ def tensor_graphs(
                 reject()
         if total is None:
             reject()
-        return drawn.graph()
+        return drawn.graph(total)
 
     return draw_graph()
 

@@ -14,6 +14,7 @@ from tinygrad_edu.testing.drawing import (
     Drawn,
     Rules,
     draw_choice,
+    ends_of,
     functions_of,
     settings_from,
     step_of,
@@ -47,7 +48,7 @@ def value_graphs(
         while tries < most and (not tries or draw(_GO_ON)):
             draw(_one_more(drawn, choice))
             tries += 1
-        ends = [i for i in drawn.unused() if type(drawn.made[i]) is Step]
+        ends = draw(ends_of(drawn, tries))
         if not ends:
             reject()  # no rule found a place where it is smooth, or finite
         total = Place(ends[0])
@@ -56,7 +57,7 @@ def value_graphs(
             if added is None:
                 reject()
             total = added
-        return drawn.graph()
+        return drawn.graph(total)
 
     return draw_graph()
 
@@ -97,13 +98,14 @@ def _operand(
         return draw(st.booleans())
     low, high = interval
     numbers = floats_between(low, high, np.float64) if drawn.smooth else st.floats(low, high)
-    kind = draw(_KINDS)
+    # all are drawn whatever the kind, so that a simpler kind leaves what follows as it is
+    kind, x, back = draw(_KINDS), draw(numbers), draw(st.integers(0, 4))
     if kind == "constant" and not must_be_a_node:
-        return draw(numbers)
+        return x
     fitting = [i for i in range(before) if low <= drawn.data[i] <= high]
     if kind == "earlier" and fitting:
-        return Place(fitting[-1 - draw(st.integers(0, min(4, len(fitting) - 1)))])
-    return drawn.add_leaf(draw(numbers))
+        return Place(fitting[-1 - min(back, len(fitting) - 1)])
+    return drawn.add_leaf(x)
 
 
 _KINDS = st.sampled_from(["leaf", "constant", "earlier", "earlier", "earlier"])
