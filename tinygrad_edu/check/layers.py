@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,8 +58,10 @@ def check_backward(
     given = written.run()
     report = Report(f"check_backward of {what}", [], given.problems)
     if not given.finite:
+        report.problems.extend(v.change for v in given.variables if v.is_input and v.change)
         return concluded(report, raises)
     if not any(v.gradient is not None for v in given.variables):
+        report.problems.extend(v.change for v in given.variables if v.is_input and v.change)
         if report.problems:
             return concluded(report, raises)
         raise ValueError(
@@ -67,7 +70,14 @@ def check_backward(
         )
     _check_repeats(written, given)
     twice = written.run(adjoint_times=2.0) if given.adjoint.size > 1 else None
-    report.rows.extend(_row(v, written, given, twice, rtol, atol) for v in given.variables)
+    for v in given.variables:
+        row = _row(v, written, given, twice, rtol, atol)
+        # what backward knows nothing of, and the result neither, is a cache, a buffer or a setting
+        aside = row.verdict == "not given" and not v.is_input and not v.named
+        if v.change and not aside:
+            report.problems.append(v.change)
+        if not (aside and (v.change or v.replaced or not v.given.ndim)):
+            report.rows.append(row)
     if accumulate:
         report.problems.extend(_not_accumulated(written, given))
     return concluded(report, raises)
@@ -96,9 +106,8 @@ def _functions(
 
 def _check_repeats(layer: Layer, given: Pass) -> None:
     """ValueError if the forward pass gives two results for the same numbers."""
-    x = floating(given.variables[0].given)
-    result = layer.result_of(given.variables[0], given.adjoint)
-    first, second = result(x), result(x)
+    result = layer.result_of(None, given.adjoint)
+    first, second = result(np.zeros(())), result(np.zeros(()))
     if first != second and not (np.isnan(first) and np.isnan(second)):
         raise ValueError(
             "check_backward: forward gave two results for the same inputs; a layer that draws "
@@ -127,26 +136,32 @@ def _row(
     if twice is not None:
         other = twice.variables[given.variables.index(variable)].gradient
         doubled = None if other is None else floating(plain(other, ""))
-    return judged(
-        Question(
-            variable.name,
-            floating(variable.given),
-            floating(analytic),
-            layer.result_of(variable, given.adjoint),
-            Tolerance.of(least, rtol, atol, "check_backward"),
-            name_of_dtype(np.empty(0, least)),
-            plain=variable.is_input,
-            adjoint=given.adjoint if given.adjoint.size > 1 else None,
-            counts=_counts(given),
-            doubled=doubled,
-            matrices={
-                v.own_name: floating(v.given)
-                for v in given.variables
-                if v.given.ndim == 2 and v is not variable
-            },
-            assigned=[floating(plain(x, "")) for x in variable.assigned if _is_plain(x)],
-        )
+    question = Question(
+        variable.name,
+        floating(variable.given),
+        floating(analytic),
+        layer.result_of(variable, given.adjoint),
+        Tolerance.of(least, rtol, atol, "check_backward"),
+        name_of_dtype(np.empty(0, least)),
+        plain=variable.is_input,
+        adjoint=given.adjoint if given.adjoint.size > 1 else None,
+        counts=_counts(given),
+        doubled=doubled,
+        matrices={
+            v.own_name: floating(v.given)
+            for v in given.variables
+            if v.given.ndim == 2 and v is not variable
+        },
+        assigned=[floating(plain(x, "")) for x in variable.assigned if _is_plain(x)],
     )
+    row = judged(question)
+    before = variable.left_before
+    if row.verdict == "wrong" and before is not None and before.shape == analytic.shape:
+        added = judged(replace(question, analytic=question.analytic - before))
+        if added.verdict != "wrong":
+            note = "added to a gradient that was there before"
+            return replace(added, note="; ".join(filter(None, [added.note, note])))
+    return row
 
 
 def _is_plain(x: Any) -> bool:
@@ -194,7 +209,9 @@ def _not_accumulated(layer: Layer, given: Pass) -> list[str]:
     for before, after in zip(given.variables, second.variables, strict=True):
         if before.gradient is None or before.returned or after.gradient is None:
             continue
-        once, both = plain(before.gradient, ""), plain(after.gradient, "")
+        once, both = floating(plain(before.gradient, "")), floating(plain(after.gradient, ""))
+        if before.left_before is not None and before.left_before.shape == once.shape == both.shape:
+            once, both = once - before.left_before, both - before.left_before
         if once.shape != both.shape or not once.any():
             continue
         if np.allclose(both, once, rtol=1e-5):

@@ -168,7 +168,11 @@ class Copied:
     slots: dict[str, Slot]
 
     def value(self, path: str) -> Any:
-        return self.slots[path].get()
+        """What is held at a path; None if nothing is there any more."""
+        try:
+            return self.slots[path].get()
+        except (AttributeError, LookupError):
+            return None
 
 
 def copy_layer(

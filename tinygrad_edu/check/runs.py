@@ -34,7 +34,11 @@ Array = npt.NDArray[Any]
 
 @dataclass(eq=False)
 class Variable:
-    """An input or a parameter: its numbers as they were given, and the gradient that was found."""
+    """An input or a parameter: its numbers as they were given, and the gradient that was found.
+
+    `left_before` is what stood in the place of the gradient before, `change` what a pass did to its
+    numbers, and `replaced` says that another object stands in its place after both.
+    """
 
     name: str
     given: Array
@@ -45,6 +49,9 @@ class Variable:
     gradient: Any = None
     returned: bool = False
     assigned: list[Any] = field(default_factory=list)
+    left_before: Array | None = None
+    change: str = ""
+    replaced: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -110,6 +117,7 @@ class Layer:
         notes = {id(o): (o, note_assignments(o)) for o in objects_of(layer.owners)}
         inputs = [self._copied(x) for x in self.inputs]
         variables = self._variables()
+        before = [layer.value(v.paths[0]) if v.paths else None for v in variables]
         kept = {name: plain(x, name).copy() for name, x in self._live().items()}
         problems: list[str] = []
         for _ in range(passes):
@@ -119,8 +127,7 @@ class Layer:
                 output, None,
             )  # fmt: skip
             numbers = plain(output, "check_backward: the output of forward")
-            changed = self._changes("forward", inputs, layer, variables)
-            problems += [f"{v.name}: forward changed it; {cure}" for v, cure in changed]
+            self._note_changes("forward", inputs, layer, variables)
             adjoint = weights_for(numbers.shape) * adjoint_times
             if not np.isfinite(numbers).all():
                 problems.append(
@@ -136,15 +143,16 @@ class Layer:
             except NotOneNumberError as error:
                 problems.append(str(error))
                 return Pass(np.full(1, np.nan), adjoint, variables, problems)
-        told = [v for v, _ in changed]
-        changed = self._changes("backward", inputs, layer, variables)
-        problems += [f"{v.name}: backward changed it; {c}" for v, c in changed if v not in told]
+        self._note_changes("backward", inputs, layer, variables)
         if not np.array_equal(plain(dout, ""), adjoint.astype(plain(dout, "").dtype)):
             problems.append(
                 "backward wrote into the adjoint dout, which belongs to the caller and may be used "
                 "by other nodes; work on a copy, or use np.where"
             )
         self._find(variables, inputs, returned, layer, notes)
+        for v, x in zip(variables, before, strict=True):
+            v.replaced = bool(v.paths) and layer.value(v.paths[0]) is not x
+        variables = _without_gradients(variables, layer)
         for name, numbers_before in kept.items():
             self.extra[name][...] = numbers_before
         return Pass(numbers, adjoint, variables, list(dict.fromkeys(problems)))
@@ -179,21 +187,18 @@ class Layer:
                 variables.append(variable)
         return variables
 
-    def _changes(
+    def _note_changes(
         self, who: str, inputs: list[Any], layer: Copied, variables: list[Variable]
-    ) -> list[tuple[Variable, str]]:
-        """Inputs and parameters that a pass wrote into, with the cure."""
-        found = []
+    ) -> None:
+        """Note inputs and parameters that a pass wrote into."""
         for v in variables:
             if v.is_input:
                 now, cure = inputs[v.position], "work on a copy"
-            elif v.given.ndim or v.named or who == "backward":
-                now, cure = layer.value(v.paths[0]), "update parameters after the backward pass"
             else:
+                now, cure = layer.value(v.paths[0]), "update parameters after the backward pass"
+            if now is None or v.change or np.array_equal(plain(now, ""), v.given, equal_nan=True):
                 continue
-            if not np.array_equal(plain(now, ""), v.given, equal_nan=True):
-                found.append((v, cure))
-        return found
+            v.change = f"{v.name}: {who} changed it; {cure}"
 
     def _find(
         self,
@@ -236,12 +241,12 @@ class Layer:
 
     # --- numerical -------------------------------------------------------------------------------
 
-    def result_of(self, variable: Variable, adjoint: Array) -> Callable[[Array], Any]:
-        """The weighed result of forward, in float64, for other numbers in one variable."""
+    def result_of(self, variable: Variable | None, adjoint: Array) -> Callable[[Array], Any]:
+        """The weighed result of forward, in float64, for other numbers in one variable, or none."""
         if self._moving is None:
             self._moving = copy_layer(self.forward, self.backward, self._in_float64, self.extra)
         layer = self._moving
-        slots = [layer.slots[path] for path in variable.paths]
+        slots = [layer.slots[path] for path in variable.paths] if variable else []
         base = slots[0].get() if slots else None
         held = [(s, s.get(), plain(s.get(), "")) for s in layer.slots.values()]
 
@@ -266,9 +271,9 @@ class Layer:
         x = like(x, floating(plain(x, "")))
         return noted(x) if self._noted else x
 
-    def _moved(self, i: int, variable: Variable, moved: Array) -> Any:
+    def _moved(self, i: int, variable: Variable | None, moved: Array) -> Any:
         x = self.inputs[i]
-        if variable.is_input and i == variable.position:
+        if variable is not None and variable.is_input and i == variable.position:
             y = like(x, moved)
         elif plain(x, "").dtype.kind == "f":
             y = like(x, floating(plain(x, "")))
@@ -333,6 +338,19 @@ class _noting_warnings:
             self.problems.append(f"{self.who} warned: {warning.message}")
         if error is not None:
             error.add_note(f"(in {self.who}, called by check_backward)")
+
+
+def _without_gradients(variables: list[Variable], layer: Copied) -> list[Variable]:
+    """All but those that are the gradients of others, which keep the numbers of before."""
+    gradients = {id(v.gradient): v for v in variables if v.gradient is not None and not v.returned}
+    rest = []
+    for v in variables:
+        owner = gradients.get(id(layer.value(v.paths[0]))) if v.paths else None
+        if owner is None or v.is_input or v.gradient is not None:
+            rest.append(v)
+        else:
+            owner.left_before = v.given
+    return rest
 
 
 def _holders(layer: Copied, variable: Variable) -> Iterator[Any]:
