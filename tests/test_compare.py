@@ -37,7 +37,8 @@ def test_operators_methods_functions_numpy_and_branches(name):
         return +z + tg.where(x > 0, x, y) + x.detach() * y
 
     report = compare(f, 0.3, Value(2.0, "why"), with_=library(name), rtol=1e-12)
-    assert verdicts(report) == {"value": "ok", "x": "ok", "why": "ok"}
+    assert [row.parameter for row in report.rows] == ["value", "x", "why"]
+    assert {row.verdict for row in report.rows} == {"ok"}
 
 
 @every_array_library
@@ -51,7 +52,8 @@ def test_a_layer_in_the_manner_of_arrays(name):
         assert (h.shape, h.ndim, h.size, h.dtype, len(h)) == ((1, 2), 2, 2, np.float64, 1)
         return (a * b + h.T.transpose(1, 0).mean()).sum()
 
-    assert compare(f, X, np.array([0.5, -0.5]), with_=library(name)).ok
+    report = compare(f, X, np.array([0.5, -0.5]), with_=library(name))
+    assert verdicts(report) == {"value": "ok", "x": "ok", "b": "ok"}
 
 
 @every_library
@@ -89,6 +91,41 @@ def test_parameters_that_a_function_holds_are_compared_too(name):
     assert not any(p.grad.any() for p in model.parameters())
     constant = Tensor(np.ones(4))
     assert verdicts(compare(lambda x: constant * x, X, with_=name)) == {"value": "ok", "x": "ok"}
+
+
+@every_library
+def test_what_runs_in_the_library_behaves_as_a_node(name, own_rules):
+    seen = []
+
+    @rule("careless")
+    def careless(x, /):
+        y = float(np.square(x) if not hasattr(x, "_record") else float(x) ** 2)
+        return y, lambda g, x=x: (g * 2.0 * x,)
+
+    def f(x):
+        if not isinstance(x, Value):
+            seen.append(x)
+            assert repr(x) == f"<3.0 in {name}>"
+            assert x.item() == float(x) == x.data == 3.0
+            with pytest.raises(TypeError, match="no truth value"):
+                bool(x)
+            with pytest.raises(TypeError, match="arctanh does not work on a Foreign"):
+                np.arctanh(x)
+            with pytest.raises(TypeError, match="loses its derivative"):
+                careless(x)
+        return x * 2.0
+
+    assert compare(f, 3.0, with_=library(name)).ok
+    assert seen
+
+
+@every_array_library
+def test_a_matrix_that_a_function_makes_is_a_constant(name):
+    def f(x):
+        return (np.ones((2, 3)) @ x + Tensor(np.ones((2, 3))) @ x).sum()
+
+    report = compare(f, X, with_=library(name))
+    assert verdicts(report) == {"value": "ok", "x": "ok"}
 
 
 @every_array_library
@@ -217,6 +254,13 @@ def test_float32_is_judged_as_such():
         compare(tg.exp, Tensor(X, dtype=np.float32), with_="autograd", rtol=1e-12, atol=0.0)
 
 
+def test_a_gradient_that_is_cut_off_is_found():
+    with tg.no_grad(), pytest.raises(GradientError, match="wrong for x"):
+        compare(lambda x: x * 2.0, 1.0, with_="sympy")
+    assert compare(lambda x: Value(2.0), 1.0, with_="sympy").ok
+    assert compare(lambda x: x.detach() * x, 3.0, with_="sympy").ok
+
+
 def test_random_numbers_are_named_as_the_reason():
     rng = np.random.default_rng(0)
     with pytest.raises(GradientError, match="another result each time"):
@@ -248,7 +292,7 @@ def test_what_is_refused():
     with pytest.raises(TypeError, match="returned float, not a node"):
         compare(lambda x: 2.0, 1.0, with_="sympy")
     with pytest.raises(ValueError, match="depends on none of the inputs"):
-        compare(lambda x: Value(2.0), 1.0, with_="sympy")
+        compare(lambda x, held=Value(2.0): held * 2.0, 1.0, with_="sympy")
     with pytest.raises(TypeError, match="returned NoneType, not a formula"):
         compare(lambda x: x, 1.0, with_="sympy", theirs=lambda x: None)
     with pytest.raises(TypeError, match="returned str, not numbers"):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_edu.blocks import watched
 from tinygrad_edu.check.calling import input_names
 from tinygrad_edu.check.graphs import function_of_graph, leaves_of
 from tinygrad_edu.check.judge import Tolerance
@@ -144,13 +145,15 @@ class _Ours:
         called = _names(inputs, input_names(f, len(inputs)), names)
         leaves = [_leaf(x, name) for x, name in zip(inputs, called, strict=True)]
         title = str(getattr(f, "__name__", type(f).__name__)).replace("<lambda>", "a function")
-        root = f(*leaves)
+        with watched() as seen:
+            root = f(*leaves)
         if not isinstance(root, Node):
             raise TypeError(
                 f"compare: the function returned {type(root).__name__}, not a node; write it with "
                 "operators, methods and functions of tinygrad_edu"
             )
-        held = [x for x in topological_order(root) if not x.operands and x not in set(leaves)]
+        known = {*leaves, *seen.made}  # what f makes at every call is no node of its own
+        held = [x for x in topological_order(root) if not x.operands and x not in known]
         if not held:
             return _Ours(title, f, leaves, called, root, False)
         more = [] if alone else [x for x in held if x.label]
