@@ -77,6 +77,17 @@ def fails(x):
     return x / 0
 
 
+def listed(x=[[0.5], [1.5]], steps=[1, 2], empty=()):
+    return x.sum()
+
+
+def nothing():
+    return 3
+
+
+built_in = max
+
+
 def a_float(x):
     return 2.0
 
@@ -168,6 +179,7 @@ RIGHT = [
     ("s.py:product --with sympy", {"value": "ok", "x": "ok", "y": "ok"}),
     ("s.py:product --with sympy --theirs their_product", {"value": "ok", "x": "ok", "y": "ok"}),
     ("s.py:kink", {"x": "kink"}),
+    ("s.py:listed", {"x": "ok"}),
     ("s.py:price", {"a": "ok", "b": "ok"}),
     ("s.py:price --with sympy", {"value": "ok", "a": "ok", "b": "ok"}),
     ("s.py:unlabelled", {"leaf": "ok"}),
@@ -208,6 +220,7 @@ def test_what_is_wrong_has_status_1_and_is_explained(call, said, run):
         ("s.py:labels", "labels is a ndarray; check a function, a node, or a layer"),
         ("s.py:fails x=1", "s.py, line 60: ZeroDivisionError"),
         ("s.py:a_float x=1", "returned float, not a node"),
+        ("s.py:nothing", "s.py: nothing() returned a int, not a node"),
         ("nothing.py:f", "there is no script nothing.py"),
     ],
 )
@@ -225,6 +238,7 @@ def test_what_cannot_be_checked_has_status_1(call, said, run):
         ("s.py", "which name in it? Write s.py:name"),
         ("s.py:cube", "cube needs x; give a number (x=0.5), the shape"),
         ("s.py:cube x=1 z=2", "z: cube has no such input; known are x"),
+        ("s.py:built_in x=1", "x: built_in has no such input; no names are known"),
         ("s.py:cube x=here", "s.py has nothing by this name; known are labels, inputs, a, b"),
         ("s.py:cube x=3x-4", "x=3x-4: expected name=number, name=3x4"),
         ("s.py:cube x=nan", "x=nan: expected"),
