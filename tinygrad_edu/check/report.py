@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.view.heat_map import HeatMap, to_heat_maps
+from tinygrad_edu.view.reading import shown_text
 
 Array = npt.NDArray[Any]
 Verdict = Literal["ok", "kink", "wrong", "unsure", "missing", "not given"]
@@ -90,16 +91,17 @@ class Report:
     def text(self, width: int = 100) -> str:
         """The verdict, the table and what is wrong, for lines of so many characters: where the
         table is wider, its words are shorter and its numbers have five digits."""
-        wrong = [row.parameter for row in self.rows if row.verdict in FAILING]
+        wrong = [_short(row.parameter) for row in self.rows if row.verdict in FAILING]
+        what = shown_text(self.what)
         if self.ok:
-            head = f"{self.what}: {self.agreement}"
+            head = f"{what}: {self.agreement}"
         elif wrong:
-            head = f"{self.what}: wrong for {', '.join(wrong)}"
+            head = f"{what}: wrong for {', '.join(wrong)}"
         else:
-            head = f"{self.what}: {len(self.problems)} problem" + "s" * (len(self.problems) > 1)
-        notes = [f"{row.parameter}: {row.note}" for row in self.rows if row.note]
+            head = f"{what}: {len(self.problems)} problem" + "s" * (len(self.problems) > 1)
+        notes = [f"{_short(row.parameter)}: {row.note}" for row in self.rows if row.note]
         wrapped = [
-            textwrap.fill(note, width - 2, subsequent_indent="  ")
+            textwrap.fill(shown_text(note), width - 2, subsequent_indent="  ")
             for note in [*notes, *self.problems]
         ]
         table = _table(self.rows, self.compared)
@@ -159,16 +161,23 @@ def _table(rows: list[Row], compared: tuple[str, str], narrow: bool = False) -> 
 
 
 def _cells(row: Row, digits: int) -> tuple[str, ...]:
+    name = _short(row.parameter, 60 if digits > 5 else 28)
     shape = str(row.shape) if row.shape else ""
     place = f"[{', '.join(map(str, row.index))}]" if row.index else ""
     verdict = row.verdict.upper() if row.verdict in FAILING else row.verdict
     if row.dtype != "float64":
         verdict += f", judged as {row.dtype}"
     if row.verdict == "not given":
-        return row.parameter, shape, "", "", "", "", "", verdict
+        return name, shape, "", "", "", "", "", verdict
     relative = "" if np.isnan(row.relative) or row.verdict == "kink" else f"{row.relative:.1e}"
     numbers = (_number(x, digits) for x in (row.at, row.analytic, row.numeric))
-    return row.parameter, shape, place, *numbers, relative, verdict
+    return name, shape, place, *numbers, relative, verdict
+
+
+def _short(name: str, most: int = 60) -> str:
+    """A name on one line, cut in the middle: its end tells it from others of the same module."""
+    name = shown_text(name)
+    return name if len(name) <= most else f"{name[: most // 3]}…{name[-(most - most // 3 - 1) :]}"
 
 
 def _number(x: float, digits: int) -> str:
