@@ -20,7 +20,7 @@ from tinygrad_edu.check.kinds import (
     weights_for,
 )
 from tinygrad_edu.check.report import Report, Row, concluded
-from tinygrad_edu.graph import Node, gradients
+from tinygrad_edu.graph import Node, gradients, topological_order
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.value import Value
 
@@ -120,6 +120,7 @@ def _of_nodes(
         for name, node, array in zip(names, nodes, arrays, strict=True)
         if not np.array_equal(node.data, array, equal_nan=True)
     ]
+    magnitude = max(float(np.max(np.abs(n.data), initial=0.0)) for n in topological_order(root))
     doubles = [floating(a) for a in arrays]
     _check_repeats(lambda: _weighed(f, inputs, doubles, names, adjoint))
     rows = []
@@ -133,7 +134,7 @@ def _of_nodes(
                 Question(
                     names[i], doubles[i], np.array(node.grad, np.float64), result,
                     Tolerance.of(np.asarray(root.data).dtype, rtol, atol, "gradcheck"),
-                    name_of_dtype(np.asarray(node.grad)),
+                    name_of_dtype(np.asarray(node.grad)), magnitude=magnitude,
                 )
             )
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from tinygrad_edu.check.diagnoses import Case, diagnosis
 from tinygrad_edu.check.numerical import (
     EPS,
+    STEP,
     Estimate,
     Path,
     complex_derivative,
@@ -47,6 +49,8 @@ class Tolerance:
         """
         usual = 1e-6 if np.finfo(dtype).eps <= EPS else 1e-3
         for name, given in (("rtol", rtol), ("atol", atol)):
+            if given is not None and not isinstance(given, int | float | np.number):
+                raise TypeError(f"{what}: {name} is {given!r}; a tolerance is a number")
             if given is not None and not given >= 0:
                 raise ValueError(f"{what}: {name} is {given}; a tolerance is 0 or more")
         return Tolerance(usual if rtol is None else rtol, usual if atol is None else atol)
@@ -62,7 +66,8 @@ class Question:
     """One input or parameter to be judged.
 
     `result` gives the (weighed) result of the function for another array in the place of x, which
-    is float64. `plain` says that it may be tried with complex numbers. The rest is for diagnoses.
+    is float64. `plain` says that it may be tried with complex numbers, `magnitude` is the largest
+    number on the way to the result, whose rounding is in it. The rest is for diagnoses.
     """
 
     parameter: str
@@ -72,11 +77,19 @@ class Question:
     tolerance: Tolerance
     dtype: str = "float64"
     plain: bool = False
+    magnitude: float = 0.0
     adjoint: Array | None = None
     counts: dict[str, int] = field(default_factory=dict)
     doubled: Array | None = None
     matrices: dict[str, Array] = field(default_factory=dict)
     assigned: list[Array] = field(default_factory=list)
+
+    @functools.cached_property
+    def cancelled(self) -> float:
+        """The size of the parts of a result that nearly cancel, 0 if they do not: the result has
+        their rounding in it."""
+        nearly_all = bool(self.magnitude) and abs(self.result(self.x)) < 1e-6 * self.magnitude
+        return self.magnitude if nearly_all else 0.0
 
     def path(self, index: tuple[int, ...]) -> Path:
         """The result as a function of one element."""
@@ -100,7 +113,8 @@ def judged(question: Question) -> Row:
     for index in indices:
         path = question.path(index)
         estimate = complex_derivative(path) if by_complex else None
-        numeric[index], doubt[index] = estimate or derivative(path, float(x[index]))
+        estimate = estimate or derivative(path, float(x[index]), question.cancelled)
+        numeric[index], doubt[index] = estimate
     if question.analytic.shape != x.shape:
         case = _case(question, numeric, question.tolerance.at(numeric, question.analytic) + doubt)
         return Row(question.parameter, x.shape, "wrong", dtype=question.dtype, note=diagnosis(case))
@@ -142,6 +156,7 @@ class _Elements:
         for index in indices:
             self.tried[index] = True
         self.tolerance = question.tolerance.at(numeric, question.analytic)
+        self.tolerance += EPS * question.cancelled / STEP
         gap = np.abs(question.analytic - numeric)
         with np.errstate(divide="ignore", invalid="ignore"):
             errors = np.where(gap == 0, 0.0, gap / self.tolerance)
@@ -159,7 +174,8 @@ class _Elements:
         """A kink at x, or near it, is no error; a function too rough for differences tells none."""
         analytic = float(self.question.analytic[index])
         best = Estimate(float(self.numeric[index]), float(self.doubt[index]))
-        found = sides(self.question.path(index), float(self.question.x[index]))
+        path, x = self.question.path(index), float(self.question.x[index])
+        found = sides(path, x, self.question.magnitude)
         if found.jumps:
             self.jumps[index], self.numeric[index] = True, np.nan
             return

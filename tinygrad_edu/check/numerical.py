@@ -89,15 +89,16 @@ def one_number(y: Any) -> float:
     return float(y.item())
 
 
-def derivative(path: Path, x: float = 0.0) -> Estimate:
+def derivative(path: Path, x: float = 0.0, cancelled: float = 0.0) -> Estimate:
     """The derivative of path at t = 0, where the moved number is x.
 
     At the scale of 1 or of |x|, whichever agrees with itself: sin at 1000 changes over 1, and log
-    at 1e-4 over 1e-4. Where neither does, steps of all sizes are tried. An exception of the
-    function at every step is raised again.
+    at 1e-4 over 1e-4. Where neither does, steps of all sizes are tried. `cancelled` is the size of
+    parts of the result that cancel, whose rounding shorter steps would only make larger. An
+    exception of the function at every step is raised again.
     """
     found: list[Estimate] = []
-    size = 0.0
+    size = cancelled
     for scale in dict.fromkeys((1.0, abs(x) or 1.0)):
         try:
             with np.errstate(all="ignore"):  # a step may leave the domain of the function
@@ -183,13 +184,14 @@ class Sides(NamedTuple):
         return low - tolerance <= slope <= high + tolerance
 
 
-def sides(path: Path, x: float) -> Sides:
+def sides(path: Path, x: float, magnitude: float = 0.0) -> Sides:
     """The derivatives at t = 0 from differences over steps of all sizes.
 
     What a short step says holds, within the doubt that rounding leaves it; longer steps make it
     more exact, as far as they agree. So neither a kink nearby nor a function that changes over
     1e-9 is overlooked. Steps over which nothing changes say nothing, if they are so short that
-    float32 inside of the function would explain it. An exception at every step is raised again.
+    float32 inside of the function would explain it. What is small against `magnitude`, the largest
+    number on the way to the result, is no jump. An exception at every step is raised again.
     """
     middle = _value(path, 0.0)[0]
     hs, highs, lows = [], [], []
@@ -217,7 +219,7 @@ def sides(path: Path, x: float) -> Sides:
             _chosen(steps[said, 0], slope[said], size[said], order, steepest)
             for slope, order in zip(slopes, (2, 1, 1), strict=True)
         )
-    jumps = any(_jumps(np.abs(rise), largest) for rise in rises)
+    jumps = any(_jumps(np.abs(rise), max(largest, magnitude)) for rise in rises)
     return Sides(both, left, right, jumps, steepest)
 
 
