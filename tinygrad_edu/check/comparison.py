@@ -265,7 +265,8 @@ def _row(pair: _Pair, tolerance: Tolerance, floor: float, dtype: np.dtype[Any]) 
     elif verdict == "kink":
         count = f" at {int(kinks.sum())} of {kinks.size}" if kinks.size > 1 else ""
         note = (
-            f"a kink{count}: {US} has {ours[index]:g} and {pair.library} {theirs[index]:g}, and "
+            f"a kink{count}: {US} has {ours[index] + 0.0:g} and {pair.library} "
+            f"{theirs[index] + 0.0:g}, and "
             "each is a convention for what lies between the derivatives of the two sides"
         )
     at = np.nan if pair.x is None else float(pair.x[index])
