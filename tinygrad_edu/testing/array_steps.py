@@ -181,7 +181,8 @@ def _getitem(a: Arrays, x: Array, first: Place) -> Made:
     if not x.ndim:
         return [], {"index": a.choose(..., None)}
     n = x.shape[0]
-    basic = [0, slice(None, None, -1), slice(0, 1), (..., 0), (None, ...), ..., slice(1, None),
+    basic = [0, slice(None, None, -1), slice(0, 1), (..., 0), (None, ...), ...,
+             slice(min(1, n - 1), None),  # never empty: most rules refuse empty arrays
              (..., slice(None, None, -2)), (slice(None), None)]  # fmt: skip
     places = np.array(a.draw(st.lists(st.integers(-n, n - 1), min_size=1, max_size=4)))
     chosen = [places, (..., places % x.shape[-1]), np.arange(n) % 2 == 0, np.stack([places] * 2)]
