@@ -106,10 +106,12 @@ def derivative(path: Path, x: float = 0.0, cancelled: float = 0.0) -> Estimate:
                 narrow, rounding = _slope(path, x, scale * STEP / 2)
         except (ArithmeticError, ValueError):
             continue
+        if wide == narrow == 0 and scale < 1e-12:
+            continue  # what is so short is lost in the rounding of the other numbers
         doubt = abs(narrow - wide) + EPS * rounding
         value = (4 * narrow - wide) / 3
         found.append(Estimate(value, doubt if math.isfinite(doubt) else math.inf))
-        if found[-1].doubt <= 1e-8 * abs(value):
+        if found[-1].doubt <= 1e-6 * abs(value):  # and the value is off by its square
             return found[-1]
         size = max(size, rounding * STEP)
     if found:
@@ -214,7 +216,9 @@ def sides(path: Path, x: float, magnitude: float = 0.0) -> Sides:
         slopes = (up - down) / steps.sum(axis=1), rises[1] / steps[:, 1], rises[0] / steps[:, 0]
         heights = np.abs(slopes)
         steepest = float(np.max(heights, initial=0.0, where=np.isfinite(heights)))
-        said = steps[:, 0] >= _stairs(path, steps, up, down, middle) * max(1.0, abs(x))
+        still = (up == middle) & (down == middle)
+        lost = still & (steps[:, 0] < 2e-12 * max(1.0, abs(x))) & ~still.all()  # in rounding
+        said = ~lost & (steps[:, 0] >= _stairs(path, steps, still, up, down))
         both, left, right = (
             _chosen(steps[said, 0], slope[said], size[said], order, steepest)
             for slope, order in zip(slopes, (2, 1, 1), strict=True)
@@ -223,15 +227,15 @@ def sides(path: Path, x: float, magnitude: float = 0.0) -> Sides:
     return Sides(both, left, right, jumps, steepest)
 
 
-def _stairs(path: Path, steps: Array, up: Array, down: Array, middle: float) -> float:
+def _stairs(path: Path, steps: Array, still: Array, up: Array, down: Array) -> float:
     """The step below which a function says nothing, since it goes up in stairs, as float32 inside
     of it makes them; 0 if it does not."""
-    moves = np.flatnonzero((up != middle) | (down != middle))
-    if not moves.size or steps[moves[0], 0] > 1e-5:
+    first = int(np.argmin(still))  # the shortest step that changes anything
+    if first == 0 or not np.any(~still) or steps[first, 0] > 1e-5 * max(1.0, steps[-1, 0]):
         return 0.0
-    for t, y in ((steps[moves[0], 0], up[moves[0]]), (-steps[moves[0], 1], down[moves[0]])):
-        if y != middle and _value(path, t * (1 + 2.0**-10))[0] == y:
-            return float(steps[moves[0], 0])
+    for t, y in ((steps[first, 0], up[first]), (-steps[first, 1], down[first])):
+        if y != up[first - 1] and _value(path, t * (1 + 2.0**-10))[0] == y:
+            return float(steps[first, 0])
     return 0.0
 
 
