@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu import Tensor, Value, einsum, gradcheck, numerical_gradient, rule, rules
+from tinygrad_edu import Tensor, Value, einsum, gradcheck, nn, numerical_gradient, rule, rules
 from tinygrad_edu.check import GradientError
 
 FUNCTIONS = {
@@ -287,3 +287,17 @@ def test_the_inputs_stay_as_they_are(right):
     assert (v.data, v.grad, v.label, v.operands) == (2, 4, "v", ())
     assert (t.data.tolist(), t.grad.tolist(), t.label) == (X.tolist(), (2 * X).tolist(), "t")
     assert (array.tolist(), numbers) == (X.tolist(), [1.0, 2.0])
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["no gradient yet", "a gradient"])
+def test_nodes_that_the_function_uses_keep_their_gradients(before):
+    model, scale = nn.Linear(3, 2, rng=0), Value(2.0, "scale")
+    if before:
+        model(X).sum().backward()
+        (scale * 3.0).backward()
+    grads = [p.grad.copy() for p in model.parameters()]
+    gradcheck(lambda x: model(x).tanh().sum(), X)
+    gradcheck(lambda x: x * scale, 1.5)
+    for parameter, grad in zip(model.parameters(), grads, strict=True):
+        assert (parameter.grad == grad).all()
+    assert scale.grad == 3.0 * before

@@ -114,13 +114,17 @@ def _of_nodes(
     nodes = [_leaf(x, a, n) for x, a, n in zip(inputs, arrays, names, strict=True)]
     root = _result(f, nodes)
     adjoint = weights_for(np.shape(root.data))
+    order = topological_order(root)
+    others = [(x, np.array(x.grad)) for x in order if not x.operands and x not in nodes]
     root.backward(adjoint if adjoint.ndim else float(adjoint))
+    for leaf, grad in others:  # such as the weights of a model that the function uses
+        leaf.grad = grad if grad.ndim else float(grad)
     problems = [
         f"{name}: the function wrote into its input; work on a copy"
         for name, node, array in zip(names, nodes, arrays, strict=True)
         if not np.array_equal(node.data, array, equal_nan=True)
     ]
-    magnitude = max(float(np.max(np.abs(n.data), initial=0.0)) for n in topological_order(root))
+    magnitude = max(float(np.max(np.abs(n.data), initial=0.0)) for n in order)
     doubles = [floating(a) for a in arrays]
     _check_repeats(lambda: _weighed(f, inputs, doubles, names, adjoint))
     rows = []
