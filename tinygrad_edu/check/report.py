@@ -161,7 +161,7 @@ def _table(rows: list[Row], compared: tuple[str, str], narrow: bool = False) -> 
 
 
 def _cells(row: Row, digits: int) -> tuple[str, ...]:
-    name = _short(row.parameter, 60 if digits > 5 else 28)
+    name = _short(row.parameter, 60 if digits > 5 else 24)
     shape = str(row.shape) if row.shape else ""
     place = f"[{', '.join(map(str, row.index))}]" if row.index else ""
     verdict = row.verdict.upper() if row.verdict in FAILING else row.verdict

@@ -1,0 +1,101 @@
+"""The names of mistakes: right layers pass, planted mistakes are found, and no name is false."""
+
+import re
+
+import numpy as np
+import pytest
+from check_layers import LAYERS
+from hypothesis import given
+from hypothesis import strategies as st
+from written_layers import Sizes
+
+from tinygrad_edu import check_backward
+
+CASES = [(name, mistake) for name, layer in LAYERS.items() for mistake in layer.mistakes]
+IDS = [f"{name}: {mistake.name}" for name, mistake in CASES]
+NUMBER = r"[-+]?\d[\d.]*(?:e[-+]?\d+)?"
+
+
+def checked(name, sizes, mistake=None):
+    given_to_it, settings = LAYERS[name].made(sizes, mistake)
+    return check_backward(*given_to_it, **settings, raises=False)
+
+
+def analytic_of(name, sizes, mistake, parameter):
+    """What backward gives for a parameter, by our own reading of the table's few conventions."""
+    from tinygrad_edu.check.layers import _functions
+    from tinygrad_edu.check.runs import Layer
+
+    given_to_it, settings = LAYERS[name].made(sizes, mistake)
+    forward, backward, inputs, _ = _functions(given_to_it[0], tuple(given_to_it[1:]))
+    found = Layer(forward, backward, inputs, settings.get("parameters")).run()
+    (variable,) = [v for v in found.variables if v.name == parameter]
+    return None if variable.gradient is None else np.asarray(variable.gradient, float)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4))
+def test_a_right_layer_of_any_size_passes(name, n, d, k):
+    assert checked(name, Sizes(n, d, k)).ok
+
+
+@pytest.mark.parametrize(("name", "mistake"), CASES, ids=IDS)
+def test_a_planted_mistake_is_found_and_named(name, mistake):
+    report = checked(name, Sizes(5, 4, 3), mistake)
+    assert not report.ok
+    assert re.search(mistake.words, " ".join(str(report).split()))
+
+
+def close(x, y):
+    return np.shape(x) == np.shape(y) and np.allclose(x, y, rtol=1e-4, atol=1e-6)
+
+
+def false_claims(note, wrong, right):
+    """What the note says that is not so, of a wrong gradient and the right one."""
+    claims = {
+        "the sign is wrong: negate": lambda: close(-wrong, right),
+        "it is transposed": lambda: close(wrong.T, right),
+        "0 everywhere": lambda: not wrong.any(),
+        "does not change the result": lambda: not right.any(),
+        "it is half of": lambda: close(2 * wrong, right),
+        "it is twice": lambda: close(wrong, 2 * right),
+        "reshape it": lambda: close(wrong.reshape(right.shape), right),
+        "not summed over": lambda: any(
+            close(wrong.sum(axis=axes, keepdims=keep), right)
+            for axes in [None, *range(wrong.ndim), (0, 1)][: wrong.ndim + 1 + (wrong.ndim > 1)]
+            for keep in (False, True)
+        ),
+        "wrong at a single": lambda: (~np.isclose(wrong, right, rtol=1e-5)).sum() == 1,
+    }
+    false = [said for said, holds in claims.items() if said in note and not holds()]
+    for pattern, ratio in (
+        (rf"({NUMBER}) times what it should be, for", lambda x: x),
+        (rf"({NUMBER}) times too large", lambda x: x),
+        (rf"({NUMBER}) times too small", lambda x: 1 / x),
+    ):
+        for number in re.findall(pattern, note):
+            if not close(wrong, ratio(float(number)) * right):
+                false.append(pattern)
+    return false
+
+
+@pytest.mark.parametrize(("name", "mistake"), CASES, ids=IDS)
+def test_no_name_is_false_at_other_sizes(name, mistake):
+    """Square matrices, as many samples as classes, a batch of one: what fits there may be named,
+    and what is no mistake there has to pass."""
+    for sizes in (Sizes(3, 3, 3), Sizes(1, 4, 3), Sizes(2, 3, 2), Sizes(4, 2, 4), Sizes(1, 1, 1)):
+        try:
+            report = checked(name, sizes, mistake)
+        except (ValueError, IndexError):
+            assert sizes.d == 1 or sizes.n != 5  # a mistake that cannot even be run there
+            continue
+        for row in report.rows:
+            if row.verdict in ("missing", "not given"):
+                continue
+            wrong = analytic_of(name, sizes, mistake, row.parameter)
+            right = analytic_of(name, sizes, None, row.parameter)
+            if right is None or wrong is None or "forward" in mistake.name or report.problems:
+                continue
+            same = wrong.shape == right.shape and np.allclose(wrong, right, rtol=1e-6, atol=1e-10)
+            assert (row.verdict == "wrong") == (not same), (sizes, str(report))
+            assert false_claims(row.note, wrong, right) == [], (sizes, row.note)
