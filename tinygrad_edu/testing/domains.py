@@ -80,7 +80,7 @@ DOMAINS: dict[str, Domain] = {
     "clip": Domain(
         (R,),
         kinks=("min", "max"),
-        settings={"min": st.none() | st.floats(-2.0, 0.0), "max": st.none() | st.floats(0.0, 2.0)},
+        settings={"min": st.none() | st.floats(-2.0, -0.1), "max": st.none() | st.floats(0.1, 2.0)},
         exact=True,
     ),
     "maximum": Domain((R, R), ties=True, exact=True),
