@@ -359,3 +359,16 @@ def test_torch_tensors_are_checked_too():
     assert check_backward(lambda x: x @ weight, backward, torch.tensor(X)).ok
     wrong = said(lambda x: x @ weight, lambda x, dout: {"x": -dout @ weight.T}, torch.tensor(X))
     assert "the sign is wrong" in wrong
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_several_outputs_are_refused_with_the_cure(count):
+    class Cell:
+        def forward(self, x):
+            return (x * 2,) * count
+
+        def backward(self, dout):
+            return dout * 2
+
+    with pytest.raises(TypeError, match=f"tuple of {count}.*one output at a time"):
+        check_backward(Cell(), X)

@@ -67,6 +67,28 @@ def call_backward(
     )
 
 
+def split_output(output: Any, backward: Callable[..., Any]) -> tuple[Any, Any]:
+    """The output of a forward pass and its cache, None if it gives none.
+
+    TypeError for several outputs: a backward pass is asked for the adjoint of one.
+    """
+    if not isinstance(output, tuple):
+        return output, None
+    several = len(output) != 2 or (
+        isinstance(output[1], np.ndarray) and output[1].dtype.kind == "f" and not _cached(backward)
+    )
+    if several:
+        raise TypeError(
+            f"check_backward: forward gives a tuple of {len(output)}, and backward does not take a "
+            "cache; check one output at a time, with a function that returns it"
+        )
+    return output[0], output[1]
+
+
+def _cached(backward: Callable[..., Any]) -> bool:
+    return _positional(backward)[1] > 1
+
+
 def takes_nothing(backward: Callable[..., Any]) -> bool:
     """Whether a backward pass is called without arguments."""
     return _positional(backward)[1] == 0

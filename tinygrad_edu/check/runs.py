@@ -16,6 +16,7 @@ from tinygrad_edu.check.calling import (
     gradient_name,
     input_names,
     left_on,
+    split_output,
 )
 from tinygrad_edu.check.kinds import copied, floating, is_foreign, like, plain, weights_for
 from tinygrad_edu.check.parts import (
@@ -123,9 +124,7 @@ class Layer:
         for _ in range(passes):
             with _noting_warnings("forward", problems):
                 output = layer.forward(*inputs)
-            output, cache = output if isinstance(output, tuple) and len(output) == 2 else (
-                output, None,
-            )  # fmt: skip
+            output, cache = split_output(output, self.backward)
             numbers = plain(output, "check_backward: the output of forward")
             self._note_changes("forward", inputs, layer, variables)
             adjoint = weights_for(numbers.shape) * adjoint_times
@@ -260,8 +259,7 @@ class Layer:
                 for slot, x, numbers in held:
                     _put([slot], x, numbers)
                     slot.keep(x)
-            if isinstance(output, tuple) and len(output) == 2:
-                output = output[0]
+            output, _ = split_output(output, self.backward)
             numbers = np.asarray(output.detach() if is_foreign(output) else output)
             return (numbers * adjoint).sum().item()
 
