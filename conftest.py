@@ -15,6 +15,24 @@ from tinygrad_edu.methods import Methods
 from tinygrad_edu.rules import RULES, operations
 
 
+# Options for this run, such as those of CI, are not for the runs of pytest that tests start.
+os.environ.pop("PYTEST_ADDOPTS", None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `-n 2` a process takes a test function, with all of its parameters, after the other; but
+    the blocks of a page share names, and the tests of a browser a page, so these stay together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            together = ".md::" in nodeid or "/browser/" in nodeid
+            return nodeid.split("::" if together else "[")[0]
+
+    return Scheduling(config, log)
+
+
 @pytest.fixture(scope="module")
 def own_folder(tmp_path_factory):
     before = os.getcwd()

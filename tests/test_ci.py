@@ -21,7 +21,7 @@ def test_the_command_of_the_readme_is_run_as_it_stands():
 def test_the_reason_of_a_skipped_test_is_shown_and_97_percent_are_asked_for():
     text = RUN.read_text(encoding="utf-8")
     (options,) = re.findall(r'PYTEST_ADDOPTS="(.*)"', text)
-    assert " -rs" in options
+    assert " -rsfE" in options
     assert " --cov " in options
     (least,) = re.findall(r"--fail-under=(\d+)", text)
     assert int(least) >= 97

@@ -377,8 +377,7 @@ def copied(page, members):
 @settings(max_examples=50)
 @given(root=graphs_with_modules())
 def test_a_module_with_one_result_has_the_derivatives_of_its_sub_graph(javascript, root):
-    page = open_page(root)
-    data = page.data
+    data = (page := open_page(root)).data
     found = javascript(page, """(() => {
       const v = forward(graph, new Map());
       return graph.modules.map((_, m) => moduleDerivatives(graph, m, v));
