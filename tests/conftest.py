@@ -26,3 +26,15 @@ def own_rules():
     for space, names in zip(spaces, before, strict=True):
         for name in space.keys() - names.keys():
             del space[name]
+        space.update(names)
+
+
+@pytest.fixture(autouse=True)
+def no_rules_left():
+    """A test that declares a rule asks for `own_rules`, so that no other test meets it."""
+    before = set(RULES)
+    yield
+    left = set(RULES) - before
+    for name in left:
+        del RULES[name]
+    assert not left, f"rules left behind: {left}"

@@ -23,6 +23,14 @@ from tinygrad_edu import (
 )
 
 
+@pytest.fixture(autouse=True)
+def numpy_settings():
+    """Ctrl-C while NumPy's own `errstate` is entered leaves it open: here it is closed."""
+    before = np.geterr()
+    yield
+    np.seterr(**before)
+
+
 def described(leaves):
     return [(float(x.data), float(x.grad)) for x in leaves]
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import random
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -88,3 +90,13 @@ def weights_for(shape: tuple[int, ...]) -> Array:
     if weights.size and abs(weights.sum()) == np.abs(weights).sum():
         weights.flat[-1] *= -1
     return weights
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """A block without warnings: for a function that is called again and again, a little beside
+    the inputs, after it was called once at the inputs, where its warnings were heard."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", np.exceptions.ComplexWarning)  # of the complex step
+        yield

@@ -18,7 +18,7 @@ from tinygrad_edu.check.calling import (
     left_on,
     split_output,
 )
-from tinygrad_edu.check.kinds import copied, floating, is_foreign, like, plain, weights_for
+from tinygrad_edu.check.kinds import copied, floating, is_foreign, like, plain, quietly, weights_for
 from tinygrad_edu.check.parts import (
     Copied,
     Slot,
@@ -254,7 +254,8 @@ class Layer:
             if slots:
                 _put(slots, base, moved)
             try:
-                output = layer.forward(*inputs)
+                with quietly():
+                    output = layer.forward(*inputs)
             finally:  # also what forward writes into, such as running means
                 for slot, x, numbers in held:
                     _put([slot], x, numbers)
