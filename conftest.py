@@ -15,14 +15,8 @@ from tinygrad_edu.methods import Methods
 from tinygrad_edu.rules import RULES, operations
 
 
-def pytest_configure(config):
-    """Options for this run, such as those of CI, are not for the runs of pytest that tests start;
-    but processes of pytest-xdist read them once more when they begin."""
-    begins_processes = getattr(config.option, "numprocesses", None) and not hasattr(
-        config, "workerinput"
-    )
-    if not begins_processes:
-        os.environ.pop("PYTEST_ADDOPTS", None)
+# Options for this run, such as those of CI, are not for the runs of pytest that tests start.
+os.environ.pop("PYTEST_ADDOPTS", None)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,4 +1,4 @@
-"""What CI promises: the README's own command, no test skipped in silence, lines and branches."""
+"""What CI promises: the README's own command, no test skipped in silence."""
 
 import re
 from pathlib import Path
@@ -18,14 +18,10 @@ def test_the_command_of_the_readme_is_run_as_it_stands():
     assert COMMAND.replace("install", "install -q") in RUN.read_text(encoding="utf-8")
 
 
-def test_the_reason_of_a_skipped_test_is_shown_and_97_percent_are_asked_for():
+def test_the_reason_of_a_skipped_test_is_shown():
     text = RUN.read_text(encoding="utf-8")
     (options,) = re.findall(r'PYTEST_ADDOPTS="(.*)"', text)
     assert " -rsfE" in options
-    assert " --cov " in options
-    (least,) = re.findall(r"--fail-under=(\d+)", text)
-    assert int(least) >= 97
-    assert "branch = true" in (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def test_what_the_first_run_skips_for_want_of_a_library_is_run_by_the_second():
