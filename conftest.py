@@ -14,7 +14,6 @@ from sybil.parsers.markdown import CodeBlockParser
 from tinygrad_edu.methods import Methods
 from tinygrad_edu.rules import RULES, operations
 
-
 # Options for this run, such as those of CI, are not for the runs of pytest that tests start.
 os.environ.pop("PYTEST_ADDOPTS", None)
 
