@@ -22,12 +22,12 @@ class Exhibit:
     @property
     def story(self) -> str:
         """What happened in the notebook."""
-        return " ".join(inspect.getdoc(self.wrong).split())  # type: ignore[union-attr]
+        return _sentence(self.wrong)
 
     @property
     def cure(self) -> str:
         """What to do instead."""
-        return " ".join(inspect.getdoc(self.right).split())  # type: ignore[union-attr]
+        return _sentence(self.right)
 
     def said(self) -> str:
         """What the check says of the wrong code."""
@@ -41,6 +41,11 @@ class Exhibit:
                 text = f"{type(error).__name__}: {text}"
             return "\n".join([text, *getattr(error, "__notes__", [])])
         raise RuntimeError(f"bug {self.number} was not caught")
+
+
+def _sentence(function: Callable[[], None] | None) -> str:
+    """The docstring of a function in one line."""
+    return " ".join((inspect.getdoc(function) or "").split())
 
 
 EXHIBITS: dict[int, Exhibit] = {}
