@@ -1,4 +1,4 @@
-"""What CI promises: the README's own command, no test skipped in silence."""
+"""What CI promises: the README's own command, no test skipped in silence, lines and branches."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parent.parent
 RUN = REPOSITORY / ".ci" / "run"
+ARGUMENTS = r"((?:.*\\\n)*.*)$"  # of a command, over as many lines as it takes
 pytestmark = pytest.mark.skipif(not RUN.exists(), reason="no checkout: a source archive has no CI")
 
 COMMAND = "pip install -e '.[test]' && pytest"
@@ -20,13 +21,23 @@ def test_the_command_of_the_readme_is_run_as_it_stands():
 
 def test_the_reason_of_a_skipped_test_is_shown():
     text = RUN.read_text(encoding="utf-8")
-    (options,) = re.findall(r'PYTEST_ADDOPTS="(.*)"', text)
+    (options,) = re.findall(r"^options=\((.*)\)$", text, re.M)
     assert " -rsfE" in options
+    assert text.count('pytest "${options[@]}"') == 2  # without and with a browser
+
+
+def test_97_percent_of_lines_and_branches_are_asked_for():
+    text = RUN.read_text(encoding="utf-8")
+    (first,) = re.findall(r"&& pytest " + ARGUMENTS, text, re.M)
+    assert " --cov " in first
+    (least,) = re.findall(r"--cov-fail-under=(\d+)", first)
+    assert int(least) >= 97
+    assert "branch = true" in (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
 
 
 def test_what_the_first_run_skips_for_want_of_a_library_is_run_by_the_second():
     text = RUN.read_text(encoding="utf-8")
-    (second,) = re.findall(r"^TINYGRAD_EDU_NEEDS_BROWSER=1 pytest (.*)$", text, re.M)
+    (second,) = re.findall(r"^TINYGRAD_EDU_NEEDS_BROWSER=1 pytest " + ARGUMENTS, text, re.M)
     for path in (REPOSITORY / "tests").glob("test_*.py"):
         if NEEDS_MORE_THAN_TEST.search(path.read_text(encoding="utf-8")):
             assert f"tests/{path.name}" in second.split(), path
