@@ -144,6 +144,57 @@ class Methods:
         )
 
 
+class ArrayMethods(Methods):
+    """NumPy's methods of arrays, for a node that holds one."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def ndim(self) -> int:
+        raise NotImplementedError
+
+    sum = rules.sum
+    mean = rules.mean
+    var = rules.var
+    std = rules.std
+    max = rules.max
+    min = rules.min
+    prod = rules.prod
+    cumsum = rules.cumsum
+    logsumexp = rules.logsumexp
+    softmax = rules.softmax
+    log_softmax = rules.log_softmax
+    squeeze = rules.squeeze
+    expand_dims = rules.expand_dims
+    broadcast_to = rules.broadcast_to
+    matmul = rules.matmul
+
+    def __matmul__(self, other: Any) -> Self:
+        return self._binary(RULES["matmul"], self, other)
+
+    def __rmatmul__(self, other: Any) -> Self:
+        return self._binary(RULES["matmul"], other, self)
+
+    def __getitem__(self, index: Any) -> Self:
+        return rules.getitem(self, index)
+
+    def reshape(self, *shape: Any) -> Self:
+        """The same elements in another shape, given as one tuple or as several integers."""
+        return rules.reshape(self, shape[0] if len(shape) == 1 else shape)
+
+    def transpose(self, *axes: Any) -> Self:
+        """The axes in another order, given as one tuple or as several integers, or reversed."""
+        return rules.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+
+    @property
+    def T(self) -> Self:
+        return rules.transpose(self)
+
+
 _NUMPY_NAMES = {"absolute": "abs", "amax": "max", "amin": "min", "true_divide": "divide",
                 "float_power": "power"}  # fmt: skip
 
@@ -162,7 +213,7 @@ def _make_method(name: str, operation: Any) -> None:
     read (Python 3.11 gives up its short cuts; micrograd's README expression takes 1.3 times as
     long). ValueError if nodes have something else by that name.
     """
-    for kind in Methods.__subclasses__():
+    for kind in (*ArrayMethods.__subclasses__(), *Methods.__subclasses__()):
         if hasattr(kind, name) and name not in _methods_of_users:
             raise ValueError(
                 f"rule: {name} is an attribute of {kind.__name__} already, so that x.{name} could "

@@ -10,7 +10,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu import blocks, rules
+from tinygrad_edu import blocks
 from tinygrad_edu.graph import (
     PULLBACK_ERRORS,
     Node,
@@ -22,11 +22,10 @@ from tinygrad_edu.graph import (
     leaves_and_inner,
     refuse_inside_rules,
 )
-from tinygrad_edu.methods import Methods
+from tinygrad_edu.methods import ArrayMethods
 from tinygrad_edu.pickling import Portable
 from tinygrad_edu.rules import name_of, of
 from tinygrad_edu.rules.rule import (
-    RULES,
     Rule,
     as_plain,
     bind,
@@ -40,7 +39,7 @@ _new = object.__new__
 
 
 @final
-class Tensor(Methods, Portable):
+class Tensor(ArrayMethods, Portable):
     """An array of real numbers that knows how it was made.
 
     `data` is copied from what is given: floating dtypes are kept, integers and booleans become
@@ -268,45 +267,6 @@ class Tensor(Methods, Portable):
         if adjoint.dtype != self.data.dtype and not isinstance(adjoint, Tensor):
             adjoint = adjoint.astype(self.data.dtype)
         return adjoint
-
-    # --- NumPy's methods -----------------------------------------------------------------------
-
-    sum = rules.sum
-    mean = rules.mean
-    var = rules.var
-    std = rules.std
-    max = rules.max
-    min = rules.min
-    prod = rules.prod
-    cumsum = rules.cumsum
-    logsumexp = rules.logsumexp
-    softmax = rules.softmax
-    log_softmax = rules.log_softmax
-    squeeze = rules.squeeze
-    expand_dims = rules.expand_dims
-    broadcast_to = rules.broadcast_to
-    matmul = rules.matmul
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return self._record(RULES["matmul"], (self, other), {})
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return self._record(RULES["matmul"], (other, self), {})
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return rules.getitem(self, index)
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """The same elements in another shape, given as one tuple or as several integers."""
-        return rules.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """The axes in another order, given as one tuple or as several integers, or reversed."""
-        return rules.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
-
-    @property
-    def T(self) -> Tensor:
-        return rules.transpose(self)
 
     def astype(self, dtype: npt.DTypeLike) -> Tensor:
         """A new leaf with the data in another floating dtype."""

@@ -13,11 +13,18 @@ from tinygrad_edu.blocks import watched
 from tinygrad_edu.check.calling import input_names
 from tinygrad_edu.check.graphs import function_of_graph, leaves_of
 from tinygrad_edu.check.judge import Tolerance
-from tinygrad_edu.check.kinds import floating, like, name_of_dtype, plain, weights_for
+from tinygrad_edu.check.kinds import (
+    floating,
+    leaf,
+    like,
+    name_of_dtype,
+    names_for,
+    plain,
+    weights_for,
+)
 from tinygrad_edu.check.numerical import derivative, moved, sides
 from tinygrad_edu.check.report import Report, Row, Verdict, concluded
 from tinygrad_edu.graph import Node, topological_order
-from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.value import Value
 
 if TYPE_CHECKING:
@@ -138,12 +145,16 @@ class _Ours:
                     "compare: a node has its inputs already; give a function for others"
                 )
             leaves: list[Any] = leaves_of(f)
-            called = _names(leaves, [f"leaf {i}" for i in range(len(leaves))], names)
+            usual = [f"leaf {i}" for i in range(len(leaves))]
+            called = names_for(leaves, usual, names, "compare")
             return _Ours._again(f.label or "a graph", f, leaves, called)
         if not inputs:
             raise ValueError("compare: give at least one input for the function, or a node")
-        called = _names(inputs, input_names(f, len(inputs)), names)
-        leaves = [_leaf(x, name) for x, name in zip(inputs, called, strict=True)]
+        called = names_for(inputs, input_names(f, len(inputs)), names, "compare")
+        leaves = [
+            leaf(x, plain(x, f"compare: {name}"), name)
+            for x, name in zip(inputs, called, strict=True)
+        ]
         title = str(getattr(f, "__name__", type(f).__name__)).replace("<lambda>", "a function")
         with watched() as seen:
             root = f(*leaves)
@@ -200,20 +211,6 @@ class _Ours:
         """Whether the function gives the same result again."""
         nodes = [like(x, x.data) for x in self.leaves]
         return np.array_equal(self.function(*nodes).data, self.root.data, equal_nan=True)
-
-
-def _leaf(x: Any, name: str) -> Any:
-    """A node for an input: a Value for a number, a Tensor for an array."""
-    data = plain(x, f"compare: {name}")
-    number = isinstance(x, Value) or not (data.ndim or isinstance(x, Tensor | np.ndarray))
-    return Value(data.item(), name) if number else Tensor(data, name)
-
-
-def _names(given: Sequence[Any], usual: list[str], names: Sequence[str] | None) -> list[str]:
-    if names is not None and len(names) != len(given):
-        raise ValueError(f"compare: {len(names)} names for {len(given)} inputs")
-    labels = names or [x.label if isinstance(x, Node) else "" for x in given]
-    return [label or name for label, name in zip(labels, usual, strict=True)]
 
 
 # --- both sides ----------------------------------------------------------------------------------

@@ -13,8 +13,10 @@ from tinygrad_edu.check.judge import Question, Tolerance, judged
 from tinygrad_edu.check.kinds import (
     copied,
     floating,
+    leaf,
     like,
     name_of_dtype,
+    names_for,
     plain,
     quietly,
     undisturbed,
@@ -59,7 +61,7 @@ def gradcheck(
     if not inputs:
         raise ValueError("gradcheck: give at least one input for the function")
     arrays = [plain(x, f"gradcheck: input {i}") for i, x in enumerate(inputs)]
-    called = _names(inputs, names)
+    called = names_for(inputs, [f"input {i}" for i in range(len(inputs))], names, "gradcheck")
     if gradient is None:
         rows, problems = _of_nodes(f, inputs, arrays, called, rtol, atol)
         if second_order and not any(row.verdict == "wrong" for row in rows):
@@ -75,23 +77,7 @@ def _name(f: Any) -> str:
     return str(getattr(f, "__name__", type(f).__name__)).replace("<lambda>", "a function")
 
 
-def _names(inputs: Sequence[Any], names: Sequence[str] | None) -> list[str]:
-    if names is not None and len(names) != len(inputs):
-        raise ValueError(f"gradcheck: {len(names)} names for {len(inputs)} inputs")
-    given = names or [x.label if isinstance(x, Node) else "" for x in inputs]
-    return [name or f"input {i}" for i, name in enumerate(given)]
-
-
 # --- functions of nodes -------------------------------------------------------------------------
-
-
-def _leaf(x: Any, data: Array, name: str) -> Any:
-    """A node for an input: a Value for a number, a Tensor for an array."""
-    if isinstance(x, Tensor) or (not isinstance(x, Value) and data.ndim):
-        return Tensor(data, name)
-    if isinstance(x, np.ndarray):
-        return Tensor(data, name)
-    return Value(data.item(), name)
 
 
 def _result(f: Callable[..., Any], nodes: Sequence[Any]) -> Any:
@@ -112,14 +98,14 @@ def _of_nodes(
     rtol: float | None,
     atol: float | None,
 ) -> tuple[list[Row], list[str]]:
-    nodes = [_leaf(x, a, n) for x, a, n in zip(inputs, arrays, names, strict=True)]
+    nodes = [leaf(x, a, n) for x, a, n in zip(inputs, arrays, names, strict=True)]
     root = _result(f, nodes)
     adjoint = weights_for(np.shape(root.data))
     order = topological_order(root)
     others = [(x, np.array(x.grad)) for x in order if not x.operands and x not in nodes]
     root.backward(adjoint if adjoint.ndim else float(adjoint))
-    for leaf, grad in others:  # such as the weights of a model that the function uses
-        leaf.grad = grad if grad.ndim else float(grad)
+    for other, grad in others:  # such as the weights of a model that the function uses
+        other.grad = grad if grad.ndim else float(grad)
     problems = [
         f"{name}: the function wrote into its input; work on a copy"
         for name, node, array in zip(names, nodes, arrays, strict=True)
@@ -153,7 +139,7 @@ def _weighed(
     names: Sequence[str],
     adjoint: Array,
 ) -> float:
-    nodes = [_leaf(x, a, n) for x, a, n in zip(inputs, arrays, names, strict=True)]
+    nodes = [leaf(x, a, n) for x, a, n in zip(inputs, arrays, names, strict=True)]
     with quietly():
         return float(np.sum(_result(f, nodes).data * adjoint))
 
@@ -188,8 +174,8 @@ def _second_order(
             total = total + ((part * weights_for(g.data.shape)).sum() if np.ndim(g.data) else part)
         return total
 
-    if any(isinstance(_leaf(x, a, ""), Value) for x, a in zip(inputs, arrays, strict=True)) and any(
-        isinstance(_leaf(x, a, ""), Tensor) for x, a in zip(inputs, arrays, strict=True)
+    if any(isinstance(leaf(x, a, ""), Value) for x, a in zip(inputs, arrays, strict=True)) and any(
+        isinstance(leaf(x, a, ""), Tensor) for x, a in zip(inputs, arrays, strict=True)
     ):
         raise ValueError("gradcheck: second_order needs inputs of one kind, numbers or arrays")
     rows, _ = _of_nodes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +30,23 @@ def plain(x: Any, what: str) -> Array:
     if is_foreign(x):
         x = x.detach().cpu().numpy()
     return np.array(as_plain(x.data if isinstance(x, Node) else x, what))
+
+
+def leaf(x: Any, data: Array, name: str) -> Any:
+    """A node for an input: a Value for a number, a Tensor for an array."""
+    if isinstance(x, Value) or not (data.ndim or isinstance(x, Tensor | np.ndarray)):
+        return Value(data.item(), name)
+    return Tensor(data, name)
+
+
+def names_for(
+    given: Sequence[Any], usual: Sequence[str], names: Sequence[str] | None, what: str
+) -> list[str]:
+    """What inputs are called: the name given, or else the label of a node, or else the usual."""
+    if names is not None and len(names) != len(given):
+        raise ValueError(f"{what}: {len(names)} names for {len(given)} inputs")
+    labels = names or [x.label if isinstance(x, Node) else "" for x in given]
+    return [label or name for label, name in zip(labels, usual, strict=True)]
 
 
 def floating(x: Array) -> Array:

@@ -15,12 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu import rules
 from tinygrad_edu.blocks import rules_run
 from tinygrad_edu.graph import Node, refuse_inside_rules
-from tinygrad_edu.methods import Methods
+from tinygrad_edu.methods import ArrayMethods
 from tinygrad_edu.rules import operations
-from tinygrad_edu.rules.rule import RULES, Rule, as_plain, name_of, settings_of
+from tinygrad_edu.rules.rule import Rule, as_plain, name_of, settings_of
 
 Array = npt.NDArray[Any]
 
@@ -86,7 +85,7 @@ class Oracle:
         return function
 
 
-class Foreign(Methods):
+class Foreign(ArrayMethods):
     """What another library has in the place of a node, with the operators and methods of one.
 
     `data` gives plain numbers, without a derivative, as of a node.
@@ -182,40 +181,3 @@ class Foreign(Methods):
 
     def __repr__(self) -> str:
         return f"<{self.data!r} in {self._oracle.name}>"
-
-    sum = rules.sum
-    mean = rules.mean
-    var = rules.var
-    std = rules.std
-    max = rules.max
-    min = rules.min
-    prod = rules.prod
-    cumsum = rules.cumsum
-    logsumexp = rules.logsumexp
-    softmax = rules.softmax
-    log_softmax = rules.log_softmax
-    squeeze = rules.squeeze
-    expand_dims = rules.expand_dims
-    broadcast_to = rules.broadcast_to
-    matmul = rules.matmul
-
-    def __matmul__(self, other: Any) -> Any:
-        return self._record(RULES["matmul"], (self, other), {})
-
-    def __rmatmul__(self, other: Any) -> Any:
-        return self._record(RULES["matmul"], (other, self), {})
-
-    def __getitem__(self, index: Any) -> Any:
-        return rules.getitem(self, index)
-
-    def reshape(self, *shape: Any) -> Any:
-        """The same elements in another shape, as a Tensor's."""
-        return rules.reshape(self, shape[0] if len(shape) == 1 else shape)
-
-    def transpose(self, *axes: Any) -> Any:
-        """The axes in another order, as a Tensor's."""
-        return rules.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
-
-    @property
-    def T(self) -> Any:
-        return rules.transpose(self)
