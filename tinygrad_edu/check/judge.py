@@ -121,14 +121,6 @@ def judged(question: Question) -> Row:
     return _Elements(question, indices, numeric, doubt).row()
 
 
-def numerical(question: Question) -> Array:
-    """The numerical derivative alone, by every element."""
-    found = np.empty(question.x.shape)
-    for index in np.ndindex(found.shape):
-        found[index] = derivative(question.path(index), float(question.x[index])).value
-    return found
-
-
 def _takes_complex(question: Question) -> bool:
     """Whether the complex step gives in a random direction what central differences give."""
     for direction in directions(question.x.shape, 2):
