@@ -1,8 +1,6 @@
 """tinygrad-edu check: what it finds in a script, what it prints, and how it ends."""
 
-import os
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -314,7 +312,7 @@ def test_colours_and_width_of_a_terminal(run, monkeypatch):
     plain = run("s.py:Forgetful", "x=5x4")[1]
     assert "\x1b" not in plain
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(shutil, "get_terminal_size", lambda *_: os.terminal_size((80, 24)))
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     colourful = run("s.py:Forgetful", "x=5x4")[1]
