@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import functools
 import gc
 import threading
 import weakref
@@ -293,17 +294,19 @@ def test_arrays_that_pullbacks_hold_in_any_way_are_copied():
     def masked(x, /, deep=None):
         """x times what is held in captured variables, lists, dicts and functions within."""
         held, table = [np.full(2, 2.0)], {"three": np.full(2, 3.0)}
-        fives = np.full(2, 5.0)
+        fives, sevens = np.full(2, 5.0), np.full(2, 7.0)
 
         def five(factor=fives):
             return factor
 
-        everything.extend([held[0], table["three"], fives])
+        seven = functools.partial(np.multiply, sevens)
+        one = functools.partial(np.divide, 1.0)  # it holds no array
+        everything.extend([held[0], table["three"], fives, sevens])
 
         def pullback(g):
-            return (g * held[0] * table["three"] * five(),)
+            return (seven(g) * held[0] * table["three"] * five() * one(1.0),)
 
-        return x * 30.0, pullback
+        return x * 210.0, pullback
 
     everything = []
     x = Tensor([1.0, 1.0])
@@ -312,7 +315,7 @@ def test_arrays_that_pullbacks_hold_in_any_way_are_copied():
     for array in everything:
         array[...] = 0.0
     twin.backward(np.ones(2))
-    assert copied.grad.tolist() == [30.0, 30.0]
+    assert copied.grad.tolist() == [210.0, 210.0]
 
 
 def test_a_copy_is_freed_without_the_collector():
