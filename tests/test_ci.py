@@ -28,9 +28,10 @@ def test_the_reason_of_a_skipped_test_is_shown():
 
 def test_97_percent_of_lines_and_branches_are_asked_for():
     text = RUN.read_text(encoding="utf-8")
-    (first,) = re.findall(r"&& pytest " + ARGUMENTS, text, re.M)
-    assert " --cov " in first
-    (least,) = re.findall(r"--cov-fail-under=(\d+)", first)
+    assert "&& pytest \"${options[@]}\" --cov " in text
+    (second,) = re.findall(r"^TINYGRAD_EDU_NEEDS_BROWSER=1 pytest " + ARGUMENTS, text, re.M)
+    assert " --cov --cov-append " in second
+    (least,) = re.findall(r"--cov-fail-under=(\d+)", second)
     assert int(least) >= 97
     assert "branch = true" in (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
 

@@ -105,6 +105,7 @@ def test_epochs_whose_last_batch_is_shorter(make, dtype, shuffle):
     assert loaders[0].rng.random() == loaders[1].rng.random()
 
 
+@pytest.mark.no_cover
 @every_optimizer
 @given(
     plan=st.lists(
