@@ -28,7 +28,7 @@ def test_the_reason_of_a_skipped_test_is_shown():
 
 def test_97_percent_of_lines_and_branches_are_asked_for():
     text = RUN.read_text(encoding="utf-8")
-    assert "&& pytest \"${options[@]}\" --cov " in text
+    assert '&& pytest "${options[@]}" --cov ' in text
     (second,) = re.findall(r"^TINYGRAD_EDU_NEEDS_BROWSER=1 pytest " + ARGUMENTS, text, re.M)
     assert " --cov --cov-append " in second
     (least,) = re.findall(r"--cov-fail-under=(\d+)", second)
