@@ -84,7 +84,7 @@ def test_every_array_rule_runs_on_symbols_and_they_know_shapes_and_dtypes(call, 
         np.testing.assert_allclose(x, y, rtol=close, atol=close)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @given(
     shapes=mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3),

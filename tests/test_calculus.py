@@ -21,7 +21,7 @@ TWO_OPERANDS = [name for name, row in ELEMENTWISE.items() if len(row.domains) ==
 # --- every rule ----------------------------------------------------------------------------------
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @given(data=st.data())
 def test_three_derivatives_of_every_elementwise_rule_are_those_of_mpmath(name, data):

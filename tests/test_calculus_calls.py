@@ -253,7 +253,7 @@ FREED = {
 }
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("build", FREED.values(), ids=FREED)
 def test_what_is_dropped_is_freed_without_the_collector(build):
     build()

@@ -33,14 +33,14 @@ def analytic_of(name, sizes, mistake, parameter):
     return None if variable.gradient is None else np.asarray(variable.gradient, float)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", LAYERS)
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4))
 def test_a_right_layer_of_any_size_passes(name, n, d, k):
     assert checked(name, Sizes(n, d, k)).ok
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize(("name", "mistake"), CASES, ids=IDS)
 def test_a_planted_mistake_is_found_and_named(name, mistake):
     report = checked(name, Sizes(5, 4, 3), mistake)
@@ -81,7 +81,7 @@ def false_claims(note, wrong, right):
     return false
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize(("name", "mistake"), CASES, ids=IDS)
 def test_no_name_is_false_at_other_sizes(name, mistake):
     """Square matrices, as many samples as classes, a batch of one: what fits there may be named,

@@ -116,7 +116,7 @@ def test_random_graphs_of_tensors_pass(graph):
     gradcheck(graph, *graph.new_leaves())
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", sorted(ARRAYS))
 def test_every_rule_for_arrays_passes_to_second_order(name):
     rng = np.random.default_rng(11)

@@ -40,7 +40,7 @@ def test_any_name_gives_a_table_of_one_line_a_row_and_a_picture_that_parses(name
     assert not any(element.tag.endswith("script") for element in root.iter())
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_any_names_of_inputs_keep_the_table_in_shape(first, second):
     report = gradcheck(lambda x, y: cut(x) + y, X, X, names=[first, second], raises=False)
@@ -55,7 +55,7 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1, 500), (500, 1), (60, 70), (2, 3, 4, 5)])
 def test_any_shape_gives_a_picture(shape):
     report = gradcheck(cut, Tensor(np.ones(shape), "x"), raises=False)

@@ -122,7 +122,7 @@ def test_digits_replayed_has_the_losses_of_its_recorded_graphs():
     assert replayed == pytest.approx(recorded, rel=1e-4)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_moons_separates_both_halves_and_draws_the_boundary(tmp_path):
     out, _ = run("moons.py", tmp_path)
     steps = re.findall(r"^step +(\d+): loss (\S+), accuracy (\d+)%$", out, re.M)

@@ -51,7 +51,7 @@ def test_curvature_of_the_fit_is_close_to_that_of_the_truth(tmp_path):
     assert (tmp_path / "curvature.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_the_oscillator_is_learned_from_its_equation_alone(tmp_path):
     out, _ = run("oscillator.py", tmp_path)
     losses = [float(x) for x in re.findall(r"loss (\S+) m²/s⁴", out)]

@@ -121,7 +121,6 @@ def test_every_elementwise_rule_is_covered():
         assert {name_of(node.rule) for node in nodes if node.rule} == ELEMENTWISE_RULES
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("at_kinks", [False, True])
 @pytest.mark.parametrize("seed", range(10))
 def test_every_rule_in_one_graph(javascript, at_kinks, seed):

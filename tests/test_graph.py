@@ -123,7 +123,7 @@ def test_a_chain_of_a_million_nodes_runs_forwards_and_backwards():
     assert len(topological_order(y)) == 1_000_001
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("build", [
     lambda: (Value(1.0) * 2.0).tanh() ** 2.0 + 1.0,
     lambda: (Tensor(np.ones((3, 4))) @ Tensor(np.ones((4, 2)))).relu().sum(),

@@ -56,7 +56,7 @@ def collector_off():
     gc.collect()
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("kind", [Value, Tensor])
 @pytest.mark.parametrize("build", [deep, wide, ladder])
 def test_a_large_graph_is_differentiated_and_freed_at_once(build, kind, collector_off):
@@ -82,7 +82,7 @@ def test_a_deep_graph_is_freed_in_a_thread_with_a_small_stack(collector_off):
     assert nodes_alive() == before
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"]
 )

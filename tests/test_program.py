@@ -147,7 +147,7 @@ def test_a_leaf_alone():
     assert formula(cards, links) == ""
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @given(data=st.data())
 def test_every_rule_of_numbers_is_a_program_of_plain_python(name, data):

@@ -32,7 +32,7 @@ many = settings(max_examples=5 * settings.default.max_examples)
 # --- random graphs -------------------------------------------------------------------------------
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @many
 @given(recipes())
 def test_random_graphs_give_what_their_own_backward_pass_gives(recipe):
@@ -45,7 +45,7 @@ def test_random_graphs_in_single_precision(recipe):
     assert_replays(recipe.follow, *inputs, tolerance=2e-4)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @many
 @given(recipes(most=20))
 def test_graphs_of_exact_operations_give_the_same_bits(recipe):
@@ -86,7 +86,7 @@ def weighed(call, dtype):
     return total
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @every_call
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_every_call_of_an_array_rule(call, dtype):
@@ -111,7 +111,7 @@ def flat_numbers(call, xs):
     return [value, *slopes]
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @every_call
 def test_the_sum_alone_has_constants_as_adjoints(call):
     inputs = [operands_for(call, seed) for seed in range(3)]
@@ -120,7 +120,7 @@ def test_the_sum_alone_has_constants_as_adjoints(call):
         assert_replays(lambda *xs: tg.mean(call.ours(*xs)), *inputs)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @every_call
 def test_second_derivatives_of_every_array_rule(call):
     def slope(*xs):

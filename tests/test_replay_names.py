@@ -111,7 +111,7 @@ def exact(root, leaves):
     return root.data, tuple(leaf.grad for leaf in leaves)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("start", range(0, len(HOSTILE), 12))
 def test_hostile_labels_are_safe_names_in_every_language(javascript, start):
     labels = HOSTILE[start : start + 12]
@@ -123,7 +123,7 @@ def test_hostile_labels_are_safe_names_in_every_language(javascript, start):
     check_javascript(javascript, run, leaves, expected)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_all_hostile_labels_at_once(javascript):
     root, leaves = labelled(HOSTILE)
     run = replay(root, leaves)

@@ -48,7 +48,7 @@ def test_every_rule_gives_the_numbers_of_recording_afresh(rules):
             assert close(g, fresh[i].grad)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_every_rule_over_columns(rules):
     at_kinks, graph, run = rules
     others = [every_rule_at_once(at_kinks, seed) for seed in range(5)]
@@ -184,7 +184,7 @@ def test_over_columns_a_point_outside_of_the_domain_is_nan_or_inf_without_a_word
     assert math.isnan(run(math.nan, 1.0)[0])
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_labels_are_no_functions_of_the_machine():
     labels = ["where", "maximum", "minimum", "pow", "_empty", "_odd"]
     leaves = [Value(0.5 + i / 10, label) for i, label in enumerate(labels)]

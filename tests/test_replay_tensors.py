@@ -348,7 +348,7 @@ def program_of(replayed):
     return lambda *xs: names["program"](*xs, **known)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize(("function", "inputs"), CALLS)
 def test_the_text_does_what_the_replay_does(function, inputs):
     for total in (

@@ -79,7 +79,7 @@ def test_a_value_gives_the_same_bits_as_floats(name, data):
     assert [v.grad for v in values] == adjoints_of(RULES[name], xs, **row.settings)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @elementwise
 @given(data=st.data())
 def test_a_tensor_of_any_shape_gives_what_floats_give_element_by_element(name, data):
@@ -118,7 +118,7 @@ def test_central_differences_agree(name, data):
     gradcheck(lambda *v: getattr(operations, name)(*v, **row.settings), *map(Value, xs))
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @elementwise
 @given(data=st.data())
 def test_run_on_nodes_a_rule_gives_second_derivatives(name, data):
@@ -176,14 +176,14 @@ def test_an_array_rule_gives_what_numpy_gives(call):
     np.testing.assert_allclose(y.data, expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @every_call
 @pytest.mark.parametrize("seed", range(3))
 def test_the_gradients_of_an_array_rule_agree_with_central_differences(call, seed):
     gradcheck(call.ours, *[Tensor(a) for a in operands_for(call, seed)])
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @every_call
 def test_run_on_nodes_an_array_rule_gives_the_same_gradient_and_a_right_second_one(call):
     tensors = [Tensor(a) for a in operands_for(call)]

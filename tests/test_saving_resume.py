@@ -73,7 +73,7 @@ class Run:
         return described, self.state["epoch"], self.optimizer.steps, self.loader.rng.random()
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @every_optimizer
 @pytest.mark.parametrize("replay", [False, True], ids=["eager", "replayed"])
 @given(

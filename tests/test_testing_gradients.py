@@ -40,7 +40,7 @@ WRONG = {
 }  # fmt: skip
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("fault", WRONG)
 def test_a_wrong_rule_is_found_in_random_graphs_and_stands_there_alone(fault):
     wrong = custom_rules.declare(WRONG[fault])
@@ -57,7 +57,7 @@ def test_a_wrong_rule_is_found_in_random_graphs_and_stands_there_alone(fault):
         assert call.count("tg.") <= 3
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("fault", WRONG)
 def test_a_wrong_rule_is_found_on_values_and_tensors(fault):
     wrong = custom_rules.declare(WRONG[fault])
@@ -78,7 +78,7 @@ def test_a_bias_whose_adjoint_is_not_the_sum_over_the_batch_is_found(reduced):
         assert_gradients(wrong, tensors((3, 2)), tensors(2), max_examples=20)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", DOMAINS)
 def test_right_rules_are_accepted(name):
     domain = DOMAINS[name]
@@ -157,7 +157,7 @@ def test_strategies_inside_of_given_are_refused():
         draw()
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_the_suite_of_a_user(tmp_path):
     (tmp_path / "test_users.py").write_text(textwrap.dedent("""
         from hypothesis import given

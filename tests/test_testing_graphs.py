@@ -46,7 +46,7 @@ def test_every_elementwise_rule_is_drawn_and_shrinks_to_itself_alone(name, smoot
     assert len(graph.leaves) == sum(x is not None for x in DOMAINS[name].intervals)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", KNOWN)
 def test_every_rule_is_drawn_in_smooth_graphs_of_tensors_and_its_gradients_are_right(name):
     strategy = tensor_graphs([name], smooth=True, most=2)
@@ -55,7 +55,7 @@ def test_every_rule_is_drawn_in_smooth_graphs_of_tensors_and_its_gradients_are_r
     assert_gradients(strategy, max_examples=5)
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", KNOWN)
 def test_every_rule_is_drawn_in_graphs_of_whole_tensors(name):
     graph = find(tensor_graphs([name]), lambda g: name in names(g), settings=QUICK)
@@ -220,7 +220,7 @@ def lambda_that_gives_nothing(x):
 # --- functions of one's own ----------------------------------------------------------------------
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 def test_rules_of_ones_own_are_half_of_what_is_drawn(softsign, swish):
     seen = []
 
@@ -285,7 +285,7 @@ def test_a_function_of_arrays_is_used_on_the_shapes_that_it_takes():
 # --- shrinking -----------------------------------------------------------------------------------
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("strategy", "holds", "code"),
     [

@@ -105,7 +105,7 @@ def test_epochs_whose_last_batch_is_shorter(make, dtype, shuffle):
     assert loaders[0].rng.random() == loaders[1].rng.random()
 
 
-@pytest.mark.no_cover
+@pytest.mark.untraced
 @every_optimizer
 @given(
     plan=st.lists(
