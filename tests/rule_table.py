@@ -205,7 +205,12 @@ ARRAYS = {
             lambda x: tg.rules.softmax_cross_entropy_of_labels(x, np.array(1)),
             lambda x: -np.log(_softmax(x))[1],
             ((3,),),
-        )
+        ),
+        Call(  # of every word of two sentences
+            lambda x: tg.rules.softmax_cross_entropy_of_labels(x, np.array([[0, 2, 1], [1, 1, 0]])),
+            lambda x: -np.log(_softmax(x))[[[0], [1]], range(3), [[0, 2, 1], [1, 1, 0]]].mean(),
+            ((2, 3, 4),),
+        ),
     ],
     "matmul": [Call(lambda x, y: x @ y, lambda x, y: x @ y, s) for s in MATMUL_SHAPES],
     "affine": [
