@@ -119,6 +119,7 @@ def polynomials(draw):
     return lambda x, y, z: sum(c * x**i * y**j * z**k for c, i, j, k in terms)
 
 
+@pytest.mark.untraced
 @settings(max_examples=20)
 @given(polynomials(), polynomials(), polynomials(), st.floats(-2, 2))
 def test_random_nested_derivatives_are_those_of_sympy(p, q, r, at):
@@ -227,6 +228,7 @@ def numbers(x):
     return x.data if isinstance(x, Tensor) else x
 
 
+@pytest.mark.untraced
 @every_call
 def test_the_hessian_of_every_array_rule_is_symmetric_and_that_of_differences_of_gradients(call):
     xs, rng = inputs_of(call, 2)

@@ -94,6 +94,7 @@ def test_marking_a_chain_at_every_node_is_linear_in_all(kind):
     assert was_compared(x)
 
 
+@pytest.mark.untraced
 def test_marking_a_long_chain_from_its_end_does_not_recurse():
     x = Value(1.0)
     y = x
@@ -103,6 +104,7 @@ def test_marking_a_long_chain_from_its_end_does_not_recurse():
     assert was_compared(x)
 
 
+@pytest.mark.untraced
 @kinds
 def test_compared_graphs_are_freed_without_the_collector(kind):
     def count():

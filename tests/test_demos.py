@@ -87,6 +87,7 @@ def test_the_readme_shows_the_picture_that_the_demo_draws(tmp_path):
     assert shown.read_bytes() == (tmp_path / "apple_tax.svg").read_bytes()
 
 
+@pytest.mark.untraced
 def test_digits_reaches_a_true_validation_accuracy_of_97_percent(tmp_path):
     out, err = run("digits.py", tmp_path, "--page")
     lines = re.findall(
@@ -106,6 +107,7 @@ def test_digits_reaches_a_true_validation_accuracy_of_97_percent(tmp_path):
     assert '"name":"layers.0"' in (tmp_path / "digits.html").read_text("utf-8")
 
 
+@pytest.mark.untraced
 def test_digits_can_be_trained_by_replay_alone(tmp_path):
     out, _ = run("digits.py", tmp_path, "--replay")
     assert out.count("epoch ") == 30
@@ -137,6 +139,7 @@ def test_moons_separates_both_halves_and_draws_the_boundary(tmp_path):
     assert (tmp_path / "moons.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.untraced
 def test_moons_replayed_ends_with_the_parameters_of_its_recorded_graphs():
     moons = load("moons")
     moons.RATES = moons.RATES[:3]

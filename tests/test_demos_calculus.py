@@ -13,6 +13,7 @@ def table(text):
     return np.array(rows, dtype=float)
 
 
+@pytest.mark.untraced
 def test_newton_reaches_the_minimum_where_gradient_descent_is_still_on_its_way(tmp_path):
     out, _ = run("newton.py", tmp_path)
     by_newton, by_descent = (table(part) for part in out.split("gradient descent"))

@@ -71,6 +71,7 @@ def test_a_large_graph_is_differentiated_and_freed_at_once(build, kind, collecto
     assert nodes_alive() == before
 
 
+@pytest.mark.untraced
 def test_a_deep_graph_is_freed_in_a_thread_with_a_small_stack(collector_off):
     before, old = nodes_alive(), threading.stack_size(256 * 1024)
     try:
@@ -97,6 +98,7 @@ def test_a_large_graph_is_copied_and_its_copy_freed(copied, collector_off):
     assert nodes_alive() == before
 
 
+@pytest.mark.untraced
 def test_gradients_of_a_deep_graph_are_a_graph_that_is_freed_too(collector_off):
     before = nodes_alive()
     x, root, _ = deep(Value, 20_000)
@@ -118,6 +120,7 @@ def test_arrays_are_freed_with_the_last_node_that_needs_them(collector_off):
     assert not any(ref() is not None for ref in arrays)
 
 
+@pytest.mark.untraced
 def test_without_recording_a_long_loop_keeps_nothing(collector_off):
     before = nodes_alive()
     with no_grad():

@@ -282,6 +282,7 @@ def test_a_chain_of_100_000_nodes_can_be_copied(copied):
     assert (x.label, x.grad, topological_order(root)[0].grad) == ("x", 100_001, 0)
 
 
+@pytest.mark.untraced
 @every_way
 def test_a_chain_longer_than_the_recursion_limit_can_be_copied_in_every_way(copied):
     twin = copied(chain(1500))

@@ -95,6 +95,7 @@ def test_every_call_of_an_array_rule(call, dtype):
     assert_replays(weighed(call, dtype), *inputs, tolerance=tolerance)
 
 
+@pytest.mark.untraced
 @every_call
 def test_every_call_of_an_array_rule_at_ties(call):
     """Whole numbers: equal elements, elements equal to 0, and operands equal to each other."""
@@ -138,6 +139,7 @@ def elementwise_inputs(name, shapes, seed):
     return [rng.uniform(a, b, shape) for (a, b), shape in zip(domains, shapes, strict=False)]
 
 
+@pytest.mark.untraced
 @elementwise
 @pytest.mark.parametrize("shapes", [((), ()), ((3,), (2, 1)), ((2, 3), (2, 3)), ((0, 2), (1, 2)),
                                     ((1, 1), (4, 1)), ((2, 3), ())])  # fmt: skip

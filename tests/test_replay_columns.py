@@ -106,6 +106,7 @@ def test_every_rule_at_once_over_columns(at_kinks):
             assert close(g[k], fresh[i].grad)
 
 
+@pytest.mark.untraced
 @given(
     graph=GRAPHS,
     factors=st.lists(st.tuples(*[st.floats(0.95, 1.05)] * 3) | st.none(), max_size=12),

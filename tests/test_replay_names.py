@@ -133,6 +133,7 @@ def test_all_hostile_labels_at_once(javascript):
     check_javascript(javascript, run, leaves, expected)
 
 
+@pytest.mark.untraced
 @given(labels=st.lists(st.text(max_size=12), min_size=1, max_size=6))
 @example(labels=["a", "a_2", "a", "a"])
 @example(labels=["da", "a", "dda", "d"])

@@ -35,6 +35,7 @@ def rules(request):
     return (request.param, *every_rule(request.param))
 
 
+@pytest.mark.untraced
 def test_every_rule_gives_the_numbers_of_recording_afresh(rules):
     at_kinks, graph, run = rules
     for seed in range(20):
@@ -200,6 +201,7 @@ def test_labels_are_no_functions_of_the_machine():
     assert value.tolist() == pytest.approx([total.data] * 2, rel=1e-12)
 
 
+@pytest.mark.untraced
 def test_training_a_network_by_replay_is_training_it():
     model = MLP(2, [4, 1], rng=random.Random(3))
     parameters = model.parameters()

@@ -359,6 +359,7 @@ def nodes_alive():
     return sum(type(x) in (Value, Tensor) for x in gc.get_objects())
 
 
+@pytest.mark.untraced
 def test_a_dropped_replay_is_freed_with_its_graph():
     before = nodes_alive()
     x = Value(2.0, "x")

@@ -55,6 +55,7 @@ def adjoints_of(rule, xs, g=1.0, **settings):
     return [a() if callable(a) else a for a in rule(*xs, **settings)[1](g)]
 
 
+@pytest.mark.untraced
 @elementwise
 @given(data=st.data())
 def test_on_floats_value_and_local_derivatives_are_those_of_mpmath(name, data):
@@ -67,6 +68,7 @@ def test_on_floats_value_and_local_derivatives_are_those_of_mpmath(name, data):
         assert_close(adjoint, partial_derivative(row.oracle, xs, i), scale=2.0)
 
 
+@pytest.mark.untraced
 @elementwise
 @given(data=st.data())
 def test_a_value_gives_the_same_bits_as_floats(name, data):
@@ -110,6 +112,7 @@ def test_a_tensor_of_any_shape_gives_what_floats_give_element_by_element(name, d
         np.testing.assert_allclose(tensor.grad, total, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.untraced
 @elementwise
 @given(data=st.data())
 def test_central_differences_agree(name, data):

@@ -77,6 +77,7 @@ def operands_for(call, seed=0):
     return [np.abs(a) + 0.1 for a in arrays] if call.positive else arrays
 
 
+@pytest.mark.untraced
 @every_call
 @pytest.mark.parametrize("seed", range(2))
 def test_every_array_rule_opens(call, seed):
@@ -101,6 +102,7 @@ def elementwise_operands(row, shapes, seed):
     return [rng.uniform(*d, s) for d, s in zip(row.domains, shapes, strict=False)]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @given(
     shapes=st.sampled_from([((), ()), ((3,), (2, 1)), ((2, 3), ()), ((1, 3), (2, 3)), ((0,), ())]),

@@ -48,6 +48,7 @@ def evaluate(traced, expression, xs, y, g):
     )
 
 
+@pytest.mark.untraced
 @elementwise
 @given(data=st.data())
 def test_a_trace_printed_as_python_gives_the_bits_of_the_rule(name, data):

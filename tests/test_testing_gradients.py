@@ -101,6 +101,7 @@ def test_right_rules_are_accepted(name):
     check()
 
 
+@pytest.mark.untraced
 def test_random_graphs_of_right_rules_are_accepted(softsign, swish):
     assert_gradients(value_graphs(also=[softsign, swish], smooth=True), max_examples=60)
     assert_gradients(tensor_graphs(also=[softsign, swish], smooth=True), max_examples=30)

@@ -38,6 +38,7 @@ def smallest(strategy, holds):
 # --- what is drawn -------------------------------------------------------------------------------
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", DOMAINS)
 @pytest.mark.parametrize("smooth", [False, True])
 def test_every_elementwise_rule_is_drawn_and_shrinks_to_itself_alone(name, smooth):

@@ -90,6 +90,7 @@ def test_steps_one_by_one(make, dtype):
         assert_same_state(step.optimizer, own, dtype)
 
 
+@pytest.mark.untraced
 @every_optimizer
 @both_dtypes
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -243,6 +244,7 @@ THREE = ("plain SGD", "Nesterov", "AdamW")
 three_optimizers = pytest.mark.parametrize("make", [OPTIMIZERS[x] for x in THREE], ids=THREE)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", MODELS)
 @three_optimizers
 def test_models(name, make):
@@ -287,6 +289,7 @@ def test_one_hot_loss_with_the_rate_0_changes_nothing_and_comes_back():
         assert same == (own.steps <= 10)
 
 
+@pytest.mark.untraced
 @every_optimizer
 def test_training_that_is_resumed_is_training_straight_through(make):
     straight, _, _ = pair(make)

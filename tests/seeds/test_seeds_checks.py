@@ -67,6 +67,7 @@ def test_k1_all_hidden_units_of_a_pixel_at_once_is_one_after_the_other():
     assert found["W1"] == pytest.approx(expected["W1"], abs=1e-10)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("seed", range(2))
 def test_k1_256_50_10_with_an_epsilon_in_the_logarithm(seed):
     """Row 002: 2.9e-9 to 8.1e-7. That loss and that gradient belong to different functions."""

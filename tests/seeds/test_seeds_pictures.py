@@ -42,6 +42,7 @@ def test_pictures_a_graph_with_values_and_gradients():
     assert {"apple", "100", "2.2", "orange", "150", "3.3", "tax", "1.1", "650", "715"} <= shown
 
 
+@pytest.mark.untraced
 def test_pictures_what_bend_prints(tmp_path):
     out, _ = run("bend.py", tmp_path)
     rows = re.findall(r"^before step +(\d+) +(\S+) +(\S+)$", out, re.M)
@@ -75,6 +76,7 @@ def test_pictures_the_scatter_of_predictions_on_the_way(plt):
             assert ((prediction - y) ** 2).mean() == pytest.approx(found[step - 1], rel=1e-9)
 
 
+@pytest.mark.untraced
 def test_pictures_the_tables_of_accuracies(tmp_path):
     out, _ = run("weights.py", tmp_path)
     epochs = re.findall(r"^ +(\d+) +(0\.\d{3}) +(0\.\d{3})$", out, re.M)
@@ -94,6 +96,7 @@ def test_pictures_the_tables_of_accuracies(tmp_path):
     assert (tmp_path / "weights.png").read_bytes().startswith(PNG)
 
 
+@pytest.mark.untraced
 def test_pictures_the_heat_map_of_weights_and_the_digits(plt):
     weights = load("weights")
     rng = np.random.default_rng(0)
@@ -117,6 +120,7 @@ def test_pictures_the_heat_map_of_weights_and_the_digits(plt):
         assert image.axes.get_title() == title
 
 
+@pytest.mark.untraced
 def test_pictures_gradients_side_by_side(tmp_path):
     out, _ = run("by_hand.py", tmp_path)
     assert re.search(r"^element +by hand +engine +differences$", out, re.M)

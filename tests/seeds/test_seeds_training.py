@@ -123,6 +123,7 @@ T2_ACCURACY = {0: 0.9389, 1: 0.9694, 5: 0.9750}
 """The worst, a middle and the best of the seeds 0 to 5."""
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("seed", T2_ACCURACY)
 def test_t2_ten_hidden_units_and_a_small_learning_rate(seed):
     found = trained_on_digits(10, 0.01, 100, seed)
@@ -232,6 +233,7 @@ def test_t5_without_an_activation_it_cannot_bend(start, error):
         assert np.ptp(np.diff(model(x).data[:, 0])) < 1e-12  # a straight line
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("start", "errors"),
     [(measured_start, [0.0088, 0.0033]), (start_of_the_notebook, [0.0081, 0.00325])],
