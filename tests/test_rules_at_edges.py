@@ -217,3 +217,26 @@ def test_the_slope_of_a_power_by_its_base_starts_to_grow_with_an_exponent_of_0(x
         assert np.asarray(slope.data).item() == 0.0
         (growth,) = tg.gradients(slope, exponent)
         assert np.asarray(growth.data).item() == pytest.approx(1 / x, rel=1e-14)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_the_log_of_a_sum_of_nothing_but_vanished_exponentials_warns_of_nothing(kind):
+    x = Tensor(np.full(3, -np.inf), dtype=kind)
+    assert x.logsumexp().item() == -np.inf
+
+
+@pytest.mark.usefixtures("own_rules")
+def test_gradients_ask_for_no_adjoint_that_they_do_not_need():
+    def costly(g):
+        raise AssertionError("nobody asked for this adjoint")
+
+    @tg.rule("costly")
+    def costly_by_y(x, y, /):
+        return x * y, lambda g, y=y: (g * y, deferred(costly, g))
+
+    for kind in (Value, Tensor):
+        x, y = kind(2.0), kind(3.0)
+        (slope,) = tg.gradients(costly_by_y(x, y), x)
+        assert slope.data == 3.0
+        with pytest.raises(AssertionError, match="nobody asked"):
+            tg.gradients(costly_by_y(x, y), y)
