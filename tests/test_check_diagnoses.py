@@ -40,7 +40,6 @@ def test_a_right_layer_of_any_size_passes(name, n, d, k):
     assert checked(name, Sizes(n, d, k)).ok
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize(("name", "mistake"), CASES, ids=IDS)
 def test_a_planted_mistake_is_found_and_named(name, mistake):
     report = checked(name, Sizes(5, 4, 3), mistake)
