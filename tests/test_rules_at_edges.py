@@ -240,3 +240,38 @@ def test_gradients_ask_for_no_adjoint_that_they_do_not_need():
         assert slope.data == 3.0
         with pytest.raises(AssertionError, match="nobody asked"):
             tg.gradients(costly_by_y(x, y), y)
+
+
+def test_what_is_left_open_is_as_the_signature_says():
+    assert tg.leaky_relu(-2.0) == -0.02
+    x = Tensor([[0.0, 1.0], [3.0, 5.0]])
+    rows = [row / row.sum() for row in np.exp(x.data)]
+    np.testing.assert_allclose(tg.softmax(x).data, rows, rtol=1e-15)
+    np.testing.assert_allclose(tg.log_softmax(x).data, np.log(rows), rtol=1e-14)
+
+
+@pytest.mark.usefixtures("own_rules")
+def test_each_of_many_operands_gets_the_adjoint_in_its_place():
+    @tg.rule("weighed")
+    def weighed(a, b, c, d, /):
+        return a + 2.0 * b + 3.0 * c + 4.0 * d, lambda g: (g, 2.0 * g, 3.0 * g, 4.0 * g)
+
+    for kind in (Value, Tensor):
+        nodes = [kind(1.0) for _ in range(4)]
+        weighed(*nodes).backward()
+        assert [float(x.grad) for x in nodes] == [1.0, 2.0, 3.0, 4.0]
+        weighed(5.0, *nodes[:2], 5.0).backward()  # among constants
+        assert [float(x.grad) for x in nodes] == [3.0, 5.0, 3.0, 4.0]
+
+
+@pytest.mark.parametrize("kind", [Value, lambda x: Tensor([x])])
+def test_the_slope_of_a_negative_power_near_0_is_not_flattened(kind):
+    """Only an exponent of 0 is: the slope of x ** -2 is -2 x ** -3, however small x is."""
+    x, y = kind(1e-40), kind(-2.0)
+    (x**y).backward(None if kind is Value else [1.0])
+    assert np.asarray(x.grad).item() == pytest.approx(-2e120, rel=1e-12)
+
+
+def test_where_keeps_the_wider_dtype_of_its_two_tables():
+    y = tg.where([True, False], Tensor([1.0, 2.0], dtype=np.float32), Tensor([1 / 3, 1 / 3]))
+    assert y.data.tolist() == [1.0, 1 / 3]

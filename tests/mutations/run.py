@@ -59,7 +59,8 @@ QUICK = (
 SLOW = (
     RULES_FILE, "tests/test_calculus.py", "tests/test_calculus_errors.py",
     "tests/test_array_symbols.py", "tests/test_scalars.py", "tests/test_comparisons.py",
-    "tests/test_optim.py",
+    "tests/test_optim.py", "tests/test_nan.py", "tests/test_memory_layout.py",
+    "tests/test_edits.py", "tests/test_calculus_calls.py", "tests/test_extremes.py",
 )  # fmt: skip
 """What is run for a fault that the tests about its rule have not noticed: the quick ones first."""
 
