@@ -169,7 +169,10 @@ ARRAYS = {
     "std": _reduction("std")[1:-1] + _reduction("std", ddof=1)[3:5],
     "max": _reduction("max"),
     "min": _reduction("min"),
-    "prod": _reduction("prod"),
+    "prod": [
+        *_reduction("prod"),
+        Call(lambda x: x.prod(axis=0), lambda x: x.prod(axis=0), ((2, 3, 4),)),
+    ],
     "logsumexp": _reduction("logsumexp", _logsumexp),
     "cumsum": _along("cumsum", np.cumsum)
     + [Call(lambda x: tg.cumsum(x), lambda x: np.cumsum(x), (s,)) for s in [(), (2, 3)]],

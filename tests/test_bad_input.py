@@ -115,6 +115,11 @@ BAD_CALLS = {
     "einsum": (lambda w: einsum("ij,jk", w.x, w.x), ValueError, r"einsum\(x.*\(2, 3\).*'ij,jk'"),
     "einsum, operands": (lambda w: einsum("ij,jk", w.x), ValueError, "names 2 operands but 1"),
     "einsum, axes": (lambda w: einsum("i->i", w.x), ValueError, "'i' .*does not fit.* 2 axes"),
+    "einsum, too few axes": (
+        lambda w: einsum("ijk->i", w.x),
+        ValueError,
+        "'ijk' .*does not fit.* 2 axes",
+    ),
     "einsum, order": (lambda w: einsum(w.x, "ij"), TypeError, "einsum: subscripts come first"),
     "einsum, unknown": (lambda w: einsum("ij->k", w.x), ValueError, r"einsum\(x.*subscript 'k'"),
     # axes and settings
@@ -143,6 +148,7 @@ BAD_CALLS = {
     "boolean index": (lambda w: w.x[[True] * 3], IndexError, r"getitem\(x.*boolean.*2.*3"),
     "float index": (lambda w: w.x[1.5], IndexError, r"1\.5 is no index; use integers"),
     "float indices": (lambda w: w.x[[0.5]], IndexError, "integers or booleans, not float64"),
+    "float32 index": (lambda w: w.x[np.float32(1)], IndexError, "1.0.* is no index; use integers"),
     "string index": (lambda w: w.x["a"], IndexError, "'a' is no index; use integers"),
     "Value as index": (lambda w: w.x[w.v], IndexError, r"the index is a node.*\.data"),
     "Tensor as index": (lambda w: w.x[w.y], IndexError, r"the index is a node.*\.data"),

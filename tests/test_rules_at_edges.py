@@ -275,3 +275,17 @@ def test_the_slope_of_a_negative_power_near_0_is_not_flattened(kind):
 def test_where_keeps_the_wider_dtype_of_its_two_tables():
     y = tg.where([True, False], Tensor([1.0, 2.0], dtype=np.float32), Tensor([1 / 3, 1 / 3]))
     assert y.data.tolist() == [1.0, 1 / 3]
+
+
+def test_a_gradient_is_0_before_anything_arrives_and_adds_up_at_a_root_that_is_a_leaf():
+    x, y = Value(2.0), Value(3.0)
+    assert [node.grad for node in (x + y, x * 2.0, -x, x.exp(), x**y, tg.maximum(x, y))] == [
+        0.0
+    ] * 6
+    x.backward()
+    x.backward()
+    assert x.grad == 2.0
+    t = Tensor([2.0])
+    t.backward()
+    t.backward()
+    assert t.grad.tolist() == [2.0]
