@@ -120,6 +120,12 @@ BAD_CALLS = {
         ValueError,
         "'ijk' .*does not fit.* 2 axes",
     ),
+    "clip, one of three": (
+        lambda w: w.x.clip(np.array([0.0, 5.0, 0.0]), 1.0),
+        ValueError,
+        "clip: min .* is above max",
+    ),
+    "0-d @ matrix": (lambda w: w.one @ w.x, ValueError, r"matmul\(one of shape \(\)"),
     "einsum, order": (lambda w: einsum(w.x, "ij"), TypeError, "einsum: subscripts come first"),
     "einsum, unknown": (lambda w: einsum("ij->k", w.x), ValueError, r"einsum\(x.*subscript 'k'"),
     # axes and settings

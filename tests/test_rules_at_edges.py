@@ -242,12 +242,26 @@ def test_gradients_ask_for_no_adjoint_that_they_do_not_need():
             tg.gradients(costly_by_y(x, y), y)
 
 
-def test_what_is_left_open_is_as_the_signature_says():
+@pytest.mark.parametrize("shape", [(4,), (2, 3), (2, 3, 4)])
+def test_what_is_left_open_is_as_the_signature_says(shape):
     assert tg.leaky_relu(-2.0) == -0.02
-    x = Tensor([[0.0, 1.0], [3.0, 5.0]])
-    rows = [row / row.sum() for row in np.exp(x.data)]
-    np.testing.assert_allclose(tg.softmax(x).data, rows, rtol=1e-15)
-    np.testing.assert_allclose(tg.log_softmax(x).data, np.log(rows), rtol=1e-14)
+    x = Tensor(np.random.default_rng(0).normal(size=shape))
+    shares = np.exp(x.data) / np.exp(x.data).sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(x.softmax().data, shares, rtol=1e-14)
+    np.testing.assert_allclose(x.log_softmax().data, np.log(shares), rtol=1e-13)
+
+
+def test_an_empty_list_picks_nothing():
+    x = Tensor([1.0, 2.0])
+    assert x[[]].shape == (0,)
+    assert x[[], np.newaxis].shape == (0, 1)
+
+
+@pytest.mark.parametrize("constant", [0.0, 1.0, -2.5])
+def test_a_constant_stands_in_a_large_table_where_the_condition_holds(constant):
+    y = np.random.default_rng(0).normal(size=2500)
+    expected = np.where(y > 0, constant, y)
+    assert tg.where(y > 0, constant, Tensor(y)).data.tolist() == expected.tolist()
 
 
 @pytest.mark.usefixtures("own_rules")

@@ -7,6 +7,7 @@ reported.
 
 ELEMENTWISE, REDUCTIONS = "rules/elementwise.py", "rules/reductions.py"
 ARRAYS, NAMESPACES = "rules/arrays.py", "rules/namespaces.py"
+TENSOR = "tensor.py"
 
 GIVEN = "the default is never used: the rule gives this setting always"
 MASK = "a mask names no element twice, so adding and assigning are the same"
@@ -15,6 +16,12 @@ EYE = "a unit matrix for an index that stands once only gives it another name"
 
 BOUND = "the bound is not sharp: 1 / x is finite on both sides of it"
 BITS = "both ways give the same bits; one is faster from there on"
+UNBROADCAST = "the axis of length 1 goes when the adjoint is un-broadcast"
+GENERAL = "the general way gives the same; or it is taken just as often"
+LOOP = "the loop that follows finds the same namespace"
+NANS = "nan and anything is nan, as a sum and as a difference"
+FIRST_NAN = "of Python's max and min a nan that stands first is the result"
+NEGATIVE = "of a negative base to the power 0 the slope is 0 in both ways, and the next one is nan"
 ZERO = "a zero has no bit set in integers either"
 
 EQUIVALENT: dict[tuple[str, str, str, str], str] = {
@@ -42,6 +49,78 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
      "k = chosen.sum(axis=axis, keepdims=True) / 1.0"): "x / 1.0 is x * 1.0, a float",
     (REDUCTIONS, "_even_share", "k = chosen.sum(axis=axis, keepdims=True) * 1.0",
      "k = chosen.sum(axis=axis, keepdims=True)"): "np.where makes floats: nan is one",
+    (ARRAYS, "_matmul_by_y", "_swap(x if x.ndim > 1 else x[None, :])",
+     "_swap(x if x.ndim > 2 else x[None, :])"): UNBROADCAST,
+    (ARRAYS, "_matmul_by_y", "_swap(x if x.ndim > 1 else x[None, :])",
+     "_swap(x if x.ndim < 1 else x[None, :])"): UNBROADCAST,
+    (ARRAYS, "_matmul_by_x", "return product if x.ndim > 1 else product[..., 0, :]",
+     "return product if x.ndim >= 1 else product[..., 0, :]"): UNBROADCAST,
+    (NAMESPACES, "_maximum", "return x + y if x != x or y != y else max(x, y)",
+     "return x - y if x != x or y != y else max(x, y)"): NANS,
+    (NAMESPACES, "_minimum", "return x + y if x != x or y != y else min(x, y)",
+     "return x - y if x != x or y != y else min(x, y)"): NANS,
+    (NAMESPACES, "_minimum", "return x + y if x != x or y != y else min(x, y)",
+     "return x + y if y != y else min(x, y)"): FIRST_NAN,
+    (NAMESPACES, "_maximum", "return x + y if x != x or y != y else max(x, y)",
+     "return x + y if y != y else max(x, y)"): FIRST_NAN,
+    (ELEMENTWISE, "_power_by_base", "near = (x > -1e-37) & (x < 1e-37)",
+     "near = x < 1e-37"): NEGATIVE,
+    (ELEMENTWISE, "_power_by_base", "near = (x > -1e-37) & (x < 1e-37)",
+     "near = (x > -1.0) & (x < 1e-37)"): NEGATIVE,
+    (ARRAYS, "_matmul_by_x", "x.ndim == 2 == y.ndim",
+     "x.ndim != 2 == y.ndim"): GENERAL,
+    (ARRAYS, "_matmul_by_y", "x.ndim == 2 == y.ndim",
+     "x.ndim == 2 != y.ndim"): GENERAL,
+    (TENSOR, "unbroadcast", "lead == 1",
+     "lead == 2"): GENERAL,
+    (TENSOR, "unbroadcast", "adjoint.shape[1:] == shape",
+     "adjoint.shape[2:] == shape"): GENERAL,
+    (TENSOR, "unbroadcast", "lead == 1",
+     "lead != 1"): GENERAL,
+    (TENSOR, "unbroadcast",
+     "lead == 1 and adjoint.ndim == 2 and (type(adjoint) is np.ndarray) and "
+     "(adjoint.shape[1:] == shape)",
+     "adjoint.ndim == 2 and type(adjoint) is np.ndarray and (adjoint.shape[1:] == shape)"): GENERAL,
+    (REDUCTIONS, "_softmax", "-1",
+     "1"): GIVEN,
+    (REDUCTIONS, "_softmax", "-1",
+     "-2"): GIVEN,
+    (REDUCTIONS, "_log_softmax", "-1",
+     "1"): GIVEN,
+    (REDUCTIONS, "_log_softmax", "-1",
+     "-2"): GIVEN,
+    (NAMESPACES, "_where", "y.dtype.itemsize in (4, 8)",
+     "y.dtype.itemsize in (5, 8)"): BITS,
+    (NAMESPACES, "_where", "y.size >= 2000",
+     "y.size > 2000"): BITS,
+    (NAMESPACES, "_where",
+     "x == 0.0 and y.size >= 2000 and (y.dtype.itemsize in (4, 8)) and (y.dtype.kind == 'f')",
+     "x == 0.0 and y.dtype.itemsize in (4, 8) and (y.dtype.kind == 'f')"): BITS,
+    (NAMESPACES, "_where", "y.size >= 2000",
+     "y.size <= 2000"): BITS,
+    (NAMESPACES, "_where", "y.dtype.itemsize in (4, 8)",
+     "y.dtype.itemsize in (4, 9)"): BITS,
+    (NAMESPACES, "of", "other is float or other is np.ndarray",
+     "other is np.ndarray"): LOOP,
+    (NAMESPACES, "of", "other is float or other is np.ndarray",
+     "other is float"): LOOP,
+    (ELEMENTWISE, "_sigmoid", "return of(x).where(x >= 0, 1.0, e) / (e + 1.0)",
+     "return of(x).where(x > 0, 1.0, e) / (e + 1.0)"): "e is 1 there, and 1 / 2 is 1 / 2",
+    (ELEMENTWISE, "_softplus", "of(x).where(x > 0, x, 0.0)",
+     "of(x).where(x >= 0, x, 0.0)"): "both are 0 there",
+    (REDUCTIONS, "_product_of_others", "table = of(x).where(np.eye(n, dtype=bool), 1.0, rows)",
+     "table = of(x).where(np.eye(n), 1.0, rows)"): "NumPy takes 1.0 and 0.0 for true and false",
+    (TENSOR, "Tensor._fit",
+     "adjoint.dtype != self.data.dtype and (not isinstance(adjoint, Tensor))",
+     "not isinstance(adjoint, Tensor)"): "a copy in the same dtype has the same numbers",
+    (ARRAYS, "_einsum_adjoint", "c not in ''.join(inputs) + output",
+     "c not in ''.join(inputs)"): "letters of the output are letters of the operands",
+    (NAMESPACES, "of", "0.0",
+     "1.0"): "one number is as good as another",
+    (REDUCTIONS, "_logsumexp", "top = np.where(np.isfinite(top), top, 0)",
+     "top = np.where(np.isfinite(top), top, 1)"): "an infinity less 1 is an infinity",
+    (REDUCTIONS, "softmax_cross_entropy", "log_p = of(logits).log_softmax(logits, axis=-1)",
+     "log_p = of(logits).log_softmax(logits)"): "-1 is the default",
     (NAMESPACES, "_zeros_where",
      "(np.asarray(condition, bool).view(np.int8) - np.int8(1)).astype(whole)",
      "np.asarray(condition, bool).view(np.int8) - np.int8(1)"): "& widens the mask with its sign",
