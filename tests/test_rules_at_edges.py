@@ -10,6 +10,7 @@ from test_rules import KINKS
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value
 from tinygrad_edu.rules import RULES, of, operations
+from tinygrad_edu.rules.namespaces import arrays, scalars
 from tinygrad_edu.rules.rule import deferred
 from tinygrad_edu.tensor import unbroadcast
 
@@ -293,9 +294,8 @@ def test_where_keeps_the_wider_dtype_of_its_two_tables():
 
 def test_a_gradient_is_0_before_anything_arrives_and_adds_up_at_a_root_that_is_a_leaf():
     x, y = Value(2.0), Value(3.0)
-    assert [node.grad for node in (x + y, x * 2.0, -x, x.exp(), x**y, tg.maximum(x, y))] == [
-        0.0
-    ] * 6
+    nodes = (x + y, x * 2.0, 2.0 - x, -x, x.exp(), 2.0**y, tg.maximum(x, y))
+    assert {node.grad for node in nodes} == {0.0}
     x.backward()
     x.backward()
     assert x.grad == 2.0
@@ -303,3 +303,20 @@ def test_a_gradient_is_0_before_anything_arrives_and_adds_up_at_a_root_that_is_a
     t.backward()
     t.backward()
     assert t.grad.tolist() == [2.0]
+
+
+def test_the_namespace_is_that_of_the_operand_that_needs_most():
+    one, array, nodes = 1.0, np.ones(2), vars(operations)
+    assert of(one) is of(one, 2) is of(one, one, one) is scalars
+    assert of(array) is of(one, array) is of(array, one) is of(one, one, array) is arrays
+    assert of(np.float64(1.0)) is of(one, np.float64(1.0)) is arrays
+    x, table = Value(1), Tensor(array)
+    for operands in [(x,), (one, x), (one, one, x), (array, table), (array, one, table)]:
+        assert vars(of(*operands)) is nodes
+
+
+def test_a_gradient_that_is_a_node_keeps_its_graph_between_two_dtypes():
+    x, w = Tensor([2.0], dtype=np.float32), Tensor([3.0])
+    (slope,) = tg.gradients((x * x * w).sum(), x)
+    (mixed,) = tg.gradients(slope.sum(), w)
+    assert (slope.data.tolist(), mixed.data.tolist()) == ([12.0], [4.0])
