@@ -121,6 +121,7 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
      "top = np.where(np.isfinite(top), top, 1)"): "an infinity less 1 is an infinity",
     (REDUCTIONS, "softmax_cross_entropy", "log_p = of(logits).log_softmax(logits, axis=-1)",
      "log_p = of(logits).log_softmax(logits)"): "-1 is the default",
+    (NAMESPACES, "_where", "y.dtype.kind == 'f'", "y.dtype.kind != 'f'"): BITS,
     (NAMESPACES, "_zeros_where",
      "(np.asarray(condition, bool).view(np.int8) - np.int8(1)).astype(whole)",
      "np.asarray(condition, bool).view(np.int8) - np.int8(1)"): "& widens the mask with its sign",
