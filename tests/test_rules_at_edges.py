@@ -320,3 +320,21 @@ def test_a_gradient_that_is_a_node_keeps_its_graph_between_two_dtypes():
     (slope,) = tg.gradients((x * x * w).sum(), x)
     (mixed,) = tg.gradients(slope.sum(), w)
     assert (slope.data.tolist(), mixed.data.tolist()) == ([12.0], [4.0])
+
+
+def test_a_constant_of_another_byte_order_lies_row_by_row_too():
+    columns_first = np.asfortranarray(np.ones((2, 3)).astype(">f8"))
+    (_, constant) = (Tensor(np.ones((2, 3))) * columns_first).operands
+    assert constant.dtype.isnative
+    assert constant.flags.c_contiguous
+
+
+def test_a_read_only_view_of_what_others_may_write_to_is_copied():
+    writeable = np.ones(3)
+    view = writeable[:]
+    view.flags.writeable = False
+    x = Tensor(np.zeros(3))
+    y = (x * view).sum()
+    writeable[:] = 5.0
+    y.backward()
+    assert x.grad.tolist() == [1.0, 1.0, 1.0]

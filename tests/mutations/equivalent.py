@@ -7,7 +7,7 @@ reported.
 
 ELEMENTWISE, REDUCTIONS = "rules/elementwise.py", "rules/reductions.py"
 ARRAYS, NAMESPACES = "rules/arrays.py", "rules/namespaces.py"
-TENSOR = "tensor.py"
+TENSOR, GRAPH = "tensor.py", "graph.py"
 
 GIVEN = "the default is never used: the rule gives this setting always"
 MASK = "a mask names no element twice, so adding and assigning are the same"
@@ -122,6 +122,8 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     (REDUCTIONS, "softmax_cross_entropy", "log_p = of(logits).log_softmax(logits, axis=-1)",
      "log_p = of(logits).log_softmax(logits)"): "-1 is the default",
     (NAMESPACES, "_where", "y.dtype.kind == 'f'", "y.dtype.kind != 'f'"): BITS,
+    (GRAPH, "gradients", "node._compared = True", "node._compared = False"):
+        "what counts is that there is a mark",
     (NAMESPACES, "_zeros_where",
      "(np.asarray(condition, bool).view(np.int8) - np.int8(1)).astype(whole)",
      "np.asarray(condition, bool).view(np.int8) - np.int8(1)"): "& widens the mask with its sign",
