@@ -55,7 +55,6 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("shape", [(), (0,), (0, 3), (1, 500), (500, 1), (60, 70), (2, 3, 4, 5)])
 def test_any_shape_gives_a_picture(shape):
     report = gradcheck(cut, Tensor(np.ones(shape), "x"), raises=False)

@@ -95,7 +95,6 @@ def test_every_call_of_an_array_rule(call, dtype):
     assert_replays(weighed(call, dtype), *inputs, tolerance=tolerance)
 
 
-@pytest.mark.untraced
 @every_call
 def test_every_call_of_an_array_rule_at_ties(call):
     """Whole numbers: equal elements, elements equal to 0, and operands equal to each other."""

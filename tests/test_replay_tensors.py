@@ -348,7 +348,6 @@ def program_of(replayed):
     return lambda *xs: names["program"](*xs, **known)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize(("function", "inputs"), CALLS)
 def test_the_text_does_what_the_replay_does(function, inputs):
     for total in (
@@ -366,7 +365,6 @@ def test_the_text_does_what_the_replay_does(function, inputs):
             np.testing.assert_allclose(np.broadcast_to(x, y.shape), y, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize(("function", "inputs"), CALLS)
 @pytest.mark.parametrize("language", ["latex", "mathml"])
 def test_formulas_say_it_or_that_they_cannot(function, inputs, language):

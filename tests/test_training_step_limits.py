@@ -134,7 +134,6 @@ class Unwilling(DataLoader):
         raise KeyboardInterrupt
 
 
-@pytest.mark.untraced
 @every_optimizer
 @pytest.mark.parametrize("after", [0, 1, 2, 3, 4])
 @pytest.mark.parametrize("epochs", [0, 1])
@@ -168,7 +167,6 @@ def test_a_loader_that_is_interrupted_leaves_whole_steps(make):
     assert_same_state(step.optimizer, own)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("wrong", [-1, 3, 100, -100])
 @pytest.mark.parametrize("place", [2, 7, 12, 22])
 @pytest.mark.parametrize("epochs", [0, 1])
