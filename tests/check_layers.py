@@ -4,6 +4,7 @@
 A mistake replaces a piece of the text and says what the message has to name.
 """
 
+from check_normalising import NORMALISING
 from written_layers import Mistake, Written
 
 # fmt: off
@@ -371,4 +372,5 @@ def make(rng, n, d, k):
             m("sign", '"W": x.T', '"W": -x.T', f"W: .*{SIGN}"),
         ),
     ),
+    **NORMALISING,
 }

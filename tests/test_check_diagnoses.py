@@ -22,7 +22,8 @@ def checked(name, sizes, mistake=None):
 
 
 def analytic_of(name, sizes, mistake, parameter):
-    """What backward gives for a parameter, by our own reading of the table's few conventions."""
+    """What backward gives for a parameter, by our own reading of the table's few conventions, and
+    the parameter."""
     from tinygrad_edu.check.layers import _functions
     from tinygrad_edu.check.runs import Layer
 
@@ -30,7 +31,8 @@ def analytic_of(name, sizes, mistake, parameter):
     forward, backward, inputs, _ = _functions(given_to_it[0], tuple(given_to_it[1:]))
     found = Layer(forward, backward, inputs, settings.get("parameters")).run()
     (variable,) = [v for v in found.variables if v.name == parameter]
-    return None if variable.gradient is None else np.asarray(variable.gradient, float)
+    gradient = None if variable.gradient is None else np.asarray(variable.gradient, float)
+    return gradient, np.asarray(variable.given, float)
 
 
 @pytest.mark.untraced
@@ -51,8 +53,15 @@ def close(x, y):
     return np.shape(x) == np.shape(y) and np.allclose(x, y, rtol=1e-4, atol=1e-6)
 
 
-def false_claims(note, wrong, right):
-    """What the note says that is not so, of a wrong gradient and the right one."""
+def cancels(terms, note):
+    """Whether terms sum to 0, along the axis that the note names."""
+    axis = re.search(r"to 0 along axis (\d)", note)
+    sums = terms.sum(axis=int(axis[1]) if axis else None)
+    return np.allclose(sums, 0, atol=1e-3 * np.abs(terms).max())
+
+
+def false_claims(note, wrong, right, x):
+    """What the note says that is not so, of a wrong gradient and the right one at x."""
     claims = {
         "the sign is wrong: negate": lambda: close(-wrong, right),
         "it is transposed": lambda: close(wrong.T, right),
@@ -65,6 +74,10 @@ def false_claims(note, wrong, right):
             close(wrong.sum(axis=axes, keepdims=keep), right)
             for axes in [None, *range(wrong.ndim), (0, 1)][: wrong.ndim + 1 + (wrong.ndim > 1)]
             for keep in (False, True)
+        ),
+        "derivative sums to 0": lambda: cancels(right, note) and not cancels(wrong, note),
+        "derivative times the input sums to 0": lambda: (
+            cancels(right * x, note) and not cancels(wrong * x, note)
         ),
         "wrong at a single": lambda: (~np.isclose(wrong, right, rtol=1e-5)).sum() == 1,
     }
@@ -94,10 +107,10 @@ def test_no_name_is_false_at_other_sizes(name, mistake):
         for row in report.rows:
             if row.verdict in ("missing", "not given"):
                 continue
-            wrong = analytic_of(name, sizes, mistake, row.parameter)
-            right = analytic_of(name, sizes, None, row.parameter)
+            wrong, _ = analytic_of(name, sizes, mistake, row.parameter)
+            right, x = analytic_of(name, sizes, None, row.parameter)
             if right is None or wrong is None or "forward" in mistake.name or report.problems:
                 continue
             same = wrong.shape == right.shape and np.allclose(wrong, right, rtol=1e-6, atol=1e-10)
             assert (row.verdict == "wrong") == (not same), (sizes, str(report))
-            assert false_claims(row.note, wrong, right) == [], (sizes, row.note)
+            assert false_claims(row.note, wrong, right, x) == [], (sizes, row.note)

@@ -131,6 +131,7 @@ def _of_equal_shape(case: Case) -> Iterator[str]:
     yield from _adjoint(case)
     yield from _factor(case)
     yield from _part(case)
+    yield from _path(case)
 
 
 def _assigned(case: Case) -> Iterator[str]:
@@ -284,3 +285,33 @@ def _where(case: Case, wrong: Array) -> str:
         if (wrong == ~diagonal).all():
             return "everywhere but on the diagonal"
     return ""
+
+
+def _path(case: Case) -> Iterator[str]:
+    """A law of the numerical derivative that does not hold where a path through a sum is left out.
+
+    Where x + c gives the same result for every number c, as in softmax, the derivative sums to 0;
+    where x * c does, as in x divided by its norm, the derivative times x does (Euler's theorem).
+    """
+    if np.isnan(case.numeric).any():
+        return
+    axes: list[int | None] = [i for i in range(case.x.ndim) if case.x.shape[i] > 1]
+    for axis in [*axes, None] if len(axes) > 1 else axes:
+        along = "" if axis is None else f" along axis {axis}"
+        for factor, change, what, through in (
+            (1.0, f"adding one number to the input{along}", "derivative", "the sum or the mean"),
+            (case.x, f"multiplying the input{along} by one number", "derivative times the input",
+             "the norm or the standard deviation"),
+        ):  # fmt: skip
+            if _cancels(case.numeric * factor, axis) and not _cancels(case.analytic * factor, axis):
+                yield (
+                    f"{change} leaves the result as it is, so that a right {what} sums to 0"
+                    f"{along}; this one does not, as when the path through {through} is left out"
+                )
+
+
+def _cancels(terms: Array, axis: int | None) -> bool:
+    """Whether terms sum to 0; a small constant below a root (eps) may spoil the last digits."""
+    sums = np.abs(terms.sum(axis=axis))
+    limit = 1e-3 if sums.size > 1 else 1e-4  # one sum may be small by chance, several hardly
+    return bool((sums <= limit * np.abs(terms).sum(axis=axis)).all())

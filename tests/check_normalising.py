@@ -1,0 +1,86 @@
+"""Layers that divide by a sum, a norm or a deviation, as courses write them."""
+
+from written_layers import Mistake, Written
+
+# fmt: off
+ADDING = "adding one number to the input along axis {} .*path through the sum or the mean"
+MULTIPLYING = "multiplying the input along axis {} .*path through the norm"
+
+
+def m(name: str, right: str, wrong: str, words: str) -> Mistake:
+    return Mistake(name, right, wrong, words)
+
+
+NORMALISING = {
+    "Softmax": Written(
+        '''
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        self.y = e / e.sum(axis=1, keepdims=True)
+        return self.y
+
+    def backward(self, dout):
+        inner = (dout * self.y).sum(axis=1, keepdims=True)
+        return self.y * (dout - inner)
+
+def make(rng, n, d, k):
+    return Softmax(), rng.normal(size=(n, k))
+''',
+        (
+            m("diagonal", "self.y * (dout - inner)", "self.y * (1 - self.y) * dout",
+              f"x: {ADDING.format(1)}"),
+            m("other axis", "(dout * self.y).sum(axis=1,", "(dout * self.y).sum(axis=0,",
+              f"x: {ADDING.format(1)}"),
+            m("sign", "(dout - inner)", "(inner - dout)", "x: the sign is wrong"),
+        ),
+    ),
+    "BatchNorm": Written(
+        '''
+class BatchNorm:
+    def __init__(self, gamma, beta):
+        self.gamma, self.beta = gamma, beta
+
+    def forward(self, x):
+        centred = x - x.mean(axis=0)
+        self.std = np.sqrt((centred**2).mean(axis=0) + 1e-3)
+        self.xn = centred / self.std
+        return self.gamma * self.xn + self.beta
+
+    def backward(self, dout):
+        self.dgamma = (dout * self.xn).sum(axis=0)
+        self.dbeta = dout.sum(axis=0)
+        dxn = dout * self.gamma
+        return (dxn - dxn.mean(axis=0) - self.xn * (dxn * self.xn).mean(axis=0)) / self.std
+
+def make(rng, n, d, k):
+    return BatchNorm(rng.normal(size=d), rng.normal(size=d)), rng.normal(size=(n, d))
+''',
+        (
+            m("statistics", "dxn - dxn.mean(axis=0) - self.xn * (dxn * self.xn).mean(axis=0)",
+              "dxn", f"x: {ADDING.format(0)}"),
+            m("mean", "dxn - dxn.mean(axis=0)", "dxn", f"x: {ADDING.format(0)}"),
+            m("no sum", "(dout * self.xn).sum(axis=0)", "dout * self.xn", "gamma: .*not summed"),
+        ),
+    ),
+    "unit length": Written(
+        '''
+class Unit:
+    def forward(self, x):
+        self.length = np.sqrt((x * x).sum(axis=1, keepdims=True))
+        self.y = x / self.length
+        return self.y
+
+    def backward(self, dout):
+        inner = (dout * self.y).sum(axis=1, keepdims=True)
+        return (dout - self.y * inner) / self.length
+
+def make(rng, n, d, k):
+    return Unit(), rng.normal(size=(n, d))
+''',
+        (
+            m("length", "(dout - self.y * inner)", "dout", f"x: {MULTIPLYING.format(1)}"),
+            m("square", "self.y * inner", "self.y**2 * inner", f"x: {MULTIPLYING.format(1)}"),
+        ),
+    ),
+}
