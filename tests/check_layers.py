@@ -42,6 +42,9 @@ def make(rng, n, d, k):
         (
             m("sign", "return dout * self.y,", "return -dout * self.y,", f"x: .*{SIGN}"),
             m("adjoint", "return dout * self.y,", "return self.y,", ADJOINT),
+            m("of x", "dout * self.x\n", "dout * self.x**2\n", "y: divided by x"),
+            m("swapped", "dout * self.y, dout * self.x", "dout * self.x, dout * self.y",
+              "x: it is the gradient of y"),
             m("zero", "dout * self.x\n", "0 * dout\n", ZERO),
             m("factor", ", dout * self.x", ", 3 * dout * self.x", f"y: .*3 {FACTOR}"),
             m("double", ", dout * self.x", ", 2 * dout * self.x", f"y: .*{DOUBLE}"),
@@ -63,7 +66,8 @@ class MulLayer:
 def make(rng, n, d, k):
     return MulLayer(), 100.0, 2
 ''',
-        (m("swapped", "dout * self.y, dout * self.x", "dout * self.x, dout * self.y", ""),),
+        (m("swapped", "dout * self.y, dout * self.x", "dout * self.x, dout * self.y",
+       "x: it is the gradient of y.*y: it is the gradient of x"),),
     ),
     "Affine": Written(
         '''
@@ -133,7 +137,8 @@ def make(rng, n, d, k):
 ''',
         (
             m("mask", "np.where(self.mask, 0, dout)", "np.where(dout <= 0, 0, dout)", MASK),
-            m("inverted", "np.where(self.mask, 0, dout)", "np.where(self.mask, dout, 0)", ""),
+            m("inverted", "np.where(self.mask, 0, dout)", "np.where(self.mask, dout, 0)",
+              "the wrong way round"),
             m("all", "np.where(self.mask, 0, dout)", "dout.copy()", "input is negative"),
             m("adjoint", "np.where(self.mask, 0, dout)", "np.where(self.mask, 0.0, 1.0)", ADJOINT),
             m("edits x", "out = x.copy()", "out = x", "x: forward changed it"),
@@ -157,7 +162,11 @@ def make(rng, n, d, k):
     return Sigmoid(), rng.normal(size=(n, d))
 ''',
         (
-            m("dropped", "dout * (1 - self.out) * self.out", "dout * (1 - self.out)", ""),
+            m("dropped", "dout * (1 - self.out) * self.out", "dout * (1 - self.out)",
+              "multiplied by the result"),
+            m("dropped 1 - y", "dout * (1 - self.out)", "dout", "multiplied by 1 - the result"),
+            m("squared", "(1 - self.out) * self.out", "(1 - self.out) * self.out**2",
+              "divided by the result"),
             m("sign", "dout * (1 - self.out)", "dout * (self.out - 1)", SIGN),
             m("adjoint", "dout * (1 - self.out)", "(1 - self.out)", ADJOINT),
         ),
@@ -349,7 +358,7 @@ def make(rng, n, d, k):
             m("no sum", "dout.sum(axis=0)", "dout", f"b: .*{SUM} the batch"),
             m("transposed", "x.T @ dout", "dout.T @ x", f"w: .*{TRANSPOSED}"),
             m("order", "return dout @ w.T, x.T @ dout,", "return x.T @ dout, dout @ w.T,",
-              "shape|differ"),
+              "x: it is the gradient of w.*w: it is the gradient of x"),
         ),
     ),
     "two functions that share arrays": Written(

@@ -83,4 +83,33 @@ def make(rng, n, d, k):
             m("square", "self.y * inner", "self.y**2 * inner", f"x: {MULTIPLYING.format(1)}"),
         ),
     ),
+    "attention": Written(
+        '''
+class Attention:
+    def forward(self, q, k, v):
+        self.q, self.k, self.v, self.scale = q, k, v, 1 / np.sqrt(q.shape[1])
+        e = np.exp(q @ k.T * self.scale)
+        self.p = e / e.sum(axis=1, keepdims=True)
+        return self.p @ v
+
+    def backward(self, dout):
+        dp = dout @ self.v.T
+        ds = self.p * (dp - (dp * self.p).sum(axis=1, keepdims=True)) * self.scale
+        return ds @ self.k, ds.T @ self.q, self.p.T @ dout
+
+def make(rng, n, d, k):
+    return Attention(), *(rng.normal(size=(n, size)) for size in (d + 1, d + 1, k))
+''',
+        (
+            m("scale", "keepdims=True)) * self.scale", "keepdims=True))",
+              r"q: it is 2.23607 times what it should be \(the root of 5\), .*"
+              r"k: it is 2.23607 times what it should be"),
+            m("scale twice", "keepdims=True)) * self.scale", "keepdims=True)) * self.scale**2",
+              r"0.447214 times what it should be \(one over the root of 5\)"),
+            m("swapped", "ds @ self.k, ds.T @ self.q", "ds.T @ self.q, ds @ self.k",
+              "q: it is the gradient of k"),
+            m("transposed", "ds.T @ self.q", "ds @ self.q", "k: "),
+            m("softmax", "dp - (dp * self.p).sum(axis=1, keepdims=True)", "dp", "k: adding one"),
+        ),
+    ),
 }

@@ -21,18 +21,20 @@ def checked(name, sizes, mistake=None):
     return check_backward(*given_to_it, **settings, raises=False)
 
 
-def analytic_of(name, sizes, mistake, parameter):
-    """What backward gives for a parameter, by our own reading of the table's few conventions, and
-    the parameter."""
+def one_run(name, sizes, mistake):
+    """The gradients that backward gives and the arrays it has to do with, both by name, by our own
+    reading of the table's few conventions."""
     from tinygrad_edu.check.layers import _functions
     from tinygrad_edu.check.runs import Layer
 
     given_to_it, settings = LAYERS[name].made(sizes, mistake)
     forward, backward, inputs, _ = _functions(given_to_it[0], tuple(given_to_it[1:]))
     found = Layer(forward, backward, inputs, settings.get("parameters")).run()
-    (variable,) = [v for v in found.variables if v.name == parameter]
-    gradient = None if variable.gradient is None else np.asarray(variable.gradient, float)
-    return gradient, np.asarray(variable.given, float)
+    gradients = {
+        v.name: np.asarray(v.gradient, float) for v in found.variables if v.gradient is not None
+    }
+    arrays = {v.name: np.asarray(v.given, float) for v in found.variables}
+    return gradients, {**arrays, "the result": found.output}
 
 
 @pytest.mark.untraced
@@ -60,8 +62,9 @@ def cancels(terms, note):
     return np.allclose(sums, 0, atol=1e-3 * np.abs(terms).max())
 
 
-def false_claims(note, wrong, right, x):
-    """What the note says that is not so, of a wrong gradient and the right one at x."""
+def false_claims(note, parameter, wrongs, right, arrays):
+    """What the note says that is not so, of a wrong gradient and the right one."""
+    wrong, x = wrongs[parameter], arrays[parameter]
     claims = {
         "the sign is wrong: negate": lambda: close(-wrong, right),
         "it is transposed": lambda: close(wrong.T, right),
@@ -90,6 +93,14 @@ def false_claims(note, wrong, right, x):
         for number in re.findall(pattern, note):
             if not close(wrong, ratio(float(number)) * right):
                 false.append(pattern)
+    for verb, sign, name in re.findall(r"(multi|divid)\w+ by (1 . )?(.*) it is right", note):
+        factor = {"the input itself": x, **arrays}[name]
+        factor = {"": factor, "1 - ": 1 - factor, "1 + ": 1 + factor}[sign]
+        if not close(wrong * factor if verb == "multi" else wrong / factor, right):
+            false.append(note)
+    for name in re.findall(r"it is the gradient of (\w+),", note):
+        if not close(wrongs[name], right):
+            false.append(note)
     return false
 
 
@@ -107,10 +118,14 @@ def test_no_name_is_false_at_other_sizes(name, mistake):
         for row in report.rows:
             if row.verdict in ("missing", "not given"):
                 continue
-            wrong, _ = analytic_of(name, sizes, mistake, row.parameter)
-            right, x = analytic_of(name, sizes, None, row.parameter)
+            wrongs, arrays = one_run(name, sizes, mistake)
+            wrong, right = (
+                gradients.get(row.parameter)
+                for gradients in (wrongs, one_run(name, sizes, None)[0])
+            )
             if right is None or wrong is None or "forward" in mistake.name or report.problems:
                 continue
             same = wrong.shape == right.shape and np.allclose(wrong, right, rtol=1e-6, atol=1e-10)
             assert (row.verdict == "wrong") == (not same), (sizes, str(report))
-            assert false_claims(row.note, wrong, right, x) == [], (sizes, row.note)
+            false = false_claims(row.note, row.parameter, wrongs, right, arrays)
+            assert false == [], (sizes, row.note)

@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+RESULT = "the result"
+"""The name that what the forward pass gave has among the other arrays."""
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -25,7 +28,7 @@ class Case:
     `numeric` is nan where it was not computed; `tolerance` is for its elements. `x` is where the
     derivative was taken, `adjoint` what backward was given (None for a loss), and `counts` are
     numbers that a mean may divide by, with what they count. `doubled` is what backward gave for
-    twice the adjoint, `matrices` are the other inputs and parameters with two axes, and `assigned`
+    twice the adjoint, `others` are the other inputs, the parameters and the result, and `assigned`
     is what the gradient was set to, one after the other.
     """
 
@@ -36,7 +39,7 @@ class Case:
     adjoint: Array | None = None
     counts: dict[str, int] = field(default_factory=dict)
     doubled: Array | None = None
-    matrices: dict[str, Array] = field(default_factory=dict)
+    others: dict[str, Array] = field(default_factory=dict)
     assigned: list[Array] = field(default_factory=list)
 
     def agrees(self, candidate: Array) -> bool:
@@ -130,6 +133,8 @@ def _of_equal_shape(case: Case) -> Iterator[str]:
     yield from _product(case)
     yield from _adjoint(case)
     yield from _factor(case)
+    yield from _mask(case)
+    yield from _missing_factor(case)
     yield from _part(case)
     yield from _path(case)
 
@@ -150,11 +155,11 @@ def _product(case: Case) -> Iterator[str]:
     a, g = case.analytic, case.adjoint
     if g is None or g.ndim != 2 or a.ndim != 2:
         return
-    for name, m in case.matrices.items():
-        if m.shape[0] != m.shape[1]:
+    for name, m in case.others.items():
+        if m.ndim != 2 or m.shape[0] != m.shape[1] or name == RESULT:
             continue
-        right = m.shape[0] == g.shape[1] and np.allclose(a, g @ m) and case.agrees(g @ m.T)
-        left = m.shape[0] == g.shape[0] and np.allclose(a, m @ g) and case.agrees(m.T @ g)
+        right = m.shape[0] == g.shape[1] and _same(a, g @ m) and case.agrees(g @ m.T)
+        left = m.shape[0] == g.shape[0] and _same(a, m @ g) and case.agrees(m.T @ g)
         if right or left:
             yield (
                 f"{name} is not transposed in the product with the adjoint: "
@@ -162,12 +167,16 @@ def _product(case: Case) -> Iterator[str]:
             )
 
 
+def _same(x: Array, y: Array) -> bool:
+    return x.shape == y.shape and bool(np.allclose(x, y))
+
+
 def _adjoint(case: Case) -> Iterator[str]:
     """Errors in what is done with the adjoint of the output."""
     a, g, doubled = case.analytic, case.adjoint, case.doubled
     if g is None:
         return
-    if doubled is not None and a.any() and doubled.shape == a.shape and np.allclose(doubled, a):
+    if doubled is not None and a.any() and _same(doubled, a):
         yield (
             "the adjoint of the output is left out: twice of it gives the same gradient; multiply "
             "by it"
@@ -208,8 +217,17 @@ def _factor(case: Case) -> Iterator[str]:
             f"it is twice what it should be: {mean}a factor 2 too many, or a gradient of an "
             "earlier backward pass is still in it"
         )
-    known = f"it is {factor:.6g} times what it should be, for every element"
+    known = f"it is {factor:.6g} times what it should be{_as_root(factor)}, for every element"
     yield known + "; does it belong to another function than that of the forward pass?"
+
+
+def _as_root(factor: float) -> str:
+    """Whether a factor is the root of a whole number, as of the dimension in attention."""
+    for said, square in (("", factor**2), ("one over ", 1 / factor**2)):
+        whole = round(square)
+        if 1 < whole < 10_000 and math.isclose(square, whole, rel_tol=1e-6):
+            return "" if math.isqrt(whole) ** 2 == whole else f" ({said}the root of {whole})"
+    return ""
 
 
 def _constant_factor(case: Case) -> float | None:
@@ -226,6 +244,28 @@ def _constant_factor(case: Case) -> float | None:
         if large.sum() > 1 or round_one:
             return factor
     return None
+
+
+def _mask(case: Case) -> Iterator[str]:
+    """0 where it should not be and the other way round."""
+    zero = case.analytic == 0
+    if zero.any() and np.array_equal(zero, np.abs(case.numeric) > case.tolerance):
+        yield "it is 0 exactly where it should not be: is the mask the wrong way round?"
+
+
+def _missing_factor(case: Case) -> Iterator[str]:
+    """An array of the forward pass that is a factor too few, or one too many."""
+    candidates = {**case.others, "the input itself": case.x}
+    if RESULT in case.others:
+        candidates["1 - the result"] = 1 - case.others[RESULT]
+        candidates["1 + the result"] = 1 + case.others[RESULT]
+    for name, factor in candidates.items():
+        if factor.size < 2 or factor.shape != case.x.shape or np.allclose(factor, factor.flat[0]):
+            continue  # one number for all is a factor for _factor
+        if case.agrees(case.analytic * factor):
+            yield f"multiplied by {name} it is right: is that factor left out?"
+        if factor.all() and case.agrees(case.analytic / factor):
+            yield f"divided by {name} it is right: is that factor too many, or a division left out?"
 
 
 def _wrong(case: Case) -> Array:

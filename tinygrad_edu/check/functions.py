@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.check.judge import Question, Tolerance, judged
+from tinygrad_edu.check.diagnoses import RESULT
+from tinygrad_edu.check.judge import Question, Tolerance, judged_together
 from tinygrad_edu.check.kinds import (
     copied,
     floating,
@@ -114,22 +115,27 @@ def _of_nodes(
     magnitude = max(float(np.max(np.abs(n.data), initial=0.0)) for n in order)
     doubles = [floating(a) for a in arrays]
     _check_repeats(lambda: _weighed(f, inputs, doubles, names, adjoint))
-    rows = []
+    questions = []
     for i, node in enumerate(nodes):
 
         def result(moved: Array, i: int = i) -> float:
             return _weighed(f, inputs, [*doubles[:i], moved, *doubles[i + 1 :]], names, adjoint)
 
-        rows.append(
-            judged(
-                Question(
-                    names[i], doubles[i], np.array(node.grad, np.float64), result,
-                    Tolerance.of(np.asarray(root.data).dtype, rtol, atol, "gradcheck"),
-                    name_of_dtype(np.asarray(node.grad)), magnitude=magnitude,
-                )
+        questions.append(
+            Question(
+                names[i], doubles[i], np.array(node.grad, np.float64), result,
+                Tolerance.of(np.asarray(root.data).dtype, rtol, atol, "gradcheck"),
+                name_of_dtype(np.asarray(node.grad)), magnitude=magnitude,
+                others=_others(names, doubles, i) | {RESULT: floating(root.data)},
             )
         )  # fmt: skip
-    return rows, problems
+    return judged_together(questions), problems
+
+
+def _others(names: Sequence[str], arrays: Sequence[Array], i: int) -> dict[str, Array]:
+    return {
+        name: array for j, (name, array) in enumerate(zip(names, arrays, strict=True)) if j != i
+    }
 
 
 def _weighed(
@@ -220,7 +226,7 @@ def _by_hand(
             return _one_plain_number(f(*[like(x, m) for x, m in zip(inputs, moved, strict=True)]))
 
     _check_repeats(lambda: weighed(doubles))
-    rows = []
+    questions = []
     for i, part in enumerate(found):
 
         def result(moved: Array, i: int = i) -> Any:
@@ -229,16 +235,14 @@ def _by_hand(
         analytic = floating(plain(part, f"gradcheck: the gradient of {names[i]}"))
         dtype = plain(part, "").dtype
         least = dtype if dtype.kind == "f" else np.dtype(np.float64)
-        rows.append(
-            judged(
-                Question(
-                    names[i], doubles[i], analytic, result,
-                    Tolerance.of(least, rtol, atol, "gradcheck"),
-                    name_of_dtype(plain(part, "")), plain=True,
-                )
+        questions.append(
+            Question(
+                names[i], doubles[i], analytic, result,
+                Tolerance.of(least, rtol, atol, "gradcheck"),
+                name_of_dtype(plain(part, "")), plain=True, others=_others(names, doubles, i),
             )
         )  # fmt: skip
-    return rows, problems
+    return judged_together(questions), problems
 
 
 def _one_plain_number(y: Any) -> Any:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ class Question:
     adjoint: Array | None = None
     counts: dict[str, int] = field(default_factory=dict)
     doubled: Array | None = None
-    matrices: dict[str, Array] = field(default_factory=dict)
+    others: dict[str, Array] = field(default_factory=dict)
     assigned: list[Array] = field(default_factory=list)
 
     @functools.cached_property
@@ -119,6 +120,37 @@ def judged(question: Question) -> Row:
         case = _case(question, numeric, question.tolerance.at(numeric, question.analytic) + doubt)
         return Row(question.parameter, x.shape, "wrong", dtype=question.dtype, note=diagnosis(case))
     return _Elements(question, indices, numeric, doubt).row()
+
+
+def judged_together(questions: Sequence[Question]) -> list[Row]:
+    """Compare both derivatives of all inputs."""
+    return with_swaps_named(questions, [judged(question) for question in questions])
+
+
+def with_swaps_named(questions: Sequence[Question | None], rows: Sequence[Row]) -> list[Row]:
+    """The rows of the questions; two wrong ones that are right with each other's gradient say so.
+
+    Where more than six are wrong, a swap is hardly what is wrong, and nothing is tried.
+    """
+    named = list(rows)
+    wrong = [i for i, row in enumerate(rows) if row.verdict == "wrong"]
+    for i, j in itertools.combinations(wrong if len(wrong) <= 6 else [], 2):
+        one, other = questions[i], questions[j]
+        if (
+            one is None
+            or other is None
+            or ((one.analytic.shape, other.analytic.shape) != (other.x.shape, one.x.shape))
+        ):
+            continue
+        swapped = (
+            judged(replace(one, analytic=other.analytic)),
+            judged(replace(other, analytic=one.analytic)),
+        )
+        if all(row.verdict in ("ok", "kink") for row in swapped):
+            for k, its in ((i, other.parameter), (j, one.parameter)):
+                said = f"it is the gradient of {its}, and that of {its} stands there: swap both"
+                named[k] = replace(rows[k], note=said)
+    return named
 
 
 def _takes_complex(question: Question) -> bool:
@@ -271,7 +303,7 @@ def _largest(x: Array) -> float:
 def _case(question: Question, numeric: Array, tolerance: Array) -> Case:
     return Case(
         question.analytic, numeric, tolerance, question.x, question.adjoint,
-        question.counts, question.doubled, question.matrices,
+        question.counts, question.doubled, question.others,
         question.assigned,
     )  # fmt: skip
 

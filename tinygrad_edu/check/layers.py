@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.check.calling import takes_nothing
-from tinygrad_edu.check.judge import Question, Tolerance, judged
+from tinygrad_edu.check.diagnoses import RESULT
+from tinygrad_edu.check.judge import Question, Tolerance, judged, with_swaps_named
 from tinygrad_edu.check.kinds import floating, name_of_dtype, plain, undisturbed
 from tinygrad_edu.check.numerical import derivative, directions
 from tinygrad_edu.check.report import Report, Row, concluded
@@ -70,8 +71,15 @@ def check_backward(
         )
     _check_repeats(written, given)
     twice = written.run(adjoint_times=2.0) if given.adjoint.size > 1 else None
-    for v in given.variables:
-        row = _row(v, written, given, twice, rtol, atol)
+    questions = [
+        None if v.gradient is None else _question(v, written, given, twice, rtol, atol)
+        for v in given.variables
+    ]
+    rows = [
+        _not_given(v, written, given) if question is None else _row(v, question)
+        for v, question in zip(given.variables, questions, strict=True)
+    ]
+    for v, row in zip(given.variables, with_swaps_named(questions, rows), strict=True):
         # what backward knows nothing of, and the result neither, is a cache, a buffer or a setting
         aside = row.verdict == "not given" and not v.is_input and not v.named
         if v.change and not aside:
@@ -116,16 +124,14 @@ def _check_repeats(layer: Layer, given: Pass) -> None:
         )
 
 
-def _row(
+def _question(
     variable: Variable,
     layer: Layer,
     given: Pass,
     twice: Pass | None,
     rtol: float | None,
     atol: float | None,
-) -> Row:
-    if variable.gradient is None:
-        return _not_given(variable, layer, given)
+) -> Question:
     analytic = plain(variable.gradient, f"check_backward: the gradient of {variable.name}")
     least = analytic.dtype if analytic.dtype.kind == "f" else np.dtype(np.float64)
     if variable.given.dtype.kind == "f" and variable.given.dtype.itemsize < least.itemsize:
@@ -136,7 +142,8 @@ def _row(
     if twice is not None:
         other = twice.variables[given.variables.index(variable)].gradient
         doubled = None if other is None else floating(plain(other, ""))
-    question = Question(
+    others = {v.own_name: v.given for v in given.variables if v is not variable}
+    return Question(
         variable.name,
         floating(variable.given),
         floating(analytic),
@@ -147,16 +154,20 @@ def _row(
         adjoint=given.adjoint if given.adjoint.size > 1 else None,
         counts=_counts(given),
         doubled=doubled,
-        matrices={
-            v.own_name: floating(v.given)
-            for v in given.variables
-            if v.given.ndim == 2 and v is not variable
+        others={
+            name: floating(array)
+            for name, array in {**others, RESULT: given.output}.items()
+            if array.ndim
         },
         assigned=[floating(plain(x, "")) for x in variable.assigned if _is_plain(x)],
     )
+
+
+def _row(variable: Variable, question: Question) -> Row:
+    """The verdict; a gradient may have been added to what stood in its place before."""
     row = judged(question)
     before = variable.left_before
-    if row.verdict == "wrong" and before is not None and before.shape == analytic.shape:
+    if row.verdict == "wrong" and before is not None and before.shape == question.analytic.shape:
         added = judged(replace(question, analytic=question.analytic - before))
         if added.verdict != "wrong":
             note = "added to a gradient that was there before"
