@@ -4,6 +4,7 @@
 A mistake replaces a piece of the text and says what the message has to name.
 """
 
+from check_lists import LISTED
 from check_normalising import NORMALISING
 from written_layers import Mistake, Written
 
@@ -382,4 +383,5 @@ def make(rng, n, d, k):
         ),
     ),
     **NORMALISING,
+    **LISTED,
 }

@@ -129,3 +129,22 @@ def test_no_name_is_false_at_other_sizes(name, mistake):
             assert (row.verdict == "wrong") == (not same), (sizes, str(report))
             false = false_claims(row.note, row.parameter, wrongs, right, arrays)
             assert false == [], (sizes, row.note)
+
+
+def test_a_list_without_a_gradient_says_where_it_was_looked_for():
+    class Half:
+        def __init__(self):
+            self.params, self.grads = [np.ones(3), np.ones(3)], [np.zeros(3)]
+
+        def forward(self, x):
+            self.x = x
+            return x * self.params[0] + self.params[1]
+
+        def backward(self, dout):
+            self.grads[0] = self.x * dout
+            return dout * self.params[0]
+
+    report = check_backward(Half(), np.array([0.5, -1.0, 2.0]), raises=False)
+    verdicts = {row.parameter: row.verdict for row in report.rows}
+    assert verdicts == {"x": "ok", "params.0": "ok", "params.1": "missing"}
+    assert "such as grads[1]" in str(report).replace("\n ", "")

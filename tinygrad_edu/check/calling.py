@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.kinds import is_foreign, plain
-from tinygrad_edu.check.parts import Noted, parts_of
+from tinygrad_edu.check.parts import Noted, Slot, parts_of
 
 ON_ARRAYS = ("g", "grad_", "grad")
 """The attributes of an array in which its gradient may be found."""
@@ -121,6 +121,10 @@ SHORT = {"weights": "w", "weight": "w", "biases": "b", "bias": "b"}
 """How people shorten the names of parameters in the names of their gradients."""
 
 
+GRADIENTS = ("grads", "gradients", "grad", "gradient")
+"""The names of lists and dicts of gradients."""
+
+
 def gradient_name(holder: Any, names: Sequence[str]) -> str | None:
     """The attribute of an object that holds the gradient of one of these names: dW for W."""
     wanted = []
@@ -131,6 +135,21 @@ def gradient_name(holder: Any, names: Sequence[str]) -> str | None:
     for name in wanted:
         if name in held and name not in map(_bare, names):
             return str(held[name])
+    return None
+
+
+def gradient_beside(objects: Sequence[Any], slot: Slot) -> Any:
+    """What a list or dict of gradients holds in the place of a parameter in a list or dict beside
+    it: `grads[0]` for `params[0]`; None if there is no such thing."""
+    for owner in objects:
+        held = {_bare(key): part for key, part in parts_of(owner) if isinstance(key, str)}
+        for name in [name for name, part in held.items() if part is slot.holder]:
+            for wanted in (f"d{name}", f"{name}grads", f"grad{name}", *GRADIENTS):
+                beside = held.get(wanted)
+                if isinstance(beside, dict | list | tuple) and beside is not slot.holder:
+                    gradients = dict(parts_of(beside))
+                    if slot.key in gradients:
+                        return gradients[slot.key]
     return None
 
 

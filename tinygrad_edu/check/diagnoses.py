@@ -9,46 +9,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_edu.check.case import RESULT, Case
+from tinygrad_edu.check.places import wrong_part, wrong_where_taken_twice
+
 Array = npt.NDArray[Any]
-
-RESULT = "the result"
-"""The name that what the forward pass gave has among the other arrays."""
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """What is known of a derivative that is wrong.
-
-    `numeric` is nan where it was not computed; `tolerance` is for its elements. `x` is where the
-    derivative was taken, `adjoint` what backward was given (None for a loss), and `counts` are
-    numbers that a mean may divide by, with what they count. `doubled` is what backward gave for
-    twice the adjoint, `others` are the other inputs, the parameters and the result, and `assigned`
-    is what the gradient was set to, one after the other.
-    """
-
-    analytic: Array
-    numeric: Array
-    tolerance: Array
-    x: Array
-    adjoint: Array | None = None
-    counts: dict[str, int] = field(default_factory=dict)
-    doubled: Array | None = None
-    others: dict[str, Array] = field(default_factory=dict)
-    assigned: list[Array] = field(default_factory=list)
-
-    def agrees(self, candidate: Array) -> bool:
-        """Whether another derivative would be right, wherever it was computed."""
-        if candidate.shape != self.numeric.shape:
-            return False
-        known = ~np.isnan(self.numeric)
-        gap = np.abs(candidate - self.numeric)
-        return bool(known.any() and (gap <= 4 * self.tolerance)[known].all())
 
 
 def diagnosis(case: Case) -> str:
@@ -129,14 +98,30 @@ def _of_equal_shape(case: Case) -> Iterator[str]:
         yield "the sign is wrong: negate it"
     if a.ndim == 2 and a.shape[0] == a.shape[1] and a.size > 1 and case.agrees(a.T):
         yield "it is transposed; swap the factors of the product, or take .T"
+    yield from _order(case)
     yield from _assigned(case)
+    yield from wrong_where_taken_twice(case)
     yield from _product(case)
     yield from _adjoint(case)
     yield from _factor(case)
     yield from _mask(case)
     yield from _missing_factor(case)
-    yield from _part(case)
+    yield from wrong_part(case)
     yield from _path(case)
+
+
+def _order(case: Case) -> Iterator[str]:
+    """The right numbers in another order: axes swapped, or turned around as kernels are."""
+    a = case.analytic
+    if not 2 < a.ndim < 5 or np.isnan(case.numeric).any():
+        return
+    for axes in itertools.permutations(range(a.ndim)):
+        if axes != tuple(range(a.ndim)) and case.agrees(a.transpose(axes)):
+            yield f"its axes are in another order; it is right after .transpose({axes})"
+    for count in range(1, a.ndim + 1):
+        for axis in itertools.combinations(range(a.ndim), count):
+            if case.agrees(np.flip(a, axis)):
+                yield f"it is turned around; it is right after np.flip with axis={axis}"
 
 
 def _assigned(case: Case) -> Iterator[str]:
@@ -266,65 +251,6 @@ def _missing_factor(case: Case) -> Iterator[str]:
             yield f"multiplied by {name} it is right: is that factor left out?"
         if factor.all() and case.agrees(case.analytic / factor):
             yield f"divided by {name} it is right: is that factor too many, or a division left out?"
-
-
-def _wrong(case: Case) -> Array:
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.abs(case.analytic - case.numeric) > case.tolerance)
-
-
-def _part(case: Case) -> Iterator[str]:
-    """Right in one part of the array and wrong in another: where, and how."""
-    wrong = _wrong(case)
-    if not wrong.any() or (wrong | np.isnan(case.numeric)).all():
-        return
-    where, how = _where(case, wrong), _how(case, wrong)
-    if where or how:
-        yield f"it is wrong {where or 'in a part'}" + (f": {how}" if how else "")
-
-
-def _how(case: Case, wrong: Array) -> str:
-    a, n, tolerance = case.analytic[wrong], case.numeric[wrong], 4 * case.tolerance[wrong]
-    if not a.any():
-        return "it is 0 there"
-    if (np.abs(a + n) <= tolerance).all():
-        return "the sign is wrong there"
-    if (np.abs(n) <= tolerance).all():
-        return "it should be 0 there"
-    ratio = a / n
-    if np.allclose(ratio, ratio.flat[0], rtol=1e-4):
-        return f"it is {float(ratio.flat[0]):.6g} times what it should be there"
-    offset = a - n
-    if a.size > 1 and (np.abs(offset - offset.flat[0]) <= tolerance).all():
-        return f"it is {float(offset.flat[0]):.6g} too large there"
-    return ""
-
-
-def _where(case: Case, wrong: Array) -> str:
-    known = ~np.isnan(case.numeric)
-    for said, where in (
-        ("the input is negative", case.x < 0),
-        ("the input is positive", case.x > 0),
-        ("the input is 0", case.x == 0),
-    ):
-        enough = min(wrong[known].sum(), (~wrong)[known].sum()) > 1  # else it may be by chance
-        if (wrong == where)[known].all() and (enough or said.endswith("0")):
-            return f"exactly where {said}"
-    if wrong.sum() == 1:
-        return "at a single element"
-    for axis in range(wrong.ndim if wrong.ndim > 1 else 0):
-        lines = wrong.any(axis=tuple(i for i in range(wrong.ndim) if i != axis))
-        if lines.sum() == 1 and wrong.shape[axis] > 1:
-            index = [":"] * wrong.ndim
-            index[axis] = str(int(np.argmax(lines)))
-            return f"only in [{', '.join(index)}]"
-    if wrong.ndim == 2 and wrong.shape[0] == wrong.shape[1] and known.all():
-        diagonal = np.eye(len(wrong), dtype=bool)
-        if (wrong == diagonal).all():
-            return "exactly on the diagonal"
-        if (wrong == ~diagonal).all():
-            return "everywhere but on the diagonal"
-    return ""
 
 
 def _path(case: Case) -> Iterator[str]:

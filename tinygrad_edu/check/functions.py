@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.check.diagnoses import RESULT
+from tinygrad_edu.check.case import RESULT
 from tinygrad_edu.check.judge import Question, Tolerance, judged_together
 from tinygrad_edu.check.kinds import (
     copied,

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.check.diagnoses import Case, diagnosis
+from tinygrad_edu.check.case import Case
+from tinygrad_edu.check.diagnoses import diagnosis
 from tinygrad_edu.check.numerical import (
     EPS,
     STEP,

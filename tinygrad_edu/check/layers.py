@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.check.calling import takes_nothing
-from tinygrad_edu.check.diagnoses import RESULT
+from tinygrad_edu.check.case import RESULT
 from tinygrad_edu.check.judge import Question, Tolerance, judged, with_swaps_named
 from tinygrad_edu.check.kinds import floating, name_of_dtype, plain, undisturbed
 from tinygrad_edu.check.numerical import derivative, directions
@@ -203,10 +203,12 @@ def _not_given(variable: Variable, layer: Layer, given: Pass) -> Row:
 
         slope, doubt = derivative(along)
         if abs(slope) > 1e-6 + 10 * doubt:
-            where = " or ".join(f"{variable.own_name}{end}" for end in (".g", ".grad_"))
+            own = variable.own_name
+            looked_for = f"d{own}, grad_{own}, {own}_grad, {own}.g or {own}.grad_"
+            if own.isdigit():  # in a list
+                looked_for = f"a list of gradients beside it, such as grads[{own}]"
             note = (
-                f"backward gave no gradient for it (looked for d{variable.own_name}, "
-                f"grad_{variable.own_name}, {variable.own_name}_grad, {where}); for a constant, "
+                f"backward gave no gradient for it (looked for {looked_for}); for a constant, "
                 "name those to be checked: parameters=[...]"
             )
             return Row(name, shape, "missing", note=note)

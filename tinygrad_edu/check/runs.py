@@ -13,6 +13,7 @@ import numpy.typing as npt
 from tinygrad_edu.check.calling import (
     NotOneNumberError,
     call_backward,
+    gradient_beside,
     gradient_name,
     input_names,
     left_on,
@@ -237,6 +238,9 @@ class Layer:
                     v.gradient = getattr(holder, attribute)
                     v.assigned = notes.get(id(holder), (None, {}))[1].get(attribute, [])
                     break
+            for path in v.paths if v.gradient is None else ():
+                beside = gradient_beside([o for o, _ in notes.values()], layer.slots[path])
+                v.gradient = beside if v.gradient is None else v.gradient
 
     # --- numerical -------------------------------------------------------------------------------
 
