@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from written_layers import Sizes
 
-from tinygrad_edu import check_backward
+from tinygrad_edu import check_backward, gradcheck
 
 CASES = [(name, mistake) for name, layer in LAYERS.items() for mistake in layer.mistakes]
 IDS = [f"{name}: {mistake.name}" for name, mistake in CASES]
@@ -148,3 +148,26 @@ def test_a_list_without_a_gradient_says_where_it_was_looked_for():
     verdicts = {row.parameter: row.verdict for row in report.rows}
     assert verdicts == {"x": "ok", "params.0": "ok", "params.1": "missing"}
     assert "such as grads[1]" in str(report).replace("\n ", "")
+
+
+def test_a_derivative_that_sums_to_0_by_chance_is_no_law():
+    def f(x):
+        return float(np.sum(x**2))
+
+    report = gradcheck(
+        f, np.array([-1.0, 0.0, 1.0]), gradient=lambda x: np.cos(x) + x, raises=False
+    )
+    assert report.rows[0].note.startswith("both derivatives differ")
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_mistakes_are_looked_for_without_a_warning_at_any_scale(scale):
+    def forward(x, y):
+        return np.tanh(x / scale) * y
+
+    def backward(x, y, dout):
+        return dout * y / scale, dout + x / scale
+
+    x, y = np.random.default_rng(0).normal(size=(2, 4, 3))
+    report = check_backward(forward, backward, x * scale, y * scale, raises=False)
+    assert [row.verdict for row in report.rows] == ["wrong", "wrong"], str(report)

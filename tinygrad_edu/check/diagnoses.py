@@ -24,9 +24,8 @@ def diagnosis(case: Case) -> str:
     """What is wrong, and the cure, in one sentence; empty if it is not recognised."""
     if case.analytic.shape != case.numeric.shape:
         return _wrong_shape(case)
-    for said in _of_equal_shape(case):
-        return said
-    return ""
+    with np.errstate(all="ignore"):
+        return next(_of_equal_shape(case), "")
 
 
 def _wrong_shape(case: Case) -> str:
@@ -259,17 +258,23 @@ def _path(case: Case) -> Iterator[str]:
     Where x + c gives the same result for every number c, as in softmax, the derivative sums to 0;
     where x * c does, as in x divided by its norm, the derivative times x does (Euler's theorem).
     """
+    x = case.x
     if np.isnan(case.numeric).any():
         return
-    axes: list[int | None] = [i for i in range(case.x.ndim) if case.x.shape[i] > 1]
+    axes: list[int | None] = [i for i in range(x.ndim) if x.shape[i] > 1]
     for axis in [*axes, None] if len(axes) > 1 else axes:
         along = "" if axis is None else f" along axis {axis}"
-        for factor, change, what, through in (
-            (1.0, f"adding one number to the input{along}", "derivative", "the sum or the mean"),
-            (case.x, f"multiplying the input{along} by one number", "derivative times the input",
-             "the norm or the standard deviation"),
+        c = np.random.default_rng(0).uniform(0.1, 0.2, x.sum(axis=axis, keepdims=True).shape)
+        for moved, factor, change, what, through in (
+            (x + c, 1.0, f"adding one number to the input{along}", "derivative",
+             "the sum or the mean"),
+            (x + c * x, x, f"multiplying the input{along} by one number",
+             "derivative times the input", "the norm or the standard deviation"),
         ):  # fmt: skip
-            if _cancels(case.numeric * factor, axis) and not _cancels(case.analytic * factor, axis):
+            broken = _cancels(case.numeric * factor, axis) and not _cancels(
+                case.analytic * factor, axis
+            )
+            if broken and case.stays(moved):
                 yield (
                     f"{change} leaves the result as it is, so that a right {what} sums to 0"
                     f"{along}; this one does not, as when the path through {through} is left out"

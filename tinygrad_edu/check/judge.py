@@ -303,7 +303,8 @@ def _largest(x: Array) -> float:
 
 def _case(question: Question, numeric: Array, tolerance: Array) -> Case:
     return Case(
-        question.analytic, numeric, tolerance, question.x, question.adjoint,
+        question.analytic, numeric, tolerance, question.x, question.result,
+        question.adjoint,
         question.counts, question.doubled, question.others,
         question.assigned,
     )  # fmt: skip
