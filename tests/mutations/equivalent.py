@@ -47,8 +47,6 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
      "x == 0.0 and y.size >= 2000 and (y.dtype.itemsize in (4, 8))"): ZERO,
     (REDUCTIONS, "_even_share", "k = chosen.sum(axis=axis, keepdims=True) * 1.0",
      "k = chosen.sum(axis=axis, keepdims=True) / 1.0"): "x / 1.0 is x * 1.0, a float",
-    (REDUCTIONS, "_even_share", "k = chosen.sum(axis=axis, keepdims=True) * 1.0",
-     "k = chosen.sum(axis=axis, keepdims=True)"): "np.where makes floats: nan is one",
     (ARRAYS, "_matmul_by_y", "_swap(x if x.ndim > 1 else x[None, :])",
      "_swap(x if x.ndim > 2 else x[None, :])"): UNBROADCAST,
     (ARRAYS, "_matmul_by_y", "_swap(x if x.ndim > 1 else x[None, :])",
