@@ -6,7 +6,7 @@ A mistake replaces a piece of the text and says what the message has to name.
 
 from check_lists import LISTED
 from check_normalising import NORMALISING
-from written_layers import Mistake, Written
+from written_layers import Written, m
 
 # fmt: off
 SIGN, TRANSPOSED, SUM = "sign is wrong", "transposed", "not summed over"
@@ -14,10 +14,6 @@ MEAN, TWICE_MEAN = "factor 1/N of the mean is missing", "divided by N once too o
 HALF, DOUBLE, ZERO = "half of what it should be", "twice what it should be", "0 everywhere"
 ADJOINT, MASK = "adjoint of the output is left out", "mask is taken from the sign of the adjoint"
 FACTOR = "times what it should be"
-
-
-def m(name: str, right: str, wrong: str, words: str) -> Mistake:
-    return Mistake(name, right, wrong, words)
 
 
 SOFTMAX = '''

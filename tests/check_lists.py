@@ -1,12 +1,8 @@
 """Layers that keep parameters and gradients in lists or dicts, and kernels with several axes."""
 
-from written_layers import Mistake, Written
+from written_layers import Written, m
 
 # fmt: off
-
-
-def m(name: str, right: str, wrong: str, words: str) -> Mistake:
-    return Mistake(name, right, wrong, words)
 
 
 LISTED = {

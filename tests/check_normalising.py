@@ -1,14 +1,10 @@
 """Layers that divide by a sum, a norm or a deviation, as courses write them."""
 
-from written_layers import Mistake, Written
+from written_layers import Written, m
 
 # fmt: off
 ADDING = "adding one number to the input along axis {} .*path through the sum or the mean"
 MULTIPLYING = "multiplying the input along axis {} .*path through the norm"
-
-
-def m(name: str, right: str, wrong: str, words: str) -> Mistake:
-    return Mistake(name, right, wrong, words)
 
 
 NORMALISING = {

@@ -23,6 +23,10 @@ class Mistake:
     words: str
 
 
+m = Mistake
+"""A short name for the tables of mistakes."""
+
+
 @dataclass(frozen=True)
 class Written:
     """A layer as text; `needs_batch` are names of mistakes that are none in a batch of one."""
