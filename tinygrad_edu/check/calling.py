@@ -122,7 +122,8 @@ SHORT = {"weights": "w", "weight": "w", "biases": "b", "bias": "b"}
 
 
 GRADIENTS = ("grads", "gradients", "grad", "gradient")
-"""The names of lists and dicts of gradients."""
+PARAMETERS = ("params", "parameters", "param", "weights")
+"""The names of lists and dicts of gradients, and of the parameters that they belong to."""
 
 
 def gradient_name(holder: Any, names: Sequence[str]) -> str | None:
@@ -144,7 +145,8 @@ def gradient_beside(objects: Sequence[Any], slot: Slot) -> Any:
     for owner in objects:
         held = {_bare(key): part for key, part in parts_of(owner) if isinstance(key, str)}
         for name in [name for name, part in held.items() if part is slot.holder]:
-            for wanted in (f"d{name}", f"{name}grads", f"grad{name}", *GRADIENTS):
+            general = GRADIENTS if name in PARAMETERS else ()  # other lists may be buffers
+            for wanted in (f"d{name}", f"{name}grads", f"grad{name}", *general):
                 beside = held.get(wanted)
                 if isinstance(beside, dict | list | tuple) and beside is not slot.holder:
                     gradients = dict(parts_of(beside))

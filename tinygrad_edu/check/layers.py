@@ -205,8 +205,11 @@ def _not_given(variable: Variable, layer: Layer, given: Pass) -> Row:
         if abs(slope) > 1e-6 + 10 * doubt:
             own = variable.own_name
             looked_for = f"d{own}, grad_{own}, {own}_grad, {own}.g or {own}.grad_"
-            if own.isdigit():  # in a list
-                looked_for = f"a list of gradients beside it, such as grads[{own}]"
+            held_in = variable.name.rpartition(".")[0].rpartition(".")[2]
+            if held_in and own.isdigit():  # in a list
+                looked_for = (
+                    f"d{held_in}[{own}], {held_in}_grads[{own}] or, for params, grads[{own}]"
+                )
             note = (
                 f"backward gave no gradient for it (looked for {looked_for}); for a constant, "
                 "name those to be checked: parameters=[...]"

@@ -19,14 +19,17 @@ def _wrong(case: Case) -> Array:
 
 
 def wrong_where_taken_twice(case: Case) -> Iterator[str]:
-    """Rows that are taken several times, where the gradients of all times add up."""
+    """Rows that are taken several times, where the gradients of all times add up.
+
+    Rows that are taken once have to be right: arrays of 0 and 1 are mostly no indices.
+    """
     length, wrong = len(case.x) if case.x.ndim else 0, _wrong(case)
     for name, index in case.others.items():
         if not (length and index.size and np.isin(index, np.arange(-length, length)).all()):
             continue
         times = np.bincount(index.astype(int).ravel() % length, minlength=length)
         rows = wrong.any(axis=tuple(range(1, wrong.ndim)))
-        if times.max() > 1 and np.array_equal(rows, times > 1):
+        if 1 in times and rows.any() and np.array_equal(rows, times > 1):
             yield (
                 f"it is wrong exactly where {name} takes a row more than once: assigned instead of "
                 "accumulated; add each with np.add.at"
