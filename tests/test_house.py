@@ -17,8 +17,9 @@ NODES = GRAPH | {"blocks", "methods", "pickling"}
 ALLOWED = {
     "rules": set(),
     "blocks": set(),
+    "names": set(),
     "files": set(),
-    "graph": RULES | {"blocks"},
+    "graph": RULES | {"blocks", "names"},
     "methods": RULES | {"blocks"},
     "pickling": GRAPH | {"blocks"},
     "value": NODES,
@@ -35,7 +36,6 @@ ALLOWED = {
     "script": {"graph", "expression"},
     "commands": {"check", "expression", "files", "graph", "script", "view"},
     "cli": {"commands", "script"},
-    "names": set(),
     "symbols": RULES,
     "array_symbols": RULES | {"symbols"},
     "languages": {"array_symbols", "symbols"},

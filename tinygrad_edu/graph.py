@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tinygrad_edu.blocks import Group, in_rules, rules_run
+from tinygrad_edu.names import escaped
 from tinygrad_edu.rules import name_of, operations, settings_of, symbol_of
 from tinygrad_edu.rules.rule import Pullback, Rule, check_adjoints, deferred
 
@@ -262,7 +263,7 @@ def described(x: Any) -> str:
     shape = getattr(x, "shape", None)
     if shape is None:
         return repr(x)
-    return f"{getattr(x, 'label', '') or type(x).__name__} of shape {shape}"
+    return f"{escaped(getattr(x, 'label', '')) or type(x).__name__} of shape {shape}"
 
 
 def backward_error(node: Node, error: Exception) -> Exception:

@@ -144,6 +144,37 @@ class Methods:
         )
 
 
+def _refusal(written: str, cure: str) -> Any:
+    """A method for what has no rule: TypeError that says what to write. {0} is this node."""
+
+    def method(self: Methods, *others: Any) -> Any:
+        said = written.format(*(type(x).__name__ for x in (self, *others)))
+        raise TypeError(f"{said}: there is no such operation on nodes; {cure}")
+
+    return method
+
+
+_PLAIN = "for the plain number, without a derivative, use x.data"
+for _name, _sign, _cure in (  # operators of Python that no rule stands behind
+    ("xor", "^", "a power is x ** 2"),
+    ("floordiv", "//", f"a quotient is x / y; {_PLAIN} // y"),
+    ("mod", "%", f"{_PLAIN} % y"),
+    ("divmod", "divmod", f"a quotient is x / y; {_PLAIN}"),
+    ("and", "&", "comparisons can be joined, as in (x > 0) & (x < 1)"),
+    ("or", "|", "comparisons can be joined, as in (x < 0) | (x > 1)"),
+    ("lshift", "<<", "a product is x * y"),
+    ("rshift", ">>", "a quotient is x / y"),
+    ("matmul", "@", "a Value is one number; multiply Values with *, and matrices as Tensors"),
+):
+    setattr(Methods, f"__{_name}__", _refusal(f"{{0}} {_sign} {{1}}", _cure))
+    setattr(Methods, f"__r{_name}__", _refusal(f"{{1}} {_sign} {{0}}", _cure))
+for _name, _written in (
+    ("invert", "~{0}"), ("int", "int({0})"), ("round", "round({0})"),
+    ("floor", "math.floor({0})"), ("ceil", "math.ceil({0})"),
+):  # fmt: skip
+    setattr(Methods, f"__{_name}__", _refusal(_written, _PLAIN))
+
+
 class ArrayMethods(Methods):
     """NumPy's methods of arrays, for a node that holds one."""
 

@@ -1,4 +1,4 @@
-"""Names that Python takes, made from labels."""
+"""Names: as Python takes them, made from labels, and as messages show them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,22 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 LONGEST_NAME = 40
+LONGEST_SHOWN = 120
+
+
+def escaped(name: object) -> str:
+    """A user's name as a message shows it, on one line.
+
+    What cannot be seen is escaped as Python does it in a string: control characters, which a
+    terminal would obey; marks that turn the direction of writing; halves of surrogate pairs. A
+    name of more than 120 characters is cut in the middle, since its end tells it from others.
+    """
+    text = str(name)
+    if len(text) > LONGEST_SHOWN:
+        text = f"{text[: LONGEST_SHOWN // 3]}…{text[-LONGEST_SHOWN // 2 :]}"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def identifier(label: str) -> str:
