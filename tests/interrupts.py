@@ -13,10 +13,14 @@ LOOKS = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD"}
 
 
 class Interrupter:
-    """Calls a function and interrupts it at place number `at`; counts the places."""
+    """Calls a function and interrupts it at place number `at`; counts the places.
 
-    def __init__(self, at=None):
-        self.at, self.places, self.where = at, 0, None
+    With `inside`, a part of a path, only those in the functions of such a file and in what these
+    call.
+    """
+
+    def __init__(self, at=None, inside=""):
+        self.at, self.inside, self.places, self.where = at, inside, 0, None
         self.before = {}  # what each frame did last
 
     def __call__(self, function):
@@ -31,8 +35,14 @@ class Interrupter:
         if event == "call":
             if frame.f_code in (getattr(f, "__code__", None) for f in gc.callbacks):
                 return None  # Hypothesis times the collector, which runs when it likes
+            if frame.f_code.co_name == "__del__":
+                return None  # Python drops whatever is raised there
+            if self.inside not in frame.f_code.co_filename and frame.f_back not in self.before:
+                return None
             frame.f_trace_opcodes, frame.f_trace_lines = True, False
-            self.before[frame.f_back] = None  # it called a function that is written in Python
+            if frame.f_back in self.before:
+                self.before[frame.f_back] = None  # it called a function written in Python
+            self.before[frame] = None
             if frame.f_code.co_name != "__exit__":  # see test_interruptions
                 self.look(frame)
         elif event == "opcode":
@@ -52,18 +62,19 @@ class Interrupter:
         self.places += 1
 
 
-def interrupted_everywhere(prepare, every=1):
+def interrupted_everywhere(prepare, every=1, inside=""):
     """For every place, or every so many: `prepare()` gives what is called and whatever else a test
     wants; the call is interrupted there. Yields the place in words and what was prepared."""
     at = 0
     while True:
         prepared = prepare()
-        interrupter = Interrupter(at)
+        interrupter = Interrupter(at, inside)
         try:
             interrupter(prepared[0])
         except KeyboardInterrupt:
             yield interrupter.where, prepared
         else:  # it has come to its end
             assert at > 3
+            assert interrupter.where is None, f"no KeyboardInterrupt came out: {interrupter.where}"
             return
         at += every

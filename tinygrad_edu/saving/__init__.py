@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_edu.files import whole_file
+from tinygrad_edu.files import write_whole
 from tinygrad_edu.saving.state_dict import load_state_dict, to_state_dict
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def save(what: Any, path: str | Path) -> None:
     _check_order("save", what)
     entries = Walk("save", what).entries
     archive.check_directory(entries)
-    with whole_file(path, lasting=True) as file:
-        archive.write(file, ((name, entry.array) for name, entry in entries.items()))
+    arrays = {name: entry.array for name, entry in entries.items()}
+    write_whole(path, lambda file: archive.write(file, arrays.items()), lasting=True)
 
 
 def load(what: Any, path: str | Path, *, allow_extra: bool = False) -> None:

@@ -56,7 +56,8 @@ def descr_of(dtype: np.dtype[Any]) -> str:
 
 def write(file: BinaryIO, arrays: Iterable[tuple[str, Array]]) -> None:
     """Write arrays under names. The same arrays give the same bytes; memory layouts are kept."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+    archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
+    try:
         for name, array in arrays:
             member = zipfile.ZipInfo(f"{name}.npy")  # with the date 1980-01-01
             member.create_system = 3
@@ -65,6 +66,10 @@ def write(file: BinaryIO, arrays: Iterable[tuple[str, Array]]) -> None:
             little = array.astype(descr_of(array.dtype), copy=False)
             with archive.open(member, "w") as stream:
                 np.lib.format.write_array(stream, little, (1, 0), allow_pickle=False)
+        archive.close()
+    except BaseException:  # the file is thrown away; closing it would raise an error of its own
+        archive.fp = None
+        raise
 
 
 def check_directory(names: Iterable[str]) -> None:

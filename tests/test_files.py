@@ -1,0 +1,235 @@
+"""Every writer: interrupts, permissions, and files that must not be replaced."""
+
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from interrupts import interrupted_everywhere
+
+import tinygrad_edu
+from tinygrad_edu import cli, files, gradcheck, save, to_html, to_svg
+from tinygrad_edu.value import Value
+
+PACKAGE = Path(tinygrad_edu.__file__).parent
+
+
+def node():
+    x = Value(3.0, "x")
+    y = x * x + 1.0
+    y.backward()
+    return y
+
+
+def command(*words):
+    status = cli.main(words)
+    if status == cli.INTERRUPTED:
+        raise KeyboardInterrupt
+    assert status == 0
+
+
+SHOW = ["show", "x * x", "x=3", "--force", "-o"]
+WRITERS = {
+    "save": ("run.npz", lambda path: save({"x": 1.0}, path)),
+    "to_html": ("page.html", lambda path: to_html(node(), path)),
+    "to_svg": ("graph.svg", lambda path: to_svg(node(), path)),
+    "Report.to_svg": ("map.svg", lambda path: gradcheck(lambda x: x * x, 3.0).to_svg(path)),
+    "show a page": ("page.html", lambda path: command(*SHOW, path)),
+    "show a picture": ("graph.svg", lambda path: command(*SHOW, path)),
+    "show for Graphviz": ("graph.dot", lambda path: command(*SHOW, path)),
+    "check": (
+        "map.svg",
+        lambda path: command("check", "square.py:square", "x=3", "--force", "--svg", path),
+    ),
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder, with a script."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "square.py").write_text("def square(x):\n    return x * x\n", encoding="utf-8")
+    return tmp_path
+
+
+# Between its opening and the block around it, a file is closed by nobody but Python; and a ZipFile
+# that is half made cannot be closed.
+@pytest.mark.filterwarnings("ignore:unclosed file")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("name", "write"), WRITERS.values(), ids=WRITERS)
+def test_ctrl_c_while_writing_is_ctrl_c_and_leaves_the_old_file_or_the_new(
+    folder, name, write, capsys
+):
+    """Also in zipfile and NumPy, as long as something of files.py is running."""
+    write(name)
+    new = Path(name).read_bytes()
+    names = sorted(os.listdir(folder))
+
+    def prepare():
+        Path(name).write_bytes(b"old")
+        return (lambda: write(name),)
+
+    found = set()
+    for place, _ in interrupted_everywhere(prepare, inside=files.__file__):
+        assert sorted(os.listdir(folder)) == names, place
+        found.add(Path(name).read_bytes())
+        assert found <= {b"old", new}, place
+    assert b"old" in found
+
+
+def test_nothing_but_files_py_writes_files():
+    """So that what is tested of it here holds for all."""
+    writes = re.compile(r"write_text|write_bytes|savefig|(?<![.\w])open\([^)]*['\"][^'\")]*[wax+]")
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "files.py":
+            assert not writes.search(path.read_text(encoding="utf-8")), path
+
+
+# --- permissions ---------------------------------------------------------------------------------
+
+
+def mode_of(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+@pytest.fixture
+def umask():
+    """The usual umask, which lets everybody read."""
+    old = os.umask(0o022)
+    yield 0o022
+    os.umask(old)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o664, 0o755, 0o200, None])
+def test_at_no_time_can_more_people_read_than_could_before(folder, umask, mode):
+    """Looked at before the first byte, while writing, and after the last: kill -9 may strike."""
+    target = folder / "notes.txt"
+    if mode is not None:
+        target.write_text("old", encoding="utf-8")
+        target.chmod(mode)
+    allowed = 0o666 & ~umask if mode is None else mode
+    seen = []
+
+    def look():
+        seen.extend(mode_of(path) for path in folder.glob(".notes.txt.*.part"))
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename == files.__file__:
+            look()
+            return trace
+        return None
+
+    def content(file):
+        look()
+        file.write(b"secret")
+
+    outer = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        files.write_whole(target, content)
+    finally:
+        sys.settrace(outer)
+    assert seen
+    assert not any(found & ~allowed for found in seen)
+    assert mode_of(target) == allowed
+    target.chmod(0o600)
+    assert target.read_bytes() == b"secret"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no groups here")
+@pytest.mark.parametrize("may_give", ["everything", "the group", "nothing"])
+def test_owner_and_group_are_kept_where_that_is_allowed(folder, monkeypatch, may_give):
+    """Who may read through a group that is not kept may not read through another."""
+    target = folder / "notes.txt"
+    target.write_text("old", encoding="utf-8")
+    target.chmod(0o664)
+    old = os.stat(target)
+    theirs = os.stat_result((*old[:4], old.st_uid + 1, old.st_gid + 1, *old[6:10]))
+    given, status = {}, os.fstat(os.open(target, os.O_RDONLY))
+
+    def fchown(handle, owner, group):
+        allowed = {"everything": True, "the group": owner == -1, "nothing": False}[may_give]
+        if not allowed:
+            raise PermissionError
+        given.update(owner=owner, group=group)
+
+    def fstat(handle):
+        group = given.get("group", status.st_gid)
+        return os.stat_result((*status[:5], group, *status[6:10]))
+
+    real = os.lstat
+    monkeypatch.setattr(os, "lstat", lambda p: theirs if str(p) == str(target) else real(p))
+    monkeypatch.setattr(os, "fchown", fchown)
+    monkeypatch.setattr(os, "fstat", fstat)
+    files.write_whole(target, "new")
+    monkeypatch.undo()
+    assert (
+        given
+        == {
+            "everything": {"owner": old.st_uid + 1, "group": old.st_gid + 1},
+            "the group": {"owner": -1, "group": old.st_gid + 1},
+            "nothing": {},
+        }[may_give]
+    )
+    assert mode_of(target) == (0o604 if may_give == "nothing" else 0o664)
+
+
+@pytest.mark.parametrize("write", [lambda p: save({"x": 1.0}, p), lambda p: to_svg(node(), p)])
+def test_a_read_only_file_is_not_replaced(folder, write):
+    target = folder / "best.svg"
+    target.write_text("old", encoding="utf-8")
+    target.chmod(0o444)
+    with pytest.raises(PermissionError, match=r"best\.svg cannot be written: it is read-only; "):
+        write(target)
+    assert target.read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (PermissionError(13, "Permission denied"), "you may not make files in the folder"),
+        (OSError(30, "Read-only file system"), "Read-only file system"),
+    ],
+)
+def test_a_folder_that_takes_no_files_is_named_in_one_sentence(folder, monkeypatch, error, why):
+    def refuse(*_):
+        raise error
+
+    monkeypatch.setattr(os, "open", refuse)  # a test that runs as root may write anywhere
+    with pytest.raises(type(error), match=rf"^\S+notes\.txt cannot be written: {why}"):
+        files.write_whole(folder / "notes.txt", "new")
+    assert os.listdir(folder) == ["square.py"]
+
+
+# --- not to be replaced --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links on this disk"])
+@pytest.mark.parametrize("appears", ["before", "meanwhile", "never"])
+def test_without_replace_a_file_that_appears_is_left_alone(folder, monkeypatch, appears, links):
+    target = folder / "notes.txt"
+
+    def theirs():
+        target.write_bytes(b"theirs")
+
+    def content(file):
+        file.write(b"ours")
+        if appears == "meanwhile":
+            theirs()
+
+    def no_links(*_):
+        raise OSError(95, "Operation not supported")
+
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    if appears == "before":
+        theirs()
+    if appears == "never":
+        files.write_whole(target, content, replace=False)
+    else:
+        with pytest.raises(FileExistsError, match=r"notes\.txt cannot be written: it exists"):
+            files.write_whole(target, content, replace=False)
+    assert target.read_bytes() == (b"ours" if appears == "never" else b"theirs")
+    assert sorted(os.listdir(folder)) == ["notes.txt", "square.py"]
