@@ -4,6 +4,9 @@ Python's deepcopy and pickle follow operands by recursion and give up some hundr
 a node hands over its whole graph in topological order, so that every operand is known before it
 is met. Pullbacks are closures, which cannot be pickled: running the rule again makes them anew. A
 deepcopy copies them with the arrays that they hold, so that it shares nothing with the original.
+
+Unpickle only what comes from a source that you trust: a pickle can run any code. Files of `save`
+are the safe way to hand on a model; `load` runs nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ class Portable(Node):
     """A node that survives deepcopy and pickle, with everything it was made from.
 
     Leaves that several graphs share stay shared. `grad` and `label` come along, and whether it
-    was compared.
+    was compared. A pickle from others can run any code: load it only if you trust its source.
     """
 
     __slots__ = ()

@@ -46,7 +46,8 @@ def load(what: Any, path: str | Path, *, allow_extra: bool = False) -> None:
     OSError says what, and nothing has changed. Parameters get new `data` and a gradient of 0;
     optimizers their settings too; numbers and arrays in a dict or list are replaced. A list of
     numbers may get another length. `allow_extra` leaves what else is in the file unread. A file
-    is never trusted: no pickle, no code, and no more memory than `what` needs.
+    is never trusted, so it may come from anybody, which a pickle may not: nothing in it is run, and
+    it takes no more memory than `what` needs.
     """
     from tinygrad_edu.saving.archive import opened
     from tinygrad_edu.saving.entries import Walk, commit
@@ -129,7 +130,8 @@ def _misfit(entry: Entry, header: Header) -> str:
     from tinygrad_edu.saving.archive import descr_of, described
 
     shape = entry.array.shape
-    if header.shape != shape and not (entry.any_length and len(header.shape) == 1):
+    fits = (entry.any_length and len(header.shape) == 1) or (entry.or_number and not header.shape)
+    if header.shape != shape and not fits:
         return f"has shape {header.shape} in the file, but {shape} here"
     if header.descr not in entry.dtypes:
         here = described(descr_of(entry.array.dtype))

@@ -32,13 +32,15 @@ INTEGER, FLOAT = "<i8", "<f8"
 @dataclass(slots=True)
 class Entry:
     """One array of a file. `array` is what is there now; one with a dtype among `dtypes` and the
-    same shape may take its place, or of another length with `any_length`."""
+    same shape may take its place, or of another length with `any_length`, or of shape () with
+    `or_number`."""
 
     name: str
     array: Array
     dtypes: tuple[str, ...]
     changes: Callable[[Array], list[Change]]
     any_length: bool = False
+    or_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Walk:
             self._path.pop()
         elif _is_number(part):
             self._number(name, part, setter)
-        elif type(part) is np.ndarray and part.dtype.kind in "biuf":
+        elif _is_array(part):
             setter = self._needed(name, setter)
             self._add(Entry(name, part, (descr_of(part.dtype),), lambda a: [(setter, a, part)]))
         else:
@@ -161,7 +163,8 @@ class Walk:
             else:
                 setter = self._needed(name, setter)
                 entry = Entry(name, _numbers(name, part), (), lambda a: [])
-                entry.changes = lambda a: [(setter, tuple(a.tolist()), part)]
+                remake = getattr(part, "_make", type(part))  # a tuple with names stays one
+                entry.changes = lambda a: [(setter, remake(a.tolist()), part)]
             entry.dtypes = _dtypes_like(entry.array)
             self._add(entry)
         elif self._are_values(part):
@@ -240,47 +243,70 @@ class Walk:
         if self.operation == "save":
             optimizer.check_settings()
         self.optimizers.append(optimizer)
-        count = len(optimizer.parameters)
         for key, value in vars(optimizer).items():
             if key == "parameters" or key.startswith("_"):
                 continue
-            if type(value) is list and len(value) == count:
-                self._states(join(name, key), value, optimizer.parameters)
+            if type(value) is list and len(value) == len(optimizer.parameters):
+                self._item_for_each(join(name, key), value, optimizer)
             else:
                 self._part(join(name, key), value, Attribute(optimizer, key))
 
-    def _states(self, name: str, states: list[Any], parameters: list[Any]) -> None:
-        """What is remembered of each parameter: nothing yet, numbers of Values, or arrays."""
-        arrays = any(isinstance(p.data, np.ndarray) for p in parameters)
-        numbers = all(map(_is_number, states))
-        if numbers if self.names is None else (not arrays or name in self.names):
+    def _item_for_each(self, name: str, items: list[Any], optimizer: Any) -> None:
+        """A list as long as that of the parameters: what is remembered of them, or anything else.
 
-            def changes(array: Array) -> list[Change]:
-                if arrays and array.any():
-                    raise ValueError(f"load: {name} is of Values, but here are Tensors")
-                return [(partial(_refill, states), array.tolist(), list(states))]
-
-            array = _numbers(name, states) if numbers else np.zeros(len(states))
-            self._add(Entry(name, array.astype(np.float64), (FLOAT,), changes))
+        Before the first step there may be numbers or None where later there are arrays. So the file
+        decides what is loaded: one array of numbers, or one for each parameter.
+        """
+        pairs = list(zip(items, optimizer.parameters, strict=True))
+        plain = all(x is None or _is_number(x) or _is_array(x) for x in items)
+        if self.names is None:
+            by_item = any(_is_state(x, p) for x, p in pairs)
+        else:
+            by_item = plain and name not in self.names and join(name, 0) in self.names
+            declared = any(items is states for states in optimizer.states)
+            free = all(map(_is_number, items)) and not declared
+            if plain and name in self.names and not free:
+                self._numbers_for_each(name, items, optimizer.parameters)
+                return
+        if not by_item:
+            self._part(name, items, None)
             return
-        for i, p in enumerate(parameters):
-            shape = np.shape(p.data)
-            old = np.asarray(states[i])
-            if old.shape not in ((), shape) or old.dtype.kind not in "biuf":
-                raise TypeError(
-                    f"{self.operation}: {join(name, i)} is a {_kind(states[i])} of shape "
-                    f"{old.shape} for a parameter of shape {shape}; they must be equal"
-                )
-            dtype = np.asarray(p.data).dtype
-            array = old if old.shape == shape else np.broadcast_to(old.astype(dtype), shape)
-            self._add(
-                Entry(
-                    join(name, i),
-                    array,
-                    (descr_of(dtype), descr_of(old.dtype), FLOAT),
-                    partial(_change_of_state, states, i, isinstance(p.data, np.ndarray)),
-                )
+        for i, (x, p) in enumerate(pairs):
+            self._state(join(name, i), x, p, partial(operator.setitem, items, i))
+
+    def _numbers_for_each(self, name: str, items: list[Any], parameters: list[Any]) -> None:
+        """Numbers of a file for what is remembered: of Values, or before the first step."""
+
+        def changes(array: Array) -> list[Change]:
+            if array.any() and any(np.shape(p.data) for p in parameters):
+                raise ValueError(f"load: {name} is of Values, but here are Tensors")
+            return [(partial(_refill, items), array.tolist(), list(items))]
+
+        self._add(Entry(name, np.zeros(len(items)), (INTEGER, FLOAT, "|b1"), changes))
+
+    def _state(self, name: str, state: Any, parameter: Any, setter: Setter) -> None:
+        """What is remembered of one parameter: an array of its shape, or a number."""
+        empty = state is None and self.names is not None
+        if not (empty or _is_number(state) or _is_array(state)):
+            self._part(name, state, setter)
+            return
+        here, shape = np.asarray(0.0 if empty else state), np.shape(parameter.data)
+        if here.shape not in ((), shape):
+            raise TypeError(
+                f"{self.operation}: {name} is a {_kind(state)} of shape {here.shape} for a "
+                f"parameter of shape {shape}; they must be equal, or the list longer or shorter "
+                "than that of the parameters"
             )
+        dtype = np.asarray(parameter.data).dtype
+        dtypes = descr_of(dtype), descr_of(here.dtype), FLOAT, INTEGER
+        single = isinstance(parameter.data, float) or shape != ()  # of shape (): a number, then
+
+        def changes(new: Array) -> list[Change]:
+            return [(setter, new.item() if single and new.shape == () else new, state)]
+
+        if self.names is not None:
+            here = np.broadcast_to(here.astype(dtype), shape)
+        self._add(Entry(name, here, dtypes, changes, or_number=True))
 
     # --- numbers -------------------------------------------------------------------------------
 
@@ -318,6 +344,18 @@ def join(prefix: str, name: Any) -> str:
 
 def _is_number(x: Any) -> bool:
     return isinstance(x, bool | int | float | np.bool_ | np.integer | np.floating)
+
+
+def _is_array(x: Any) -> bool:
+    return type(x) is np.ndarray and x.dtype.kind in "biuf"
+
+
+def _is_state(x: Any, parameter: Any) -> bool:
+    """Whether something is an array that is remembered of a parameter; of one of shape (), NumPy
+    makes numbers of its own."""
+    data = parameter.data
+    is_0d = isinstance(data, np.ndarray) and data.shape == ()
+    return type(x) is np.ndarray or (is_0d and isinstance(x, np.generic))
 
 
 def _is_generator(x: Any) -> bool:
@@ -358,8 +396,3 @@ def _dtypes_like(array: Array) -> tuple[str, ...]:
 
 def _refill(numbers: list[Any], new: list[Any]) -> None:
     numbers[:] = new
-
-
-def _change_of_state(states: list[Any], i: int, is_array: bool, array: Array) -> list[Change]:
-    new = array if is_array else array.item()
-    return [(partial(operator.setitem, states, i), new, states[i])]
