@@ -1,4 +1,8 @@
-"""The shorter ways that large arrays take give the bits of the long ones."""
+"""The shorter ways that large arrays take give the bits of the long ones, in little memory."""
+
+import math
+import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -6,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor
+from tinygrad_edu import Tensor, gradients, replay
 from tinygrad_edu.rules.namespaces import arrays
 
 SPECIAL = np.array([0.0, -0.0, 1.5, -2.5, np.inf, -np.inf, np.nan, 1e-40, -5e-324])
@@ -57,3 +61,54 @@ def test_gradients_of_a_large_array_are_those_of_its_parts(seed, n, dtype):
             for part, slope in zip(parts, np.array_split(g, 4), strict=True):
                 function(part).backward(slope)
         assert bits(whole.grad) == bits(np.concatenate([part.grad for part in parts]))
+
+
+@given(st.lists(st.integers(-2, 3), max_size=20))
+def test_a_product_of_whole_numbers_has_exact_slopes_and_curvatures(numbers):
+    """Zeros among them or not: each slope is the product of all others."""
+
+    def without(*places):
+        return math.prod(x for i, x in enumerate(numbers) if i not in places)
+
+    n = len(numbers)
+    x = Tensor(np.array(numbers, float))
+    x.prod().backward()
+    assert x.grad.tolist() == [without(i) for i in range(n)]
+    (slope,) = gradients(x.prod(), x)
+    assert slope.data.tolist() == x.grad.tolist()
+    (curvature,) = gradients(slope.sum(), x)
+    expected = [sum(without(i, k) for k in range(n) if k != i) for i in range(n)]
+    assert curvature.data.tolist() == expected
+    rows = np.array([numbers, numbers[::-1]], float).T
+    _, (slopes,) = replay(lambda x: x.prod(axis=0).sum(), [rows])(rows)
+    assert slopes[:, 0].tolist() == slopes[::-1, 1].tolist() == x.grad.tolist()
+
+
+@pytest.mark.no_cover
+def test_a_product_of_many_numbers_takes_memory_in_proportion():
+    x = Tensor(np.random.default_rng(0).uniform(0.99, 1.01, 30_000))
+    tracemalloc.start()
+    try:
+        x.prod().backward()
+        gradients(x.prod(), x)
+        assert tracemalloc.get_traced_memory()[1] < 30 * x.data.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.no_cover
+def test_three_operands_of_einsum_are_multiplied_two_by_two():
+    """All at once they take 200 times as long as the two matrix products."""
+    xs = list(np.random.default_rng(0).normal(size=(3, 64, 64)))
+
+    def seconds(function):
+        before = time.perf_counter()
+        function(*map(Tensor, xs)).sum().backward()
+        return time.perf_counter() - before
+
+    ratios = [
+        seconds(lambda x, y, z: tg.einsum("ij,jk,kl->il", x, y, z))
+        / seconds(lambda x, y, z: x @ y @ z)
+        for _ in range(5)
+    ]
+    assert min(ratios) < 40

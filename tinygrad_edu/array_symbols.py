@@ -219,7 +219,7 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
     "one_hot": lambda labels, places, **like: arrays.one_hot(labels, places, **like),
     "concatenate": lambda *xs, axis: np.concatenate(xs, axis),
     "stack": lambda *xs, axis: np.stack(xs, axis),
-    "einsum": lambda *xs, subscripts: np.einsum(subscripts, *xs),
+    "einsum": lambda *xs, subscripts: arrays.einsum(subscripts, *xs),
     "astype": lambda x, dtype: x.astype(dtype),
     "power": operator.pow,
 }  # fmt: skip

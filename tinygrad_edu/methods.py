@@ -219,7 +219,7 @@ class ArrayMethods(Methods):
 
     def transpose(self, *axes: Any) -> Self:
         """The axes in another order, given as one tuple or as several integers, or reversed."""
-        return rules.transpose(self, (axes[0] if len(axes) == 1 else axes) or None)
+        return rules.transpose(self, axes[0] if len(axes) == 1 else axes or None)
 
     @property
     def T(self) -> Self:

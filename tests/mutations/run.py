@@ -54,7 +54,8 @@ RULES_FILE = "tests/test_rules.py"
 QUICK = (
     "tests/test_rules_at_edges.py", "tests/test_conventions.py", "tests/test_large_arrays.py",
     "tests/test_losses.py", "tests/test_bad_input.py", "tests/test_nn.py", "tests/test_graph.py",
-    "tests/test_custom_rules.py",
+    "tests/test_custom_rules.py", "tests/test_indexing.py", "tests/test_dtypes.py",
+    "tests/test_axes.py",
 )  # fmt: skip
 SLOW = (
     RULES_FILE, "tests/test_calculus.py", "tests/test_calculus_errors.py",

@@ -70,7 +70,7 @@ def _form(symbol: Symbol) -> Form:
                 f"np.{symbol.name}([{joined}], axis={settings['axis']})", ATOM, (LOWEST,) * n
             )
         case "einsum":
-            operands = ", ".join(["{}"] * n)
+            operands = ", ".join(["{}"] * n) + (", optimize=True" if n > 2 else "")
             return Form(f"np.einsum({settings['subscripts']!r}, {operands})", ATOM, (LOWEST,) * n)
     axis = settings.get("axis")
     if isinstance(axis, tuple) and len(axis) == 1:
@@ -96,7 +96,7 @@ def _index(index: Any, in_tuple: bool = False) -> str:
     """An index as it is written: `1:3, {1}` where {1} is the place of an operand."""
     if isinstance(index, tuple):
         parts = ", ".join(_index(part, in_tuple) for part in index)
-        return f"({parts},)" if in_tuple else parts or "()"
+        return f"({parts},)" if in_tuple and parts else parts or "()"
     if isinstance(index, Place):
         return "{" + str(index.operand) + "}"
     if isinstance(index, slice):

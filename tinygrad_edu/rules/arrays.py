@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import operator
 from string import ascii_letters
 from typing import Any
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_edu.rules.namespaces import of, operations, plain_function
-from tinygrad_edu.rules.rule import A, Recorded, array_from_list, deferred, rule, unchanging
+from tinygrad_edu.rules.namespaces import of, operations
+from tinygrad_edu.rules.rule import (
+    A,
+    Recorded,
+    array_from_list,
+    axis_of,
+    deferred,
+    rule,
+    unchanging,
+)
 
 
 @rule("@")
@@ -150,16 +159,18 @@ def reshape(x: A, /, shape: int | tuple[int, ...]) -> Recorded[A]:
 
 
 @rule("transpose")
-def transpose(x: A, /, axes: tuple[int, ...] | list[int] | None = None) -> Recorded[A]:
+def transpose(x: A, /, axes: int | tuple[int, ...] | list[int] | None = None) -> Recorded[A]:
     """The axes in another order; without `axes`, reversed."""
+    axes = None if axes is None else normalize_axis_tuple(axes, x.ndim)
     y = of(x).transpose(x, axes)
-    back = None if axes is None else [int(i) for i in np.argsort([i % x.ndim for i in axes])]
+    back = None if axes is None else [int(i) for i in np.argsort(axes)]
     return y, lambda g, back=back: (of(g).transpose(g, back),)
 
 
 @rule("squeeze")
 def squeeze(x: A, /, axis: int | tuple[int, ...] | None = None) -> Recorded[A]:
     """Without the axes of length 1, or without those named. ValueError for a longer axis."""
+    axis = axis_of(x, axis)
     axes = range(x.ndim) if axis is None else normalize_axis_tuple(axis, x.ndim)
     for i in axes:
         if axis is not None and x.shape[i] != 1:
@@ -172,7 +183,7 @@ def squeeze(x: A, /, axis: int | tuple[int, ...] | None = None) -> Recorded[A]:
 @rule("expand_dims")
 def expand_dims(x: A, /, axis: int | tuple[int, ...]) -> Recorded[A]:
     """With new axes of length 1 at the places that `axis` names in the result."""
-    ndim = x.ndim + (len(axis) if isinstance(axis, tuple) else 1)
+    ndim = x.ndim + (len(axis) if isinstance(axis, tuple | list) else 1)
     new = normalize_axis_tuple(axis, ndim)
     old = iter(x.shape)
     shape = tuple(1 if i in new else next(old) for i in range(ndim))
@@ -186,14 +197,22 @@ def broadcast_to(x: A, /, shape: int | tuple[int, ...]) -> Recorded[A]:
 
 
 @rule("concatenate")
-def concatenate(*operands: Any, axis: int = 0) -> Recorded[Any]:
-    """Joined along an existing axis; takes one list, as NumPy, or the operands themselves."""
+def concatenate(*operands: Any, axis: int | None = 0) -> Recorded[Any]:
+    """Joined along an existing axis; takes one list, as NumPy, or the operands themselves.
+
+    With axis=None all elements are joined in one row.
+    """
     _at_least_one("concatenate", operands)
+    shapes = [x.shape for x in operands]
+    if axis is None:
+        operands, axis = tuple(of(x).reshape(x, -1) for x in operands), 0
     y = of(*operands).concatenate(operands, axis=axis)
     ends = [int(end) for end in np.cumsum([x.shape[axis] for x in operands])]
     slices = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False)]
     before = (slice(None),) * (axis % y.ndim)
-    return y, lambda g: tuple(g[(*before, s)] for s in slices)
+    return y, lambda g: tuple(
+        of(g).reshape(g[(*before, s)], shape) for s, shape in zip(slices, shapes, strict=True)
+    )
 
 
 @rule("stack")
@@ -211,52 +230,66 @@ def _at_least_one(operation: str, operands: tuple[Any, ...]) -> None:
 
 
 @rule("[ ]")
-def getitem(x: A, /, index: Any) -> Recorded[A]:
-    """x[index] with slices, integers, ..., None and integer or boolean arrays.
-
-    An element taken twice gets the sum of both adjoints. IndexError out of bounds.
-    """
-    index = _plain_index(index)
+def _getitem(x: A, /, index: Any) -> Recorded[A]:
+    """x[index] for an index of plain parts; see the public `getitem`."""
     return x[index], lambda g, shape=x.shape: (of(g).put(g, index, shape),)
 
 
-@plain_function
-def _put(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
-    y = np.zeros(shape, dtype=x.dtype)
-    parts = index if isinstance(index, tuple) else (index,)
-    if any(isinstance(i, np.ndarray) and i.dtype != bool for i in parts):
-        np.add.at(y, index, x)  # an integer array may name an element more than once
-    else:
-        y[index] = x
-    return y
+def getitem(x: A, index: Any) -> A:
+    """x[index] with slices, integers, ..., None and integer or boolean arrays or sequences.
+
+    An element taken twice gets the sum of both adjoints. IndexError out of bounds.
+    """
+    return _getitem(x, index=_plain_index(index))
 
 
 @rule("put")
-def put(x: A, /, index: Any, shape: tuple[int, ...]) -> Recorded[A]:
+def _put(x: A, /, index: Any, shape: tuple[int, ...]) -> Recorded[A]:
+    """Zeros with x added at an index of plain parts; see the public `put`."""
+    return of(x).put(x, index, shape), lambda g: (g[index],)
+
+
+def put(x: A, index: Any, shape: tuple[int, ...]) -> A:
     """Zeros of the given shape with x added at `index`: the adjoint of indexing.
 
     Repeated indices add up; its own adjoint is indexing.
     """
-    return of(x).put(x, index, shape), lambda g: (g[index],)
+    return _put(x, index=_plain_index(index), shape=shape)
+
+
+operations.getitem, operations.put = getitem, put
 
 
 def _plain_index(index: Any) -> Any:
-    """The index with lists as arrays and arrays copied, so that later edits do not matter."""
-    if isinstance(index, tuple):
-        return tuple(_plain_index(i) for i in index)
-    if isinstance(index, list):
-        index = array_from_list(index, "indexing")
-        index = index if index.size else index.astype(int)
-    if isinstance(index, np.ndarray):
-        if index.dtype.kind not in "iub":
-            raise IndexError(
-                f"indexing: an index array is of integers or booleans, not {index.dtype}"
-            )
-        return unchanging(index)
-    if hasattr(index, "_record"):
-        if getattr(index, "dtype", np.dtype(float)).kind in "iu":
-            return index  # an array symbol
+    """An index of nothing but integers, slices, ..., None, booleans and arrays.
+
+    Here, before anything is recorded, sequences become arrays of their own, as NumPy has it: so
+    elements that are named twice are seen, and later edits do not matter.
+    """
+    return tuple(map(_plain_part, index)) if isinstance(index, tuple) else _plain_part(index)
+
+
+def _plain_part(part: Any) -> Any:
+    if part is None or part is Ellipsis or isinstance(part, bool | np.bool):
+        return part
+    if isinstance(part, slice):
+        ends = (part.start, part.stop, part.step)
+        return slice(*[None if end is None else operator.index(end) for end in ends])
+    if hasattr(part, "_record"):
+        if getattr(part, "dtype", np.dtype(float)).kind in "iu":
+            return part  # an array symbol
         raise IndexError("indexing: the index is a node; index with plain integers (.data)")
-    if isinstance(index, float | str | np.floating):
-        raise IndexError(f"indexing: {index!r} is no index; use integers, slices, ... or None")
-    return index
+    try:
+        return operator.index(part)
+    except TypeError:
+        array = array_from_list(part, "indexing")
+    if not array.size and not isinstance(part, np.ndarray):
+        array = array.astype(int)  # NumPy makes floats of an empty list
+    if array.dtype.kind not in "iub":
+        raise IndexError(
+            f"indexing: an index array is of integers or booleans, not {array.dtype}"
+            if array.ndim
+            else f"indexing: {part!r} is not a valid index; use integers, slices, ..., None or "
+            "arrays of integers or booleans"
+        )
+    return unchanging(array)

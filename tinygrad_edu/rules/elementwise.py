@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from tinygrad_edu.rules.namespaces import of, operations, plain_function
 from tinygrad_edu.rules.rule import Operand, Pullback, Recorded, T, as_plain, deferred, rule
 
@@ -78,9 +80,9 @@ def _power_by_base(g: Any, x: Any, y: Any) -> Any:
     zero = (y >= 0) & (y <= 0)
     if zero is False:  # the usual case, a constant exponent
         return g * y * x ** (y - 1.0)
-    # where y is 0, and x too or so near that 1 / x overflows, the exponent becomes 0 instead of -1
+    # where y is 0, and x too or so near that 1 / x overflows, 0 / x becomes 0 / 1
     near = (x > -1e-37) & (x < 1e-37)
-    return g * y * x ** (y - 1.0 + of(x, y).where(zero, near, 0.0))
+    return g * y * of(x, y).where(zero & near, 1.0, x) ** (y - 1.0)
 
 
 def _power_by_exponent(g: Any, x: Any, z: Any) -> Any:
@@ -223,9 +225,9 @@ def relu(x: T, /) -> Recorded[T]:
 @rule("leaky ReLU")
 def leaky_relu(x: T, /, negative_slope: float = 0.01) -> Recorded[T]:
     """x above 0, negative_slope * x elsewhere; its derivative at 0 is negative_slope."""
-    off = x <= 0
-    return of(x).where(off, x * negative_slope, x), lambda g, off=off: (
-        of(g).where(off, g * negative_slope, g),
+    off, slope = x <= 0, as_plain(negative_slope, "leaky_relu")
+    return of(x).where(off, x * slope, x), lambda g, off=off, slope=slope: (
+        of(g).where(off, g * slope, g),
     )  # fmt: skip
 
 
@@ -286,8 +288,8 @@ def clip(x: T, /, min: float | None = None, max: float | None = None) -> Recorde
     At a bound the operand counts as inside: the derivative there is 1. ValueError if min > max;
     TypeError if a bound is a node.
     """
-    low = -math.inf if min is None else as_plain(min, "clip")
-    high = math.inf if max is None else as_plain(max, "clip")
+    low = -math.inf if min is None else _bound(x, min)
+    high = math.inf if max is None else _bound(x, max)
     if _any(low > high):
         raise ValueError(f"clip: min {low} is above max {high}")
     below, above = x < low, x > high
@@ -295,6 +297,14 @@ def clip(x: T, /, min: float | None = None, max: float | None = None) -> Recorde
     return y, lambda g, below=below, above=above: (
         of(g).where(below, 0.0, of(g).where(above, 0.0, g)),
     )  # fmt: skip
+
+
+def _bound(x: Any, bound: Any) -> Any:
+    """A bound as plain numbers; NumPy would make float64 of float32 and an array of integers."""
+    bound = as_plain(bound, "clip")
+    whole = getattr(bound, "dtype", np.dtype(float)).kind in "iu"
+    floating = getattr(getattr(x, "dtype", None), "kind", "") == "f"
+    return bound.astype(x.dtype) if whole and floating else bound
 
 
 def _any(condition: Any) -> bool:

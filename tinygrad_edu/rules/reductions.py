@@ -1,7 +1,7 @@
 """Rules that reduce along axes: sums, extremes, products, and the softmax family.
 
 `axis` is None (all axes), an integer or a tuple of integers; `keepdims` keeps reduced axes as
-axes of length 1. As in NumPy.
+axes of length 1. As in NumPy. An array of shape () takes axis 0 and -1 too, as in NumPy's sum.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_edu.rules.namespaces import of, plain_function
-from tinygrad_edu.rules.rule import A, Axis, Recorded, deferred, rule
+from tinygrad_edu.rules.rule import A, Axis, Recorded, as_plain, axis_of, deferred, rule
 
 
 def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
@@ -37,6 +37,7 @@ def _spread(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
 @rule("Σ")
 def sum(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """The sum along axes; every local derivative is 1."""
+    axis = axis_of(x, axis)
     y = of(x).sum(x, axis=axis, keepdims=keepdims)
     return y, lambda g, shape=x.shape: (_spread(g, shape, axis),)
 
@@ -44,6 +45,7 @@ def sum(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
 @rule("mean")
 def mean(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """The mean along axes; every local derivative is 1 / n. ValueError for no elements."""
+    axis = axis_of(x, axis)
     n = _some(x, axis, "mean")
     y = of(x).mean(x, axis=axis, keepdims=keepdims)
     return y, lambda g, shape=x.shape: (_spread(g / n, shape, axis),)
@@ -55,6 +57,7 @@ def var(x: A, /, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Re
 
     ValueError where n - ddof is not positive.
     """
+    axis = axis_of(x, axis)
     divisor = _some(x, axis, "var", ddof)
     distance = x - of(x).mean(x, axis=axis, keepdims=True)
     y = of(x).sum(distance * distance, axis=axis, keepdims=keepdims) / divisor
@@ -64,6 +67,7 @@ def var(x: A, /, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Re
 @rule("std")
 def std(x: A, /, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Recorded[A]:
     """The square root of the variance; nan as derivative where all elements are equal."""
+    axis = axis_of(x, axis)
     divisor = _some(x, axis, "std", ddof)
     distance = x - of(x).mean(x, axis=axis, keepdims=True)
     y = of(x).sqrt(of(x).sum(distance * distance, axis=axis, keepdims=keepdims) / divisor)
@@ -71,7 +75,7 @@ def std(x: A, /, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Re
 
 
 def _some(x: Any, axis: Axis, operation: str, ddof: int = 0) -> int:
-    divisor = _count(x.shape, axis) - ddof
+    divisor: int = _count(x.shape, axis) - as_plain(ddof, operation)
     if divisor <= 0:
         less = f" minus ddof={ddof}" if ddof else ""
         raise ValueError(
@@ -84,17 +88,19 @@ def _some(x: Any, axis: Axis, operation: str, ddof: int = 0) -> int:
 @rule("max")
 def max(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """The largest element along axes; elements that tie share the adjoint evenly."""
+    axis = axis_of(x, axis)
     y = of(x).max(x, axis=axis, keepdims=keepdims)
     share = _even_share(x >= of(y).reshape(y, _kept(x.shape, axis)), axis)
-    return y, lambda g, share=share: (_spread(g, share.shape, axis) * share,)
+    return y, lambda g, share=share: (_spread(g, share.shape, axis) * share.astype(g.dtype),)
 
 
 @rule("min")
 def min(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """The smallest element along axes; elements that tie share the adjoint evenly."""
+    axis = axis_of(x, axis)
     y = of(x).min(x, axis=axis, keepdims=keepdims)
     share = _even_share(x <= of(y).reshape(y, _kept(x.shape, axis)), axis)
-    return y, lambda g, share=share: (_spread(g, share.shape, axis) * share,)
+    return y, lambda g, share=share: (_spread(g, share.shape, axis) * share.astype(g.dtype),)
 
 
 def _even_share(chosen: Any, axis: Axis) -> Any:
@@ -107,6 +113,7 @@ def _even_share(chosen: Any, axis: Axis) -> Any:
 @rule("Π")
 def prod(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """The product along axes; each local derivative is the product of the others, zeros or not."""
+    axis = axis_of(x, axis)
     y = of(x).prod(x, axis=axis, keepdims=keepdims)
     return y, lambda g, x=x: (_spread(g, x.shape, axis) * _product_of_others(x, axis),)
 
@@ -114,18 +121,37 @@ def prod(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
 def _product_of_others(x: Any, axis: Axis) -> Any:
     """For each element the product of all others of its slice, without a division by zero.
 
-    The reduced axes become one last axis of length n, repeated as an n × n table whose diagonal is
-    set to 1; the products of its rows are the answer. It costs n² and is right at zeros too.
+    The reduced axes become one last axis, and go back to their places afterwards.
     """
     shape = x.shape
     reduced = [i for i, (n, k) in enumerate(zip(shape, _kept(shape, axis), strict=True)) if n != k]
     order = [i for i in range(len(shape)) if i not in reduced] + reduced
     moved = of(x).transpose(x, order)
     n = math.prod(shape[i] for i in reduced)
-    rows = of(x).reshape(moved, (*(shape[i] for i in order if i not in reduced), 1, n))
-    table = of(x).where(np.eye(n, dtype=bool), 1.0, rows)
-    others = of(x).reshape(of(x).prod(table, axis=-1), moved.shape)
+    rows = of(x).reshape(moved, (*(shape[i] for i in order if i not in reduced), n))
+    others = of(x).reshape(_others_of_row(rows), moved.shape)
     return of(x).transpose(others, [int(i) for i in np.argsort(order)])
+
+
+def _others_of_row(x: Any) -> Any:
+    """For each element of the last axis the product of all others.
+
+    The elements are paired, the first half with the second. What an element of a pair lacks is its
+    partner and all other pairs: the same question, for half as many elements. So it takes O(n)
+    memory, and zeros need no care.
+    """
+    n = x.shape[-1]
+    if n < 2:
+        return np.ones(x.shape, x.dtype)
+    if n == 2:
+        return x[..., ::-1]
+    half = n // 2
+    first, second = x[..., :half], x[..., half : 2 * half]
+    unpaired = [x[..., -1:]] if n % 2 else []
+    others = _others_of_row(of(x).concatenate([first * second, *unpaired], axis=-1))
+    of_pair = others[..., :half]
+    unpaired = [others[..., half:]] if n % 2 else []
+    return of(x).concatenate([of_pair * second, of_pair * first, *unpaired], axis=-1)
 
 
 @rule("cumsum")
@@ -176,6 +202,7 @@ def _below_the_top(x: Any, axis: Axis) -> Any:
 @rule("logsumexp")
 def logsumexp(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """log Σ exp(x), stable for every x; the local derivatives are softmax(x)."""
+    axis = axis_of(x, axis)
     y = of(x).logsumexp(x, axis=axis, keepdims=keepdims)
     # not exp(x - y): y is rounded, and x - y loses its digits where x is large
     return y, lambda g, x=x: (_spread(g, x.shape, axis) * of(x).softmax(x, axis=axis),)
@@ -184,6 +211,7 @@ def logsumexp(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]
 @rule("softmax")
 def softmax(x: A, /, axis: Axis = -1) -> Recorded[A]:
     """exp(x) / Σ exp(x), stable for every x; adjoint y (g - Σ g y)."""
+    axis = axis_of(x, axis)
     y = of(x).softmax(x, axis=axis)
     return y, lambda g, y=y: (y * (g - of(g, y).sum(g * y, axis=axis, keepdims=True)),)
 
@@ -191,6 +219,7 @@ def softmax(x: A, /, axis: Axis = -1) -> Recorded[A]:
 @rule("log softmax")
 def log_softmax(x: A, /, axis: Axis = -1) -> Recorded[A]:
     """x - logsumexp(x), stable for every x; adjoint g - softmax(x) Σ g."""
+    axis = axis_of(x, axis)
     y = of(x).log_softmax(x, axis=axis)
     return y, lambda g, y=y: (
         g - of(y).exp(y) * of(g).sum(g, axis=axis, keepdims=True),

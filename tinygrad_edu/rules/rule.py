@@ -270,7 +270,13 @@ def settings_of(rule: Rule) -> dict[str, Any]:
 
 
 def bind(rule: Rule, settings: dict[str, Any]) -> Rule:
-    """The rule with its settings bound, so that it can be run again on the operands alone."""
+    """The rule with its settings bound, so that it can be run again on the operands alone.
+
+    Lists and arrays among them are copied, so that later edits do not matter.
+    """
+    for name, x in settings.items():
+        if type(x) is list or type(x) is np.ndarray:
+            settings = settings | {name: unchanging(x) if type(x) is np.ndarray else x.copy()}
     return functools.partial(rule, **settings) if settings else rule
 
 
@@ -314,6 +320,14 @@ def array_from_list(x: Any, operation: str) -> np.ndarray[Any, Any]:
             "plain numbers (.data)"
         ) from error
     return array
+
+
+def axis_of(x: Any, axis: Axis) -> Axis:
+    """The axis as it is; () for axis 0 or -1 of an array of shape (), which has no axes.
+
+    NumPy takes these in sum, max and prod, and refuses them in mean. Here every rule takes them.
+    """
+    return () if not x.ndim and axis in (0, -1) else axis
 
 
 def unchanging(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

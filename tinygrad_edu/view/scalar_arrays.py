@@ -123,8 +123,8 @@ class Scalars(np.ndarray[Any, np.dtype[Any]]):
         return as_scalars(objects(found), self.made)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function is np.einsum:
-            return _einsum(self.made, *args, **kwargs)
+        if function is np.einsum:  # whose `optimize` is the order of products, not their sum
+            return _einsum(self.made, *args)
         return super().__array_function__(function, types, args, kwargs)
 
     def dot(self, other: Any, out: Any = None) -> Any:
