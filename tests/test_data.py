@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_edu import Tensor
-from tinygrad_edu.data import DataLoader, load_csv, load_digits, load_idx, one_hot, train_test_split
+from tinygrad_edu.data import DataLoader, load_digits, load_idx, one_hot, train_test_split
 
 PIXELS_SHA256 = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"
 LABELS_SHA256 = "8ba4f891220f5e4c9c819638d1602d74b83618f167043c6da52a2a247841ddf0"
@@ -227,67 +227,6 @@ def test_an_empty_data_set_is_refused(operation):
 def test_a_tensor_is_no_data_set():
     with pytest.raises(TypeError, match=r"use x\.data"):
         DataLoader(Tensor([1.0, 2.0]), [0, 1])
-
-
-# --- CSV files of 16 × 16 pictures ---------------------------------------------------------------
-
-HEADER = ",".join(["label", *(f"pixel{i}" for i in range(256))])
-
-
-@pytest.fixture
-def csv(tmp_path):
-    """Write lines to a CSV file and give its path."""
-
-    def write(*lines):
-        path = tmp_path / "digits.csv"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return path
-
-    return write
-
-
-def line(label, pixels):
-    return ",".join(map(str, [label, *pixels]))
-
-
-def test_a_csv_file_gives_pixels_as_floats_and_labels_as_integers(csv):
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 256))
-    path = csv(HEADER, *(line(label, p) for label, p in zip([3, 0, 9], pictures, strict=True)))
-    for given_path in (path, str(path)):
-        pixels, labels = load_csv(given_path)
-        assert pixels.dtype == np.float64
-        assert np.array_equal(pixels, pictures)
-        assert labels.dtype.kind == "i"
-        assert labels.tolist() == [3, 0, 9]
-
-
-def test_a_csv_file_may_hold_pictures_of_another_shape_and_blank_lines(csv):
-    pixels, labels = load_csv(csv("label,a,b", "1, 2, 3", "", "4,5,6"), shape=(1, 2))
-    assert pixels.tolist() == [[2, 3], [5, 6]]
-    assert labels.tolist() == [1, 4]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (line(1, range(255)), r"has 256 entries; a label and 16 × 16 pixels are 257"),
-        (line(1, range(257)), r"has 258 entries; a label and 16 × 16 pixels are 257"),
-        (line(1, [0.5] * 256), r"invalid literal.*'0\.5'"),
-        (line("seven", range(256)), r"invalid literal.*'seven'"),
-        (line("", range(256)), r"invalid literal.*''"),
-        (line(-1, range(256)), r"has the label -1"),
-    ],
-)
-def test_a_wrong_row_is_refused_with_the_number_of_its_line(csv, wrong, message):
-    good = line(1, range(256))
-    with pytest.raises(ValueError, match=rf"load_csv: line 4 of .*digits\.csv.*{message}"):
-        load_csv(csv(HEADER, good, "", wrong, good))
-
-
-@pytest.mark.parametrize("lines", [[], [HEADER], [HEADER, "", " "]])
-def test_a_csv_file_without_rows_is_refused(csv, lines):
-    with pytest.raises(ValueError, match=r"load_csv: .*digits\.csv has no rows below its header"):
-        load_csv(csv(*lines))
 
 
 # --- IDX files ---------------------------------------------------------------------------------

@@ -119,39 +119,32 @@ def _same_length(operation: str, x: Any, y: Any) -> tuple[Array, Array]:
     return x, y
 
 
-def load_csv(path: str | Path, shape: tuple[int, int] = (16, 16)) -> tuple[Array, Array]:
-    """Pictures from a CSV file with a header and rows of a label and its pixels.
+def load_csv(
+    path: str | Path,
+    shape: tuple[int, int] | None = (16, 16),
+    *,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    label: int | str = 0,
+) -> tuple[Array, Array]:
+    """Labelled pictures, or any table of numbers with a label, from a CSV file, plain or gzipped.
 
-    Returns pixels (N, height · width) as float64 and labels (N,) as integers. ValueError, with the
-    number of the line, for a row of another length or an entry that is no integer of 64 bits.
+        x, y = load_csv("digits.csv")  # a label and 16 × 16 pixels in every line
+        x, y = load_csv("mnist_train.csv.gz", shape=(28, 28))
+        x, y = load_csv("wine.csv", shape=None, label="quality", delimiter=";")
+
+    Returns the other columns (N, columns) as float64, and the labels (N,): integers, or float64 for
+    a table with labels that are not whole. `shape` is that of the pictures, None for a table.
+    `label` is the column of the labels: its name in the header, or its index, from the end if
+    negative. The first line is a header if its label is not a number; `header=True` or `False` says
+    which. Without `delimiter` it is a semicolon, a tab or a comma, whichever the first line has.
+    Numbers may be in quotes; blank lines are skipped. ValueError, with the number of the line, for
+    anything but numbers, another number of columns, a pixel outside 0 to 255, or a label of a
+    picture that is not 0, 1, 2, ...
     """
-    columns = shape[0] * shape[1] + 1
-    rows: list[Array] = []
-    with open(path, encoding="utf-8") as file:
-        header = next(file, "")
-        if header.replace(",", "").strip().isdigit():
-            raise ValueError(f"load_csv: line 1 of {path} is numbers; a header was expected")
-        for number, line in enumerate(file, start=2):
-            if not line.strip():
-                continue
-            entries = line.split(",")
-            if len(entries) != columns:
-                raise ValueError(
-                    f"load_csv: line {number} of {path} has {len(entries)} entries; a label and "
-                    f"{shape[0]} × {shape[1]} pixels are {columns}"
-                )
-            try:
-                if "_" in line or not line.isascii():  # 1_000 and ١ are integers to Python
-                    raise ValueError("an entry has another character than digits")
-                rows.append(np.array([int(entry) for entry in entries], np.int64))
-            except (ValueError, OverflowError) as error:
-                raise ValueError(f"load_csv: line {number} of {path}: {error}") from error
-            if rows[-1][0] < 0:
-                raise ValueError(f"load_csv: line {number} of {path} has the label {rows[-1][0]}")
-    if not rows:
-        raise ValueError(f"load_csv: {path} has no rows below its header")
-    table = np.stack(rows)
-    return table[:, 1:].astype(np.float64), table[:, 0]
+    from tinygrad_edu.csv_reader import read_csv  # here, with the few programs that need it
+
+    return read_csv(path, shape, header, delimiter, label)
 
 
 def load_idx(images: str | Path, labels: str | Path, classes: int = 10) -> tuple[Array, Array]:
