@@ -137,18 +137,32 @@ def test_labels_are_told_apart_by_dtype_and_shape():
             nn.cross_entropy(logits, np.array([0, wrong]))
 
 
-def test_equality_is_identity_order_is_of_data_and_truth_is_refused():
+def test_nodes_are_keys_by_identity_comparisons_are_of_data_and_truth_is_refused():
     for kind in (Value, Tensor):
         a, b = kind(1.0), kind(1.0)
-        assert a != b
-        assert a == a
         assert {a: 1, b: 2}[b] == 2
+        assert len({a, b, a}) == 2
+        assert a == 1.0
+        assert a != 2
+        assert 1.0 == a
+        assert np.float64(1) == a
+        assert not a == None  # noqa: E711 (nobody should, but some code does)
+        assert a != "1.0"
         assert a < 2
         assert a <= b
         assert a < 3.5
         assert np.float64(0.5) < a
         with pytest.raises(TypeError, match="truth value"):
             bool(a)
+    values = [Value(1.0), Value(1.0)]
+    assert values[0] != values[1], "as in micrograd: code looks for a node in a list"
+    assert values.index(values[1]) == 1
+    np.testing.assert_array_equal(Tensor([1.0, 3.0]) == Tensor([1.0, 2.0]), [True, False])
+    np.testing.assert_array_equal(Tensor([1.0, 3.0]) != [1.0, 2.0], [False, True])
+    np.testing.assert_array_equal(np.array([1.0, 2.0]) == Tensor([1.0, 3.0]), [True, False])
+    assert np.mean(Tensor([1.0, 3.0]) == Tensor([1.0, 2.0])) == 0.5
+    with pytest.raises(ValueError, match=r"equal\("):
+        Tensor([1.0, 2.0]) == [1.0, 2.0, 3.0]
     np.testing.assert_array_equal(Tensor([1.0, 3.0]) > 2, [False, True])
     np.testing.assert_array_equal(Tensor([1.0, 3.0]) >= np.array([1.0, 9.0]), [True, False])
 

@@ -2,25 +2,30 @@
 `watched`.
 
 Operations ask for them only while `open_blocks` is not 0, so outside of blocks they cost nothing.
-Blocks enter and leave so that an interrupt (Ctrl-C) on the way leaves nothing behind: what a thread
-sees is set last on entering, when nothing can fail any more, and put back first on leaving.
+A block holds in its thread, or in its asyncio task and those started inside, until it ends. Blocks
+enter and leave so that an interrupt (Ctrl-C) on the way leaves nothing behind: what a thread sees is
+set last on entering, when nothing can fail any more, and put back first on leaving.
 """
 
 from __future__ import annotations
 
+import inspect
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ContextDecorator, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
 
 open_blocks = 0
 """How many blocks are open, counting those of all threads."""
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _mutex = threading.RLock()
 _open: set[int] = set()
@@ -65,6 +70,9 @@ class Group:
             found.append(found[-1].outer)
         return tuple(reversed(found))
 
+    def release(self) -> None:
+        """Nothing is held."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Block:
@@ -72,9 +80,12 @@ class _Block:
 
     outer: _Block | None
 
+    def release(self) -> None:
+        """Nothing is held."""
 
-class _Thread(threading.local):
-    """What is open in this thread."""
+
+class _Innermost(NamedTuple):
+    """The innermost block of each kind in this thread or task."""
 
     no_grad: _Block | None = None
     group: Group | None = None
@@ -83,21 +94,39 @@ class _Thread(threading.local):
     in_rules: list[str] | None = None
 
 
-_thread = _Thread()
+_innermost: ContextVar[_Innermost] = ContextVar("innermost blocks", default=_Innermost())
+
+
+def _set(**blocks: Any) -> None:
+    _innermost.set(_innermost.get()._replace(**blocks))
+
+
+def _still_open(block: Any) -> Any:
+    """The block, or the first around it, that has not ended: a task may outlive the block that it
+    was started in."""
+    while block is not None and id(block) not in _open:
+        block = block.outer
+    return block
 
 
 def note(node: Any) -> None:
     """Do to a node that was just made what the open blocks of this thread ask for."""
-    if _thread.no_grad is not None:
+    no_grad, group, lock, watch, _ = _innermost.get()
+    if no_grad is not None and _still_open(no_grad):
         node.operands = ()
         node.rule = None
         node.pullback = None
-    elif _thread.lock is not None and node.operands:
-        _thread.lock.take(node)
-    if _thread.group is not None:
-        node._group = _thread.group
-    if _thread.watch is not None:
-        _thread.watch.made.add(node)
+    elif lock is not None and node.operands and (lock := _still_open(lock)):
+        lock.take(node)
+    if group is not None and (group := _still_open(group)):
+        node._group = group
+    if watch is not None:
+        watch.made.add(node)
+
+
+def in_no_grad() -> bool:
+    """Whether this thread is inside a `no_grad` block."""
+    return open_blocks > 0 and _still_open(_innermost.get().no_grad) is not None
 
 
 @dataclass
@@ -115,10 +144,11 @@ def note_comparison(name: str, x: Any, y: Any, result: Any) -> None:
     Every node that they depend on is marked, so that a replay of a graph can tell that a branch may
     have been taken. A walk ends at marked nodes: in all it takes no longer than making the graph.
     """
-    if _thread.watch is not None:
-        _thread.watch.comparisons.append((name, (x, y), result))
-    if _thread.in_rules is not None:
-        _thread.in_rules.append(name)
+    _, _, _, watch, in_rules = _innermost.get()
+    if watch is not None:
+        watch.comparisons.append((name, (x, y), result))
+    if in_rules is not None:
+        in_rules.append(name)
         return
     waiting = [node for node in (x, y) if hasattr(node, "operands")]
     while waiting:
@@ -133,16 +163,17 @@ def rules_run() -> Iterator[list[str]]:
     """Inside, rules are run on nodes: what they compare is noted in the list that the block gives,
     and marks no node, since it decides about the results of the rules only."""
     compared: list[str] = []
-    before, _thread.in_rules = _thread.in_rules, compared
+    before = _innermost.get().in_rules
+    _set(in_rules=compared)
     try:
         yield compared
     finally:
-        _thread.in_rules = before
+        _set(in_rules=before)
 
 
 def in_rules() -> bool:
     """Whether this thread is running rules on nodes."""
-    return _thread.in_rules is not None
+    return _innermost.get().in_rules is not None
 
 
 def was_compared(node: Any) -> bool:
@@ -153,56 +184,57 @@ def was_compared(node: Any) -> bool:
 @contextmanager
 def watched() -> Iterator[Watch]:
     """Inside, nodes and comparisons of this thread are noted in the Watch that the block gives."""
-    before, watch = _thread.watch, Watch()
+    before, watch = _innermost.get().watch, Watch()
     _opened(watch)
-    _thread.watch = watch
+    _set(watch=watch)
     try:
         yield watch
     finally:
-        _thread.watch = before
+        _set(watch=before)
         _closed(watch)
 
 
-class no_grad(ContextDecorator):
-    """`with no_grad():` operations of this thread give leaves: nothing is recorded."""
+class Decorator(ContextDecorator):
+    """A block that also decorates functions: those that run from their call to their return."""
 
-    def __enter__(self) -> None:
-        entered = _Block(_thread.no_grad)
-        _opened(entered)
-        _thread.no_grad = entered
+    def __init__(self, *arguments: Any) -> None:
+        if arguments:
+            name = type(self).__name__
+            raise TypeError(f"{name}: it takes no arguments; write @{name}() or with {name}():")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        left = _thread.no_grad
-        if left is not None:
-            _thread.no_grad = left.outer
-            try:
-                _closed(left)
-            except BaseException:  # interrupted
-                _closed(left)
-                raise
+    def __call__(self, function: F) -> F:
+        """TypeError for a generator or an async function, which runs after its call is over."""
+        kinds = (inspect.isgeneratorfunction, inspect.iscoroutinefunction,
+                 inspect.isasyncgenfunction)  # fmt: skip
+        if any(kind(function) for kind in kinds):
+            name = type(self).__name__
+            raise TypeError(
+                f"{name}: {getattr(function, '__name__', function)} is a generator or an async "
+                f"function, which runs after its call is over; write with {name}(...): inside it"
+            )
+        return super().__call__(function)
 
 
-class group(ContextDecorator):
-    """`with group("layer1"):` pictures show the nodes made inside as a module that folds.
+class _Context(Decorator):
+    """A block of one kind: what is innermost while it is open, and what happens when it ends."""
 
-    Leaves made inside belong to it too. Blocks nest, also as a decorator: each call of a function
-    decorated with `@group("neuron")` is a group of its own. TypeError unless the name is a string.
-    """
+    kind: str
 
-    def __init__(self, name: str) -> None:
-        if not isinstance(name, str):
-            raise TypeError(f'group: expected a name, as in group("layer1"), got {name!r}')
-        self.name = name
+    def _begin(self, outer: Any) -> Any:
+        """What is open from now on, inside `outer` of the same kind, or None."""
+        raise NotImplementedError
 
-    def __enter__(self) -> Group:
-        entered = Group(self.name, _thread.group)
-        _opened(entered)
-        _thread.group = entered
+    def __enter__(self) -> Any:
+        before = _innermost.get()
+        entered = self._begin(_still_open(getattr(before, self.kind)))
+        inside = before._replace(**{self.kind: entered})
+        try:
+            _opened(entered)
+            _innermost.set(inside)
+        except BaseException:  # interrupted
+            _innermost.set(before)
+            _closed(entered)
+            raise
         return entered
 
     def __exit__(
@@ -211,48 +243,69 @@ class group(ContextDecorator):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        left = _thread.group
+        left = None
+        try:
+            left = getattr(_innermost.get(), self.kind)
+            self._leave(left)
+        except BaseException:  # interrupted: once more, from the start
+            self._leave(left or getattr(_innermost.get(), self.kind))
+            raise
+
+    def _leave(self, left: Any) -> None:
+        """End a block; a second time changes nothing."""
+        now = _innermost.get()
         if left is not None:
-            _thread.group = left.outer
-            try:
-                _closed(left)
-            except BaseException:  # interrupted
-                _closed(left)
-                raise
+            if getattr(now, self.kind) is left:
+                _innermost.set(now._replace(**{self.kind: left.outer}))
+            left.release()
+            _closed(left)
 
 
-class data_locked(ContextDecorator):
+class no_grad(_Context):
+    """`with no_grad():` operations of this thread give leaves: nothing is recorded.
+
+    Inside, `p -= lr * p.grad` on a leaf changes its data, as in torch. In asyncio it holds for the
+    task that entered it, and for those started inside.
+    """
+
+    kind = "no_grad"
+
+    def _begin(self, outer: _Block | None) -> _Block:
+        return _Block(outer)
+
+
+class group(_Context):
+    """`with group("layer1"):` pictures show the nodes made inside as a module that folds.
+
+    Leaves made inside belong to it too. Blocks nest, also as a decorator: each call of a function
+    decorated with `@group("neuron")` is a group of its own. TypeError unless the name is a string.
+    """
+
+    kind = "group"
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f'group: expected a name, as in group("layer1"), got {name!r}')
+        self.name = name
+
+    def _begin(self, outer: Group | None) -> Group:
+        return Group(self.name, outer)
+
+
+class data_locked(_Context):
     """`with data_locked():` what operations use cannot be edited in place until the block ends.
 
     A graph reads the arrays of its nodes and does not copy them, so an edit such as `x.data[0] = 5`
     between a forward pass and its backward pass gives the gradient of no function. Inside the
     block NumPy refuses it, with a ValueError at the line that makes it. New arrays may be assigned
     (`x.data = ...`), as optimizers do. Only operations that this thread records count; what
-    they use is locked for all threads. Blocks nest; the
-    outermost unlocks.
+    they use is locked for all threads. Blocks nest; the outermost unlocks.
     """
 
-    def __enter__(self) -> None:
-        entered = _Lock(_thread.lock)
-        _opened(entered)
-        _thread.lock = entered
+    kind = "lock"
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        left = _thread.lock
-        if left is not None:
-            _thread.lock = left.outer
-            try:
-                left.release()
-                _closed(left)
-            except BaseException:  # interrupted: once more, from the start
-                left.release()
-                _closed(left)
-                raise
+    def _begin(self, outer: _Lock | None) -> _Lock:
+        return _Lock(outer)
 
 
 class _Lock:
@@ -318,9 +371,9 @@ _holders: dict[int, tuple[weakref.ref[Any], set[int]]] = {}
 @contextmanager
 def outside_of_blocks() -> Iterator[None]:
     """Inside, this thread is in no block: operations are recorded, and in no group."""
-    before = _thread.no_grad, _thread.group
-    _thread.no_grad, _thread.group = None, None
+    no_grad, group, *_ = _innermost.get()
+    _set(no_grad=None, group=None)
     try:
         yield
     finally:
-        _thread.no_grad, _thread.group = before
+        _set(no_grad=no_grad, group=group)

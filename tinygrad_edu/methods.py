@@ -8,13 +8,14 @@ because a scalar graph is made of them.
 
 from __future__ import annotations
 
+import numbers
 import operator
 from typing import Any, Self
 
 import numpy as np
 
 from tinygrad_edu import rules
-from tinygrad_edu.blocks import note_comparison
+from tinygrad_edu.blocks import in_no_grad, note_comparison
 from tinygrad_edu.rules import operations
 from tinygrad_edu.rules.rule import RULES, Rule, declared
 
@@ -71,18 +72,33 @@ class Methods:
     def __neg__(self) -> Self:
         return self._unary(_negative)
 
-    # == stays identity, so that nodes can be keys; the order compares data.
+    # In place: a leaf inside no_grad gets new data, as in torch; all else is recorded as ever.
+    def __iadd__(self, other: Any) -> Self:
+        return updated(self, self + other)
+
+    def __isub__(self, other: Any) -> Self:
+        return updated(self, self - other)
+
+    def __imul__(self, other: Any) -> Self:
+        return updated(self, self * other)
+
+    def __itruediv__(self, other: Any) -> Self:
+        return updated(self, self / other)
+
+    def __ipow__(self, other: Any) -> Self:
+        return updated(self, self**other)
+
     def __lt__(self, other: Any) -> Any:
-        return _compared("less", self, other)
+        return compared("less", self, other)
 
     def __gt__(self, other: Any) -> Any:
-        return _compared("greater", self, other)
+        return compared("greater", self, other)
 
     def __le__(self, other: Any) -> Any:
-        return _compared("less_equal", self, other)
+        return compared("less_equal", self, other)
 
     def __ge__(self, other: Any) -> Any:
-        return _compared("greater_equal", self, other)
+        return compared("greater_equal", self, other)
 
     __abs__ = rules.abs
     abs = rules.abs
@@ -115,8 +131,8 @@ class Methods:
         """NumPy's own functions on a node, `np.exp(x)` or `array * x`, become the rule's."""
         name = _NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)
         if method == "__call__" and not options:
-            if name in ("less", "greater", "less_equal", "greater_equal"):
-                return _compared(name, *inputs)
+            if name in _COMPARISONS:
+                return compared(name, *inputs)
             if name in vars(operations):
                 return getattr(operations, name)(*inputs)
         raise TypeError(
@@ -204,11 +220,27 @@ class ArrayMethods(Methods):
     broadcast_to = rules.broadcast_to
     matmul = rules.matmul
 
+    def __eq__(self, other: object) -> Any:
+        """Where the data are equal, as plain booleans; False beside what holds no numbers."""
+        if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
+            return compared("equal", self, other)
+        return NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
+            return compared("not_equal", self, other)
+        return NotImplemented
+
+    __hash__ = object.__hash__  # a Tensor as a key is found by identity, which Python asks first
+
     def __matmul__(self, other: Any) -> Self:
         return self._binary(RULES["matmul"], self, other)
 
     def __rmatmul__(self, other: Any) -> Self:
         return self._binary(RULES["matmul"], other, self)
+
+    def __imatmul__(self, other: Any) -> Self:
+        return updated(self, self @ other)
 
     def __getitem__(self, index: Any) -> Self:
         return rules.getitem(self, index)
@@ -257,7 +289,19 @@ def _make_method(name: str, operation: Any) -> None:
 declared.append(_make_method)
 
 
-def _compared(name: str, x: Any, y: Any) -> Any:
+def updated(node: Any, result: Any) -> Any:
+    """What `node op= other` gives: the node with the data of the result, if it is a leaf inside
+    `no_grad`, else the result. ValueError if the shape would change."""
+    if not in_no_grad() or node.operands:
+        return result
+    old, new = np.shape(node.data), np.shape(result.data)
+    if old != new:
+        raise ValueError(f"in place: data of shape {old} cannot become data of shape {new}")
+    node.data = result.data
+    return node
+
+
+def compared(name: str, x: Any, y: Any) -> Any:
     """What a comparison of data gives: a plain truth or plain truths."""
     try:
         result = _COMPARISONS[name](_data(x), _data(y))
@@ -271,4 +315,5 @@ def _compared(name: str, x: Any, y: Any) -> Any:
 _COMPARISONS = {
     "less": operator.lt, "greater": operator.gt,
     "less_equal": operator.le, "greater_equal": operator.ge,
+    "equal": operator.eq, "not_equal": operator.ne,
 }  # fmt: skip

@@ -72,7 +72,7 @@ class Optimizer:
     def _give(self, moved: list[Any], moves: list[Any]) -> None:
         """Give parameters and states what was computed; a second time it changes nothing."""
         for p, data in zip(self.parameters, moved, strict=True):
-            p.data = data
+            p._data = data  # new and of the right kind: no check, no copy
         for i, (_, states) in enumerate(moves):
             for state, new in zip(self.states, states, strict=True):
                 state[i] = new

@@ -22,18 +22,12 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_edu.blocks import was_compared
-from tinygrad_edu.graph import Node, leaves_and_inner, topological_order
+from tinygrad_edu.graph import Node, check_unchanged, leaves_and_inner, topological_order
 from tinygrad_edu.rules import RULES, name_of, settings_of
 from tinygrad_edu.rules.rule import bind
 
 _thread = threading.local()
 _new = object.__new__
-
-
-def _grad_slot(node: Any) -> str:
-    """The attribute in which a node keeps its gradient: the one slot that its class adds."""
-    (name,) = type(node).__slots__
-    return str(name)
 
 
 class Portable(Node):
@@ -49,11 +43,11 @@ class Portable(Node):
         leaves, inner = leaves_and_inner(self)
         for node in leaves:
             if id(node) not in memo:
-                memo[id(node)] = _filled(node, (), _own(node.data, memo), None)
+                memo[id(node)] = _filled(node, (), _own(node._data, memo), None)
         for node in inner:
             if id(node) not in memo:
                 operands = tuple([_own(x, memo) for x in node.operands])
-                data, pullback = _own(node.data, memo), _own(node.pullback, memo)
+                data, pullback = _own(node._data, memo), _own(node.pullback, memo)
                 memo[id(node)] = _filled(node, operands, data, pullback)
         found: Self = memo[id(self)]
         return found
@@ -62,17 +56,11 @@ class Portable(Node):
         raise TypeError("a node is copied with all that it was made from: use copy.deepcopy")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        grad_slot = _grad_slot(self)
         groups = () if self.group is None else self.group.chain()  # the outermost first
-        compared = was_compared(self)
-        state = (self.data, getattr(self, grad_slot), self.label, compared, *groups)
+        state = (self._data, self._grad, self._label, was_compared(self), *groups)
         if self.rule is None:
             return _restore, (type(self), state)
-        if not np.array_equal(_run(self.rule, self.operands)[0], self.data, equal_nan=True):
-            raise ValueError(
-                f"pickling: {name_of(self.rule)} of its operands no longer gives {self!r}: a leaf "
-                "has new data since the forward pass; run it again first, or pickle the leaves"
-            )
+        check_unchanged(self, _run(self.rule, self.operands)[0], "pickling")
         ancestors = None
         if not _in_order():
             ancestors = [_InOrder(True), *topological_order(self)[:-1], _InOrder(False)]
@@ -100,7 +88,7 @@ def _in_order() -> bool:
 def _run(rule: Any, operands: tuple[Any, ...]) -> Any:
     """Run a rule again on the data of its operands; NumPy has warned the first time."""
     with np.errstate(all="ignore"):
-        return rule(*(x.data if isinstance(x, Node) else x for x in operands))
+        return rule(*(x._data if isinstance(x, Node) else x for x in operands))
 
 
 def _own(held: Any, memo: dict[int, Any]) -> Any:
@@ -155,9 +143,8 @@ def _own_function(function: FunctionType, memo: dict[int, Any]) -> FunctionType:
 
 def _filled(like: Any, operands: tuple[Any, ...], data: Any, pullback: Any) -> Any:
     node = _new(type(like))
-    grad_slot = _grad_slot(like)
-    setattr(node, grad_slot, copy.copy(getattr(like, grad_slot)))
-    node.data, node.label, node.rule = data, like.label, like.rule
+    node._data, node._grad, node._label = data, copy.copy(like._grad), like._label
+    node.rule = like.rule
     node.operands, node.pullback = operands, pullback
     if was_compared(like):
         node._compared = True
@@ -176,8 +163,7 @@ def _restore(
 ) -> Any:
     """Make a node again; `ancestors` came first in the pickle only to be known by now."""
     node = _new(kind)
-    node.data, grad, node.label, compared, *groups = state
-    setattr(node, _grad_slot(node), grad)
+    node._data, node._grad, node._label, compared, *groups = state
     node.operands, node.rule, node.pullback = operands, None, None
     if compared:
         node._compared = True

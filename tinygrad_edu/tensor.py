@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu import blocks
+from tinygrad_edu.conversions import warn_if_gradient_is_lost
 from tinygrad_edu.graph import (
     PULLBACK_ERRORS,
     Node,
@@ -20,7 +21,6 @@ from tinygrad_edu.graph import (
     described,
     forward_error,
     leaves_and_inner,
-    refuse_inside_rules,
 )
 from tinygrad_edu.methods import ArrayMethods
 from tinygrad_edu.pickling import Portable
@@ -50,13 +50,12 @@ class Tensor(ArrayMethods, Portable):
 
     __slots__ = ("_grad",)
 
-    data: Array
     _grad: Any
 
     def __init__(self, data: Any, label: str = "", dtype: npt.DTypeLike | None = None) -> None:
-        self.data = _new_array(data, dtype)
+        self._data = _new_array("Tensor", data, dtype)
         self._grad = None
-        self.label = check_label(label)
+        self._label = check_label(label)
         self.operands = ()
         self.rule = None
         self.pullback = None
@@ -64,7 +63,31 @@ class Tensor(ArrayMethods, Portable):
             blocks.note(self)
 
     def __init_subclass__(cls) -> None:
-        raise TypeError("Tensor cannot be subclassed: its graph is walked by exact type; wrap it")
+        raise TypeError(
+            "Tensor cannot be subclassed, because graphs are walked by exact type; write functions "
+            "of Tensors, a @rule for an operation of your own, or a class that holds a Tensor"
+        )
+
+    @property
+    def data(self) -> Array:
+        """The array. New data are checked and copied as by `Tensor(...)`; what is not of a floating
+        dtype takes that of this Tensor. Graphs made before keep the old data.
+
+        Data of another shape start with a gradient of 0.
+        """
+        data: Array = self._data
+        return data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        if data is self._data:  # x.data -= ... has changed it in place already
+            return
+        array = _new_array("data", data, None, self._data.dtype)
+        if array.shape != self._data.shape:
+            self._grad = None
+        elif self._grad is not None:
+            self._grad = self._grad.astype(array.dtype)
+        self._data = array
 
     @property
     def grad(self) -> Array:
@@ -73,7 +96,7 @@ class Tensor(ArrayMethods, Portable):
         A leaf's is its own to change; an inner node's is read-only.
         """
         if self._grad is None:
-            self._grad = np.zeros_like(self.data)
+            self._grad = np.zeros_like(self._data)
         elif type(self._grad) is not np.ndarray:  # NumPy gives scalars for shape ()
             self._grad = np.asarray(self._grad)
         grad: Array = self._grad
@@ -84,33 +107,33 @@ class Tensor(ArrayMethods, Portable):
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if value is not None and np.shape(value) != self.data.shape:
+        if value is not None and np.shape(value) != self._data.shape:
             raise ValueError(
                 f"grad: shape {np.shape(value)} does not match the data of {described(self)}"
             )
-        self._grad = None if value is None else np.array(value, dtype=self.data.dtype)
+        self._grad = None if value is None else np.array(value, dtype=self._data.dtype)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+        return self._data.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.data.dtype
+        return self._data.dtype
 
     @property
     def ndim(self) -> int:
-        return self.data.ndim
+        return self._data.ndim
 
     @property
     def size(self) -> int:
-        return self.data.size
+        return self._data.size
 
     def item(self) -> float:
         """The only element as a float; ValueError if there are more."""
-        if self.data.size != 1:
+        if self._data.size != 1:
             raise ValueError(f"item: {described(self)} has {self.size} elements, not 1")
-        return float(self.data.item())
+        return float(self._data.item())
 
     def __len__(self) -> int:
         if not self.shape:
@@ -121,8 +144,17 @@ class Tensor(ArrayMethods, Portable):
         return (self[i] for i in range(len(self)))
 
     def __float__(self) -> float:
-        refuse_inside_rules()
+        warn_if_gradient_is_lost(self)
         return self.item()
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        if self.size == 1:
+            return format(self.item(), spec)
+        texts = {"float_kind": lambda x: format(float(x), spec)}
+        return np.array2string(self._data, separator=", ", threshold=20, edgeitems=2,
+                               formatter=texts)  # fmt: skip
 
     def __bool__(self) -> bool:
         raise TypeError(
@@ -131,7 +163,7 @@ class Tensor(ArrayMethods, Portable):
 
     def __repr__(self) -> str:
         text = np.array2string(
-            self.data, separator=", ", threshold=20, edgeitems=2, prefix="Tensor("
+            self._data, separator=", ", threshold=20, edgeitems=2, prefix="Tensor("
         )
         label = f", label={self.label!r}" if self.label else ""
         return f"Tensor({text}, shape={self.shape}, dtype={self.dtype}{label})"
@@ -147,7 +179,7 @@ class Tensor(ArrayMethods, Portable):
         for x in operands:
             kind = type(x)
             if kind is Tensor:
-                plain.append(x.data)
+                plain.append(x._data)
             elif kind is float or kind is int:
                 plain.append(x)
             else:
@@ -165,9 +197,9 @@ class Tensor(ArrayMethods, Portable):
         except (ArithmeticError, ValueError, IndexError, TypeError) as error:
             raise _with_cure(rule, operands, error) from error
         node = _new(Tensor)
-        node.data = data if type(data) is np.ndarray else np.asarray(data)
+        node._data = data if type(data) is np.ndarray else np.asarray(data)
         node._grad = None
-        node.label = ""
+        node._label = ""
         node.operands = operands
         node.rule = rule
         node.pullback = pullback
@@ -187,7 +219,7 @@ class Tensor(ArrayMethods, Portable):
             if not isinstance(x, np.ndarray):
                 return x
         if x.dtype.kind in "iu":  # NumPy would make float64 of float32 and integers
-            return x.astype(self.data.dtype)
+            return x.astype(self._data.dtype)
         return unchanging(x)
 
     def backward(self, gradient: Any = None) -> None:
@@ -212,7 +244,7 @@ class Tensor(ArrayMethods, Portable):
                         adjoint = arriving[i]
                         if type(adjoint) is deferred:
                             adjoint = adjoint()
-                        data = operand.data
+                        data = operand._data
                         if adjoint.shape != data.shape or adjoint.dtype is not data.dtype:
                             adjoint = operand._fit(adjoint)
                         if operand in adjoints:
@@ -241,15 +273,15 @@ class Tensor(ArrayMethods, Portable):
 
     def _seed(self, gradient: Any) -> Array:
         if gradient is None:
-            if self.data.size != 1:
+            if self._data.size != 1:
                 raise ValueError(
                     f"backward: {described(self)} is not one number; give the gradient of that "
                     "shape, or reduce it to one number first, as with .sum() or .mean()"
                 )
-            return np.array(1, self.data.dtype).reshape(self.data.shape)
+            return np.array(1, self._data.dtype).reshape(self._data.shape)
         if isinstance(gradient, Node):
             raise TypeError("backward: the gradient is plain numbers; use its .data")
-        seed = np.array(as_plain(gradient, "backward: gradient"), self.data.dtype, order="C")
+        seed = np.array(as_plain(gradient, "backward: gradient"), self._data.dtype, order="C")
         if seed.shape != self.shape:
             raise ValueError(
                 f"backward: a gradient of shape {seed.shape} was given for {described(self)}; "
@@ -258,19 +290,22 @@ class Tensor(ArrayMethods, Portable):
         return seed
 
     def _zero(self) -> Array:
-        return np.zeros_like(self.data)
+        return np.zeros_like(self._data)
+
+    def _has(self, data: Array) -> bool:
+        return np.array_equal(self._data, data, equal_nan=True)
 
     def _fit(self, adjoint: Any) -> Any:
-        shape = self.data.shape
+        shape = self._data.shape
         if adjoint.shape != shape:
             adjoint = unbroadcast(adjoint, shape)
-        if adjoint.dtype != self.data.dtype and not isinstance(adjoint, Tensor):
-            adjoint = adjoint.astype(self.data.dtype)
+        if adjoint.dtype != self._data.dtype and not isinstance(adjoint, Tensor):
+            adjoint = adjoint.astype(self._data.dtype)
         return adjoint
 
     def astype(self, dtype: npt.DTypeLike) -> Tensor:
         """A new leaf with the data in another floating dtype."""
-        return Tensor(self.data, self.label, dtype)
+        return Tensor(self._data, self.label, dtype)
 
 
 def unbroadcast(adjoint: Any, shape: tuple[int, ...]) -> Any:
@@ -303,16 +338,21 @@ def _ones(n: int, dtype: np.dtype[Any]) -> Array:
     return np.ones(n, dtype)
 
 
-def _new_array(data: Any, dtype: npt.DTypeLike | None) -> Array:
-    """A floating array of our own from anything that holds real numbers."""
+def _new_array(
+    where: str, data: Any, dtype: npt.DTypeLike | None, otherwise: npt.DTypeLike = np.float64
+) -> Array:
+    """A floating array of our own from anything that holds real numbers.
+
+    Without a `dtype` floating data keep theirs, and others get that of `otherwise`.
+    """
     if isinstance(data, Node):
-        raise TypeError(f"Tensor: got a {type(data).__name__}; use its .data, or detach() it")
-    plain = as_plain(np.asarray(data) if isinstance(data, np.generic) else data, "Tensor")
+        raise TypeError(f"{where}: got a {type(data).__name__}; use its .data, or detach() it")
+    plain = as_plain(np.asarray(data) if isinstance(data, np.generic) else data, where)
     if dtype is None:
         floating = isinstance(plain, np.ndarray) and plain.dtype.kind == "f"
-        dtype = plain.dtype if floating else np.float64
+        dtype = plain.dtype if floating else otherwise
     if np.dtype(dtype).kind != "f":
-        raise TypeError(f"Tensor: dtype {np.dtype(dtype)} is not a floating dtype")
+        raise TypeError(f"{where}: dtype {np.dtype(dtype)} is not a floating dtype")
     # native bytes, row by row: how the given array lies in memory changes no bit of any result
     return np.array(plain, np.dtype(dtype).newbyteorder("="), order="C")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import numbers
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
 from tinygrad_edu import blocks
+from tinygrad_edu.conversions import warn_if_gradient_is_lost
 from tinygrad_edu.graph import (
     PULLBACK_ERRORS,
     Node,
@@ -16,13 +18,12 @@ from tinygrad_edu.graph import (
     constant_error,
     forward_error,
     leaves_and_inner,
-    refuse_inside_rules,
 )
-from tinygrad_edu.methods import Methods
+from tinygrad_edu.methods import Methods, compared, updated
 from tinygrad_edu.pickling import Portable
 from tinygrad_edu.rules import name_of
 from tinygrad_edu.rules.namespaces import arrays
-from tinygrad_edu.rules.rule import RULES, Rule, as_plain, bind
+from tinygrad_edu.rules.rule import RULES, Pullback, Rule, as_plain, bind
 
 _new = object.__new__
 
@@ -39,89 +40,82 @@ def _cure(name: str, error: Exception) -> str | None:
     return _CURES.get(name)
 
 
-def _operator(name: str) -> Any:
-    """The method `x op y`, for a Value x.
+def _node(data: float, operands: tuple[Any, ...], rule: Rule, pullback: Pullback) -> Value:
+    """The node that remembers an operation."""
+    node = _new(Value)
+    node._data = data
+    node._grad = 0.0
+    node._label = ""
+    node.operands = operands
+    node.rule = rule
+    node.pullback = pullback
+    if blocks.open_blocks:
+        blocks.note(node)
+    return node
 
-    Like `_reflected_operator` and `_function` it records by itself, without the general
-    `Value._record`, whose last lines it repeats: a scalar graph is made of these, and the detour
-    would make its forward pass half as long again.
+
+def _operators(name: str, special: str) -> tuple[Any, Any, Any]:
+    """The methods `x op other`, `other op x` and `x op= other`, for a Value x.
+
+    Like `_function` they record by themselves, without the general `Value._record`: a scalar graph
+    is made of these, and the detour would make its forward pass half as long again.
     """
     rule = RULES[name]
 
     def operator(self: Value, other: Any) -> Value:
         try:
             if type(other) is Value:
-                data, pullback = rule(self.data, other.data)
+                data, pullback = rule(self._data, other._data)
             else:
                 if type(other) is not float:
                     other = float(other) if type(other) is int else _constant(name, other)
-                data, pullback = rule(self.data, other)
+                data, pullback = rule(self._data, other)
         except (ArithmeticError, ValueError) as error:
             raise forward_error(rule, (self, other), error, _cure(name, error)) from error
         except TypeError as error:
             raise constant_error(error, (self,)) from error
-        node = _new(Value)
-        node.data = data
-        node.grad = 0.0
-        node.label = ""
-        node.operands = (self, other)
-        node.rule = rule
-        node.pullback = pullback
-        if blocks.open_blocks:
-            blocks.note(node)
-        return node
+        return _node(data, (self, other), rule, pullback)
 
-    return operator
-
-
-def _reflected_operator(name: str) -> Any:
-    """The method `constant op y`, for a Value y."""
-    rule = RULES[name]
-
-    def operator(self: Value, other: Any) -> Value:
+    def reflected(self: Value, other: Any) -> Value:
         try:
             if type(other) is not float:
                 other = float(other) if type(other) is int else _constant(name, other)
-            data, pullback = rule(other, self.data)
+            data, pullback = rule(other, self._data)
         except (ArithmeticError, ValueError) as error:
             raise forward_error(rule, (other, self), error, _cure(name, error)) from error
         except TypeError as error:
             raise constant_error(error, (self,)) from error
-        node = _new(Value)
-        node.data = data
-        node.grad = 0.0
-        node.label = ""
-        node.operands = (other, self)
-        node.rule = rule
-        node.pullback = pullback
-        if blocks.open_blocks:
-            blocks.note(node)
-        return node
+        return _node(data, (other, self), rule, pullback)
 
-    return operator
+    def in_place(self: Value, other: Any) -> Value:
+        result = operator(self, other)
+        return updated(self, result) if blocks.open_blocks else result
+
+    methods = operator, reflected, in_place
+    for method, prefix in zip(methods, ("", "r", "i"), strict=True):
+        _name(method, f"__{prefix}{special}__", rule)
+    return methods
 
 
-def _function(name: str) -> Any:
-    """The method `x.exp()` or `-x`."""
+def _function(name: str, method_name: str) -> Any:
+    """The method `x.tanh()` or `-x`."""
     rule = RULES[name]
 
     def function(self: Value) -> Value:
         try:
-            data, pullback = rule(self.data)
+            data, pullback = rule(self._data)
         except (ArithmeticError, ValueError) as error:
             raise forward_error(rule, (self,), error, _cure(name, error)) from error
-        node = _new(Value)
-        node.data = data
-        node.grad = 0.0
-        node.label = ""
-        node.operands = (self,)
-        node.rule = rule
-        node.pullback = pullback
-        if blocks.open_blocks:
-            blocks.note(node)
-        return node
+        return _node(data, (self,), rule, pullback)
 
+    _name(function, method_name, rule)
     return function
+
+
+def _name(method: Any, name: str, rule: Rule) -> None:
+    """Give a method the name that `help` and tracebacks show, and the rule's docstring."""
+    method.__name__, method.__qualname__ = name, f"Value.{name}"
+    method.__doc__ = rule.__doc__
 
 
 @final
@@ -132,15 +126,12 @@ class Value(Methods, Portable):
     pictures and messages. TypeError unless `data` is one real number.
     """
 
-    __slots__ = ("grad",)
-
-    data: float
-    grad: float
+    __slots__ = ("_grad",)
 
     def __init__(self, data: Any, label: str = "") -> None:
-        self.data = data if type(data) is float else _constant("Value", data)
-        self.grad = 0.0
-        self.label = label if type(label) is str else check_label(label)
+        self._data = data if type(data) is float else _constant("Value", data)
+        self._grad = 0.0
+        self._label = label if type(label) is str else check_label(label)
         self.operands = ()
         self.rule = None
         self.pullback = None
@@ -148,15 +139,48 @@ class Value(Methods, Portable):
             blocks.note(self)
 
     if not TYPE_CHECKING:  # editors see the same methods, with their types, in Methods
-        __add__, __radd__ = _operator("add"), _reflected_operator("add")
-        __sub__, __rsub__ = _operator("subtract"), _reflected_operator("subtract")
-        __mul__, __rmul__ = _operator("multiply"), _reflected_operator("multiply")
-        __truediv__, __rtruediv__ = _operator("divide"), _reflected_operator("divide")
-        __pow__, __rpow__ = _operator("power"), _reflected_operator("power")
-        __neg__, relu, tanh = _function("negative"), _function("relu"), _function("tanh")
+        __add__, __radd__, __iadd__ = _operators("add", "add")
+        __sub__, __rsub__, __isub__ = _operators("subtract", "sub")
+        __mul__, __rmul__, __imul__ = _operators("multiply", "mul")
+        __truediv__, __rtruediv__, __itruediv__ = _operators("divide", "truediv")
+        __pow__, __rpow__, __ipow__ = _operators("power", "pow")
+        __neg__ = _function("negative", "__neg__")
+        relu, tanh = _function("relu", "relu"), _function("tanh", "tanh")
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the number is `other`, a plain number; with a node, whether it is that node."""
+        if isinstance(other, Node):
+            return self is other  # code that looks for a node in a list relies on it
+        if isinstance(other, numbers.Real):
+            return bool(compared("equal", self, other))
+        return NotImplemented
+
+    __hash__ = object.__hash__
 
     def __init_subclass__(cls) -> None:
-        raise TypeError("Value cannot be subclassed: its graph is walked by exact type; wrap it")
+        raise TypeError(
+            "Value cannot be subclassed, because graphs are walked by exact type; write functions "
+            "of Values, a @rule for an operation of your own, or a class that holds a Value"
+        )
+
+    @property
+    def data(self) -> float:
+        """The number. New data are checked as by `Value(...)`; graphs made before keep the old."""
+        return self._data  # type: ignore[no-any-return]
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        self._data = data if type(data) is float else _constant("data", data)
+
+    @property
+    def grad(self) -> float:
+        """The derivative of the last root by this number; 0 before a backward pass. Setting it to
+        None, as in torch, sets it to 0."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: Any) -> None:
+        self._grad = 0.0 if grad is None else _constant("grad", grad)
 
     def _record(self, rule: Rule, operands: tuple[Any, ...], settings: dict[str, Any]) -> Value:
         given = operands
@@ -169,7 +193,7 @@ class Value(Methods, Portable):
         if settings:
             rule = bind(rule, settings)
         try:
-            data, pullback = rule(*[x.data if type(x) is Value else x for x in operands])
+            data, pullback = rule(*[x._data if type(x) is Value else x for x in operands])
         except (ArithmeticError, ValueError) as error:
             raise forward_error(rule, operands, error, _cure(name_of(rule), error)) from error
         except TypeError as error:
@@ -181,16 +205,7 @@ class Value(Methods, Portable):
             raise TypeError(f"{name_of(rule)} takes Tensors, not a Value: {operands}") from error
         if type(data) is not float:
             data = _constant(f"the output of {name_of(rule)}", data)
-        node = _new(Value)
-        node.data = data
-        node.grad = 0.0
-        node.label = ""
-        node.operands = operands
-        node.rule = rule
-        node.pullback = pullback
-        if blocks.open_blocks:
-            blocks.note(node)
-        return node
+        return _node(data, operands, rule, pullback)
 
     def backward(self, gradient: Any = None) -> None:
         """Add d(self)/d(leaf) to the `grad` of every leaf; set the `grad` of inner nodes afresh.
@@ -205,23 +220,23 @@ class Value(Methods, Portable):
         try:
             gc.disable()
             leaves, inner = leaves_and_inner(self)
-            before = [leaf.grad for leaf in leaves]
+            before = [leaf._grad for leaf in leaves]
             try:
                 for node in inner:
-                    node.grad = 0.0
-                self.grad += seed
+                    node._grad = 0.0
+                self._grad += seed
                 for node in reversed(inner):
-                    adjoints = node.pullback(node.grad)
+                    adjoints = node.pullback(node._grad)
                     i = 0
                     for operand in node.operands:  # not zip, which takes twice as long here
                         if type(operand) is Value:
-                            operand.grad += adjoints[i]  # a deferred adjoint adds itself
+                            operand._grad += adjoints[i]  # a deferred adjoint adds itself
                         i += 1
             except BaseException as error:
                 for leaf, grad in zip(leaves, before, strict=True):
-                    leaf.grad = grad
+                    leaf._grad = grad
                 for unfinished in inner:
-                    unfinished.grad = 0.0
+                    unfinished._grad = 0.0
                 if isinstance(error, PULLBACK_ERRORS):
                     raise backward_error(node, error) from error
                 raise
@@ -231,7 +246,7 @@ class Value(Methods, Portable):
 
     def zero_grad(self) -> None:
         """Set the gradient of this node to 0."""
-        self.grad = 0.0
+        self._grad = 0.0
 
     def _seed(self, gradient: Any) -> float:
         return 1.0 if gradient is None else _constant("backward: gradient", gradient)
@@ -239,16 +254,22 @@ class Value(Methods, Portable):
     def _zero(self) -> float:
         return 0.0
 
+    def _has(self, data: float) -> bool:
+        return data == self._data or (data != data and self._data != self._data)
+
     def __float__(self) -> float:
-        refuse_inside_rules()
-        return float(self.data)
+        warn_if_gradient_is_lost(self)
+        return self._data
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec) if spec else str(self)
 
     def __bool__(self) -> bool:
         raise TypeError(f"{self!r} has no truth value; compare it (x > 0) or use x.data")
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value({self.data!r}, grad={self.grad!r}{label})"
+        return f"Value({self.data!r}, grad={self._grad!r}{label})"
 
 
 def _constant(where: str, x: Any) -> float:

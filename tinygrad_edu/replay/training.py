@@ -180,7 +180,7 @@ class TrainingStep:
     def _hand_back(self) -> None:
         """Give the parameters and the optimizer what the flat buffers hold, as new arrays."""
         for p, data in zip(self.optimizer.parameters, self.parameters.give(), strict=True):
-            p.data = data
+            p._data = data  # new and of the right kind: no check, no copy
         for flat, state in zip(self.states, self.optimizer.states, strict=True):
             state[:] = flat.give()
 

@@ -111,7 +111,7 @@ def tensors(
         x = draw(drawn)
         tensor = draw(st.builds(Tensor, st.just(x), **({"label": st.just(label)} if label else {})))
         if x.dtype == tensor.dtype:  # integers became float64
-            tensor.data = x  # a Tensor copies what it is given; this is the layout that was drawn
+            tensor._data = x  # a Tensor copies what it is given; this is the layout that was drawn
         return tensor
 
     return draw_tensor()

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.blocks import rules_run
-from tinygrad_edu.graph import Node, refuse_inside_rules
+from tinygrad_edu.conversions import warn_if_gradient_is_lost
+from tinygrad_edu.graph import Node
 from tinygrad_edu.methods import ArrayMethods
 from tinygrad_edu.rules import operations
 from tinygrad_edu.rules.rule import Rule, as_plain, name_of, settings_of
@@ -167,7 +168,7 @@ class Foreign(ArrayMethods):
         return Foreign(self._oracle, self._oracle.constant(self.data), self._scalar)
 
     def __float__(self) -> float:
-        refuse_inside_rules()
+        warn_if_gradient_is_lost(self)
         return self.item()
 
     def __bool__(self) -> bool:
