@@ -243,7 +243,7 @@ def gradients(root: Node, *wrt: Node, gradient: Any = None) -> tuple[Node, ...]:
     def record_pullback(node: Node) -> Pullback:
         assert node.rule is not None
         again, pullback = node.rule(*node.operands)
-        check_unchanged(node, again, "gradients")
+        check_unchanged(node, again)
         return pullback
 
     with rules_run() as compared:
@@ -259,16 +259,15 @@ def gradients(root: Node, *wrt: Node, gradient: Any = None) -> tuple[Node, ...]:
     return nodes
 
 
-def check_unchanged(node: Node, again: Any, operation: str) -> None:
+def check_unchanged(node: Node, again: Any, where: str = "") -> None:
     """ValueError unless a rule that was run again gave the data that its node has.
 
     Where it did, the graph is what a forward pass with the present leaves would make.
     """
     if not node._has(getattr(again, "_data", again)):
-        assert node.rule is not None
         raise ValueError(
-            f"{operation}: {name_of(node.rule)} of its operands no longer gives {described(node)}: "
-            "a node has new data since the forward pass; run the forward pass again first"
+            f"{where}its operands no longer give this result, because one of them has new data "
+            "since the forward pass; run the forward pass again first"
         )
 
 

@@ -22,7 +22,13 @@ from typing import Any, Self
 import numpy as np
 
 from tinygrad_edu.blocks import was_compared
-from tinygrad_edu.graph import Node, check_unchanged, leaves_and_inner, topological_order
+from tinygrad_edu.graph import (
+    Node,
+    check_unchanged,
+    described,
+    leaves_and_inner,
+    topological_order,
+)
 from tinygrad_edu.rules import RULES, name_of, settings_of
 from tinygrad_edu.rules.rule import bind
 
@@ -60,7 +66,8 @@ class Portable(Node):
         state = (self._data, self._grad, self._label, was_compared(self), *groups)
         if self.rule is None:
             return _restore, (type(self), state)
-        check_unchanged(self, _run(self.rule, self.operands)[0], "pickling")
+        again = _run(self.rule, self.operands)[0]
+        check_unchanged(self, again, f"pickling {described(self)} = {name_of(self.rule)}(...): ")
         ancestors = None
         if not _in_order():
             ancestors = [_InOrder(True), *topological_order(self)[:-1], _InOrder(False)]

@@ -107,11 +107,13 @@ class Tensor(ArrayMethods, Portable):
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if value is not None and np.shape(value) != self._data.shape:
-            raise ValueError(
-                f"grad: shape {np.shape(value)} does not match the data of {described(self)}"
-            )
-        self._grad = None if value is None else np.array(value, dtype=self._data.dtype)
+        if value is None:
+            self._grad = None
+            return
+        grad = _new_array("grad", value, self._data.dtype)
+        if grad.shape != self._data.shape:
+            raise ValueError(f"grad: shape {grad.shape} does not match the data of {described(self)}")
+        self._grad = grad
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -103,7 +103,7 @@ def _of_nodes(
     root = _result(f, nodes)
     adjoint = weights_for(np.shape(root.data))
     order = topological_order(root)
-    others = [(x, np.array(x.grad)) for x in order if not x.operands and x not in nodes]
+    others = [(x, np.array(x.grad)) for x in order if not x.operands and x not in set(nodes)]
     root.backward(adjoint if adjoint.ndim else float(adjoint))
     for other, grad in others:  # such as the weights of a model that the function uses
         other.grad = grad if grad.ndim else float(grad)

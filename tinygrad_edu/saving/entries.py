@@ -56,11 +56,8 @@ class Attribute:
 
 def changes_of(leaf: Any, data: Any) -> list[Change]:
     """A leaf gets new data and a gradient of 0."""
-    slot, zero = ("_grad", None) if hasattr(leaf, "_grad") else ("grad", 0.0)
-    return [
-        (Attribute(leaf, "data"), data, leaf.data),
-        (Attribute(leaf, slot), zero, getattr(leaf, slot)),
-    ]
+    zero = None if isinstance(leaf.data, np.ndarray) else 0.0
+    return [(Attribute(leaf, "_data"), data, leaf.data), (Attribute(leaf, "_grad"), zero, leaf._grad)]
 
 
 def commit(changes: Sequence[Change]) -> None:

@@ -74,7 +74,7 @@ class Program:
                 operands[0] = bool(operands[0])  # a Value keeps every constant as a float
             places[node] = Place(len(leaves) + len(steps))
             steps.append(Step(function_of(name), tuple(operands), settings))
-        if root in leaves:
+        if root.rule is None:
             steps.append(Step(operator.pos, (places[root],)))
         return cls(len(leaves), tuple(steps))
 
