@@ -62,9 +62,9 @@ def test_both_sides_are_marked_and_numpy_on_the_left_marks_too():
 
 @pytest.mark.parametrize(
     "use",
-    [lambda x: {x: 0}[x], lambda x: x is None, hash, repr, lambda x: x.maximum(0.0), lambda x: x.relu(),
-     lambda x: x.clip(0.0, 1.0), lambda x: x.abs().sqrt(), lambda x: (x * x).backward(), float,
-     lambda x: x.detach(), copy.deepcopy],
+    [lambda x: {x: 0}[x], lambda x: x is None, hash, repr, lambda x: x.maximum(0.0),
+     lambda x: x.relu(), lambda x: x.clip(0.0, 1.0), lambda x: x.abs().sqrt(),
+     lambda x: (x * x).backward(), float, lambda x: x.detach(), copy.deepcopy],
 )  # fmt: skip
 @kinds
 def test_nothing_else_is_a_comparison(use, kind):

@@ -3,8 +3,8 @@
 
 Operations ask for them only while `open_blocks` is not 0, so outside of blocks they cost nothing.
 A block holds in its thread, or in its asyncio task and those started inside, until it ends. Blocks
-enter and leave so that an interrupt (Ctrl-C) on the way leaves nothing behind: what a thread sees is
-set last on entering, when nothing can fail any more, and put back first on leaving.
+enter and leave so that an interrupt (Ctrl-C) on the way leaves nothing behind: what a thread sees
+is set last on entering, when nothing can fail any more, and put back first on leaving.
 """
 
 from __future__ import annotations
@@ -94,7 +94,8 @@ class _Innermost(NamedTuple):
     in_rules: list[str] | None = None
 
 
-_innermost: ContextVar[_Innermost] = ContextVar("innermost blocks", default=_Innermost())
+_NO_BLOCKS = _Innermost()
+_innermost: ContextVar[_Innermost] = ContextVar("innermost blocks", default=_NO_BLOCKS)
 
 
 def _set(**blocks: Any) -> None:

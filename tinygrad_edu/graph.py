@@ -21,16 +21,17 @@ class Node:
     """A number or an array that knows how it was made.
 
     `operands` are in the order of the operation; a plain number or array among them is a constant.
-    A leaf has no operands, no rule and no pullback. Nodes hash by identity, and take no attributes
-    of yours (a dictionary for each would make scalar graphs 1.7 times as slow): keep what belongs to
-    them in a dict, as in `velocity = {p: 0.0 for p in parameters}`.
+    A leaf has no operands, no rule and no pullback. Nodes hash by identity. They take no attributes
+    of yours, since a dictionary for each would make scalar graphs 1.7 times as slow: keep what
+    belongs to them in one dict, as in `velocity = {p: 0.0 for p in parameters}`.
     """
 
     __slots__ = ("_compared", "_data", "_group", "_label", "operands", "pullback", "rule")
 
     data: Any
     grad: Any
-    _data: Any  # the engine's own way to `data`, without its checks
+    _data: Any  # the engine's own way to `data` and `grad`, without their checks
+    _grad: Any  # a slot of Value and Tensor
     _label: str
     operands: tuple[Any, ...]
     rule: Rule | None

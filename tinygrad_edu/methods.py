@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numbers
 import operator
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -24,12 +24,16 @@ _add, _subtract, _multiply = RULES["add"], RULES["subtract"], RULES["multiply"]
 _divide, _power, _negative = RULES["divide"], RULES["power"], RULES["negative"]
 
 
+N = TypeVar("N", bound="Methods")
+
+
 class Methods:
     """Arithmetic, comparison by data, and NumPy's functions, for any node."""
 
     __slots__ = ()
 
     data: Any
+    operands: tuple[Any, ...]
 
     def _unary(self, rule: Rule) -> Self:
         """Record a rule of this one operand."""
@@ -289,11 +293,12 @@ def _make_method(name: str, operation: Any) -> None:
 declared.append(_make_method)
 
 
-def updated(node: Any, result: Any) -> Any:
+def updated(node: N, result: Any) -> N:
     """What `node op= other` gives: the node with the data of the result, if it is a leaf inside
     `no_grad`, else the result. ValueError if the shape would change."""
     if not in_no_grad() or node.operands:
-        return result
+        recorded: N = result
+        return recorded
     old, new = np.shape(node.data), np.shape(result.data)
     if old != new:
         raise ValueError(f"in place: data of shape {old} cannot become data of shape {new}")

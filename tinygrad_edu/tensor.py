@@ -50,6 +50,7 @@ class Tensor(ArrayMethods, Portable):
 
     __slots__ = ("_grad",)
 
+    _data: Array
     _grad: Any
 
     def __init__(self, data: Any, label: str = "", dtype: npt.DTypeLike | None = None) -> None:
@@ -75,8 +76,7 @@ class Tensor(ArrayMethods, Portable):
 
         Data of another shape start with a gradient of 0.
         """
-        data: Array = self._data
-        return data
+        return self._data
 
     @data.setter
     def data(self, data: Any) -> None:
@@ -112,7 +112,9 @@ class Tensor(ArrayMethods, Portable):
             return
         grad = _new_array("grad", value, self._data.dtype)
         if grad.shape != self._data.shape:
-            raise ValueError(f"grad: shape {grad.shape} does not match the data of {described(self)}")
+            raise ValueError(
+                f"grad: shape {grad.shape} does not match the data of {described(self)}"
+            )
         self._grad = grad
 
     @property
@@ -154,9 +156,10 @@ class Tensor(ArrayMethods, Portable):
             return str(self)
         if self.size == 1:
             return format(self.item(), spec)
-        texts = {"float_kind": lambda x: format(float(x), spec)}
-        return np.array2string(self._data, separator=", ", threshold=20, edgeitems=2,
-                               formatter=texts)  # fmt: skip
+        return np.array2string(
+            self._data, separator=", ", threshold=20, edgeitems=2,
+            formatter={"float_kind": lambda x: format(float(x), spec)},
+        )  # fmt: skip
 
     def __bool__(self) -> bool:
         raise TypeError(

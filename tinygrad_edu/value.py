@@ -128,6 +128,9 @@ class Value(Methods, Portable):
 
     __slots__ = ("_grad",)
 
+    _data: float
+    _grad: float
+
     def __init__(self, data: Any, label: str = "") -> None:
         self._data = data if type(data) is float else _constant("Value", data)
         self._grad = 0.0
@@ -166,7 +169,7 @@ class Value(Methods, Portable):
     @property
     def data(self) -> float:
         """The number. New data are checked as by `Value(...)`; graphs made before keep the old."""
-        return self._data  # type: ignore[no-any-return]
+        return self._data
 
     @data.setter
     def data(self, data: Any) -> None:

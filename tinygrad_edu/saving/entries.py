@@ -57,7 +57,10 @@ class Attribute:
 def changes_of(leaf: Any, data: Any) -> list[Change]:
     """A leaf gets new data and a gradient of 0."""
     zero = None if isinstance(leaf.data, np.ndarray) else 0.0
-    return [(Attribute(leaf, "_data"), data, leaf.data), (Attribute(leaf, "_grad"), zero, leaf._grad)]
+    return [
+        (Attribute(leaf, "_data"), data, leaf._data),
+        (Attribute(leaf, "_grad"), zero, leaf._grad),
+    ]
 
 
 def commit(changes: Sequence[Change]) -> None:
