@@ -17,7 +17,7 @@ from typing import Any
 from tinygrad_edu.blocks import in_no_grad, in_rules
 from tinygrad_edu.graph import described
 
-_MEANT = {"float", "float32", "float64", "complex", "%", "isnan", "isinf", "isfinite", "isclose"}
+_MEANT = {"float", "float64", "complex", "%", "isnan", "isinf", "isfinite", "isclose"}
 """What asks for the number of a node, or gives a truth, which has no derivative anyway."""
 
 
