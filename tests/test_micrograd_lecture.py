@@ -132,7 +132,8 @@ def draw_dot(root):
     nodes, edges = trace(root)
     for n in nodes:
         uid = str(id(n))
-        dot.node(name=uid, label="{ %s | data %.4f | grad %.4f }" % (n.label, n.data, n.grad), shape='record')
+        text = "{ %s | data %.4f | grad %.4f }" % (n.label, n.data, n.grad)
+        dot.node(name=uid, label=text, shape='record')
         if n._op:
             dot.node(name=uid + n._op, label=n._op)
             dot.edge(uid + n._op, uid)
@@ -141,7 +142,8 @@ def draw_dot(root):
     return dot
 
 dot = draw_dot(L)
-labels = sorted(line.split('label="')[1].split('"')[0] for line in dot.body if 'shape=record' in line)
+records = [line for line in dot.body if 'shape=record' in line]
+labels = sorted(line.split('label="')[1].split('"')[0] for line in records)
 numbers = len(dot.body), str(labels)
 """,
     "gradients by hand": """

@@ -93,15 +93,19 @@ class Methods:
         return updated(self, self**other)
 
     def __lt__(self, other: Any) -> Any:
+        """Where the data are less, as plain booleans."""
         return compared("less", self, other)
 
     def __gt__(self, other: Any) -> Any:
+        """Where the data are greater, as plain booleans."""
         return compared("greater", self, other)
 
     def __le__(self, other: Any) -> Any:
+        """Where the data are less or equal, as plain booleans."""
         return compared("less_equal", self, other)
 
     def __ge__(self, other: Any) -> Any:
+        """Where the data are greater or equal, as plain booleans."""
         return compared("greater_equal", self, other)
 
     __abs__ = rules.abs
@@ -129,6 +133,7 @@ class Methods:
     clip = rules.clip
 
     def __pos__(self) -> Self:
+        """The node itself."""
         return self
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
@@ -164,14 +169,16 @@ class Methods:
         )
 
 
-def _refusal(written: str, cure: str) -> Any:
-    """A method for what has no rule: TypeError that says what to write. {0} is this node."""
+def _refuse(name: str, written: str, cure: str) -> None:
+    """Add a method for what has no rule: TypeError that says what to write. {0} is this node."""
 
     def method(self: Methods, *others: Any) -> Any:
         said = written.format(*(type(x).__name__ for x in (self, *others)))
         raise TypeError(f"{said}: there is no such operation on nodes; {cure}")
 
-    return method
+    method.__name__, method.__qualname__ = name, f"Methods.{name}"
+    method.__doc__ = f"TypeError: {cure}."
+    setattr(Methods, name, method)
 
 
 _PLAIN = "for the plain number, without a derivative, use x.data"
@@ -186,13 +193,13 @@ for _name, _sign, _cure in (  # operators of Python that no rule stands behind
     ("rshift", ">>", "a quotient is x / y"),
     ("matmul", "@", "a Value is one number; multiply Values with *, and matrices as Tensors"),
 ):
-    setattr(Methods, f"__{_name}__", _refusal(f"{{0}} {_sign} {{1}}", _cure))
-    setattr(Methods, f"__r{_name}__", _refusal(f"{{1}} {_sign} {{0}}", _cure))
+    _refuse(f"__{_name}__", f"{{0}} {_sign} {{1}}", _cure)
+    _refuse(f"__r{_name}__", f"{{1}} {_sign} {{0}}", _cure)
 for _name, _written in (
     ("invert", "~{0}"), ("int", "int({0})"), ("round", "round({0})"),
     ("floor", "math.floor({0})"), ("ceil", "math.ceil({0})"),
 ):  # fmt: skip
-    setattr(Methods, f"__{_name}__", _refusal(_written, _PLAIN))
+    _refuse(f"__{_name}__", _written, _PLAIN)
 
 
 class ArrayMethods(Methods):
@@ -231,6 +238,7 @@ class ArrayMethods(Methods):
         return NotImplemented
 
     def __ne__(self, other: object) -> Any:
+        """Where the data differ, as plain booleans; True beside what holds no numbers."""
         if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
             return compared("not_equal", self, other)
         return NotImplemented
@@ -247,6 +255,7 @@ class ArrayMethods(Methods):
         return updated(self, self @ other)
 
     def __getitem__(self, index: Any) -> Self:
+        """x[index] with slices, integers, ..., None and integer or boolean arrays."""
         return rules.getitem(self, index)
 
     def reshape(self, *shape: Any) -> Self:
@@ -259,7 +268,17 @@ class ArrayMethods(Methods):
 
     @property
     def T(self) -> Self:
+        """The axes in reverse order."""
         return rules.transpose(self)
+
+
+for _name, _rule in {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
+    "matmul": "matmul",
+}.items():  # fmt: skip
+    for _special in (f"__{_name}__", f"__r{_name}__", f"__i{_name}__"):
+        getattr(ArrayMethods, _special).__doc__ = RULES[_rule].__doc__  # for `help`
+ArrayMethods.__neg__.__doc__ = RULES["negative"].__doc__
 
 
 _NUMPY_NAMES = {"absolute": "abs", "amax": "max", "amin": "min", "true_divide": "divide",

@@ -119,18 +119,22 @@ class Tensor(ArrayMethods, Portable):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
         return self._data.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The floating dtype of `data` and `grad`."""
         return self._data.dtype
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return self._data.ndim
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return self._data.size
 
     def item(self) -> float:

@@ -29,8 +29,9 @@ from __future__ import annotations
 import functools
 import inspect
 import numbers
+import re
 from collections.abc import Callable
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, get_args
 
 import numpy as np
 
@@ -141,6 +142,7 @@ def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P,
             except AttributeError:  # a rule for arrays was given numbers
                 return on_plain(*map(np.asarray, plain), **settings)[0]
 
+        _show_as_public(operation, function)
         if not ours:
             for tell in declared:
                 tell(name, operation)
@@ -150,6 +152,20 @@ def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P,
         return operation
 
     return decorate
+
+
+def _show_as_public(operation: Any, function: Callable[..., Any]) -> None:
+    """Have `help` and `inspect` say what the public function returns: the output alone."""
+    signature = inspect.signature(function)
+    result = signature.return_annotation
+    if isinstance(result, str):
+        output = re.fullmatch(r"Recorded\[(.+)\]", result)
+        result = output[1] if output else signature.empty
+    else:
+        result = (*get_args(result), signature.empty)[0]
+    operation.__signature__ = signature.replace(return_annotation=result)
+    if result is not signature.empty:
+        operation.__annotations__ = {**function.__annotations__, "return": result}
 
 
 def _of_the_package(function: Callable[..., Any]) -> bool:
