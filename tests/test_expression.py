@@ -310,3 +310,20 @@ def test_settings_are_bound():
     assert read_expression("leaky_relu(x, 0.25)", {"x": -4}).data == -1
     assert read_expression("clip(x, -1, max=-2 + 3)", {"x": 4}).data == 1
     assert read_expression("clip(x, max=2 ** 3)", {"x": 9}).data == 8
+
+
+def test_pi_and_e_are_constants_unless_a_person_has_these_names():
+    x = read_expression("sin(pi * x) + e ** x", {"x": 0.25})
+    assert x.data == math.sin(math.pi * 0.25) + math.e**0.25
+    assert [node.label for node in topological_order(x) if not node.operands] == ["x"]
+    assert read_expression("pi", {}).data == math.pi
+    assert read_expression("e * pi", {"e": 2.0, "pi": 3.0}).data == 6.0
+    assert read_expression("e = x + 1; e * 2", {"x": 1.0}).data == 4.0
+    for text, said in {
+        "y = e * x; e = 2; y + e": r"e was 2\.718 so far; choose another name",
+        "x = 1; pi(x)": r"pi is a number, not a function; a product needs a \*",
+        "x = 1; x + pie": r"pie is not known",
+        "2e": "cannot be read",
+    }.items():
+        with pytest.raises(ValueError, match=said):
+            read_expression(text, {"x": 1.0} if "x =" not in text else {})

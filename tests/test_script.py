@@ -9,6 +9,8 @@ import command
 import pytest
 from command import rows
 
+from tinygrad_edu import cli
+
 SCRIPT = """\
 import sys
 import beside
@@ -118,7 +120,6 @@ def test_what_a_script_does_not_give(name, said, run, script, folder):
         ("x = 1\ny = (\n", "bad.py, line 2: SyntaxError: '(' was never closed\n  y = ("),
         ("import nothing_like_this\n", "bad.py, line 1: ModuleNotFoundError: No module named"),
         ("import beside_bad\n", "bad.py, line 1: KeyError: 'deep'\n  import beside_bad"),
-        ("import sys\nsys.exit(3)\n", "bad.py ended the program by itself (exit status 3)"),
         ("raise ValueError('\\x1b[2J\\nsecond')\n", "ValueError: \ufffd[2J\nsecond"),
         ("def f():\n    return f()\nf()\n", "bad.py, line 2: RecursionError"),
         ("x\x00", "bad.py"),
@@ -133,6 +134,34 @@ def test_an_exception_of_a_script_names_its_line(text, said, run, folder):
     assert status == 1
     assert said in err
     assert (sys.path, sys.argv) == before
+
+
+ENDS = {
+    "sys.exit(3)": (3, "bad.py ended the program by itself (exit status 3)"),
+    "sys.exit()": (1, "bad.py ended the program by itself (exit status 0)"),  # nothing is shown
+    "sys.exit(0)": (1, "bad.py ended the program by itself (exit status 0)"),
+    "sys.exit('no data')": (1, "bad.py ended the program by itself: no data"),
+    "raise KeyboardInterrupt": (130, "interrupted"),
+    "raise GeneratorExit": (1, "bad.py, line 4: GeneratorExit"),
+    "raise BaseException('all')": (1, "bad.py, line 4: BaseException: all"),
+    "raise Stop('here')": (1, "bad.py, line 4: "),
+    "raise BaseExceptionGroup('two', [Stop(), ValueError()])": (1, "bad.py, line 4: "),
+}
+
+
+@pytest.mark.parametrize("where", ["import", "function"])
+@pytest.mark.parametrize(("line", "status", "said"), [(k, *v) for k, v in ENDS.items()], ids=ENDS)
+def test_whatever_ends_a_script_is_one_line_and_the_right_status(
+    line, status, said, where, run, folder, capsys
+):
+    text = f"import sys\nclass Stop(BaseException): pass\ndef f():\n    {line}\n"
+    Path("bad.py").write_text(text + ("f()\n" if where == "import" else ""), encoding="utf-8")
+    found, _, err = run("bad.py:f", "-o", "x.svg")
+    assert (found, err.count("tinygrad-edu: ")) == (status, 1)
+    assert said in err
+    assert not os.path.exists("x.svg")
+    assert cli.main(["check", "bad.py:f"]) == status
+    assert said in capsys.readouterr().err
 
 
 def test_an_interrupt_ends_without_a_traceback(run, folder):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import tinygrad_edu
 from tinygrad_edu.commands import check, show
-from tinygrad_edu.commands.calling import Parser, UsageError
-from tinygrad_edu.commands.printing import complain
+from tinygrad_edu.commands.calling import Parser
+from tinygrad_edu.commands.printing import FAILED, NotPrinted, complain, finished, not_printed
 from tinygrad_edu.script import ScriptError
 
 COMMANDS = {
@@ -17,13 +17,20 @@ COMMANDS = {
     "check": (check, "whether a function, a layer or a graph has the right gradients"),
 }
 
-USAGE, FAILED, INTERRUPTED = 2, 1, 130
-"""Exit statuses other than 0."""
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as the shell has it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0, 1 for a failure, 2 for a wrong call."""
-    words = list(sys.argv[1:] if argv is None else argv)
+    """Run the command and return its exit status: 0, 1 for a failure, 2 for a wrong call, 130
+    after Ctrl-C; that of a script that ends the program by itself."""
+    try:
+        return finished(_run(list(sys.argv[1:] if argv is None else argv)))
+    except KeyboardInterrupt:
+        return complain("interrupted", INTERRUPTED)
+
+
+def _run(words: list[str]) -> int:
     try:
         if not words or words[0] not in COMMANDS:
             _parser().parse_args(words[:1])
@@ -32,15 +39,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except SystemExit as end:  # --help and --version
         return int(end.code or 0)
-    except UsageError as error:
-        return complain(str(error), USAGE)
+    except ScriptError as error:
+        return complain(str(error), error.status)
+    except NotPrinted as error:
+        return not_printed(error.__cause__)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return complain(where + (error.strerror or str(error)), FAILED)
-    except (ScriptError, ValueError, ArithmeticError) as error:
+    except (ValueError, ArithmeticError) as error:
         return complain(str(error), FAILED)
-    except KeyboardInterrupt:
-        return complain("interrupted", INTERRUPTED)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,6 +31,9 @@ OPERATORS: dict[type[ast.AST], str] = {
 }  # fmt: skip
 """The rules of the operators."""
 
+CONSTANTS = {"pi": math.pi, "e": math.e}
+"""Names that stand for a number, unless an input or an assignment has them."""
+
 REFUSED: dict[type[ast.AST], str] = {
     ast.Attribute: "attribute access", ast.Subscript: "indexing", ast.Lambda: "a lambda",
     ast.JoinedStr: "a formatted string", ast.NamedExpr: "an assignment with :=",
@@ -68,8 +71,9 @@ def read_expression(text: str, inputs: Mapping[str, float]) -> Value:
 
     Several assignments may stand one after the other, as in "a = x * w; y = tanh(a + b)"; each name
     is then a label. The last one is the root; without a name it is called result. Every input and
-    every name must be used. ValueError for anything but arithmetic and the functions of numbers,
-    and outside of the domain of an operation; the message shows the place.
+    every name must be used; pi and e are constants where they are neither. ValueError for anything
+    but arithmetic and the functions of numbers, and outside the domain of an operation; the message
+    shows the place.
     """
     if len(text) > LONGEST:
         raise ValueError(
@@ -146,6 +150,7 @@ class _Reader:
         self.numbers = {check_name(name): x for name, x in inputs.items()}
         self.known: dict[str, Value] = {}  # a leaf is made where its name is first used
         self.used: set[str] = set()
+        self.constants: set[str] = set()  # those that have been used
         self.depth = 0
 
     def run(self, statements: list[ast.stmt]) -> Value:
@@ -185,6 +190,9 @@ class _Reader:
             raise self.error("one = gives one name, as in price = apple * tax", target)
         if target.id in self.numbers or target.id in self.known:
             raise self.error(f"{shown(target.id)} is given twice; choose another name", target)
+        if target.id in self.constants:
+            said = f"{target.id} was {CONSTANTS[target.id]:.4g} so far; choose another name"
+            raise self.error(said, target)
         return target.id
 
     def check_that_all_is_used(self) -> None:
@@ -227,12 +235,15 @@ class _Reader:
             raise self.error("this number is larger than any float", node)
         return number
 
-    def named(self, node: ast.Name) -> Value:
+    def named(self, node: ast.Name) -> Value | float:
         name = node.id
         if name not in self.known:
             if name not in self.numbers:
                 if name in FUNCTIONS:
                     raise self.error(f"{name} is a function; write {name}(...)", node)
+                if name in CONSTANTS:
+                    self.constants.add(name)
+                    return CONSTANTS[name]
                 names = list(dict.fromkeys([*self.numbers, *filter(None, self.known)]))
                 raise self.error(f"{shown(name)} is not known; {closest(name, names)}", node)
             try:
@@ -270,7 +281,7 @@ class _Reader:
             raise self.error("only functions are called, by their name; a product needs a *", node)
         name = node.func.id
         if name not in FUNCTIONS:
-            if name in self.numbers or name in self.known:
+            if name in self.numbers or name in self.known or name in CONSTANTS:
                 raise self.error(
                     f"{shown(name)} is a number, not a function; a product needs a *", node
                 )

@@ -22,12 +22,15 @@ RUN_NAME = "tinygrad_edu_show"
 class ScriptError(Exception):
     """The script failed, or has no such node."""
 
+    status = 1
+    """The exit status of the command."""
+
 
 def node_of_script(path: str, name: str) -> Node:
     """Run a script and give its node `name`, or what its function `name` returns.
 
-    ScriptError if there is no such file or node, and for every exception of the script itself,
-    with the line where it happened.
+    ScriptError if there is no such file or node, and for whatever the script itself raises, with
+    the line where it happened; KeyboardInterrupt stays itself.
     """
     with running(path) as names:
         if name not in names:
@@ -71,7 +74,8 @@ def running(path: str) -> Iterator[dict[str, Any]]:
     """Run a script and give its names to a block, in which more of its code may run.
 
     The script's folder is where its imports are looked up first, as when Python runs it.
-    ScriptError if there is no such file, and for every exception of the script, with its line.
+    ScriptError if there is no such file, and for whatever the script raises, with its line;
+    KeyboardInterrupt stays itself.
     """
     if not os.path.isfile(path):
         raise ScriptError(f"there is no script {path}")
@@ -94,14 +98,14 @@ def _as_if_started(path: str) -> Iterator[None]:
 
 @contextmanager
 def _errors_with_lines(path: str) -> Iterator[None]:
-    """Turn any exception of the script into a ScriptError that shows its line."""
+    """Turn whatever the script raises into a ScriptError that shows its line."""
     try:
         yield
-    except ScriptError:
+    except (ScriptError, KeyboardInterrupt):
         raise
     except SystemExit as end:
-        raise ScriptError(f"{path} ended the program by itself (exit status {end.code})") from end
-    except Exception as error:
+        raise _ended(path, end.code) from end
+    except BaseException as error:
         line = _line_of(path, error)
         place = f"{path}, line {line}" if line else path
         linecache.checkcache(path)
@@ -110,7 +114,19 @@ def _errors_with_lines(path: str) -> Iterator[None]:
         raise ScriptError(f"{place}: {_said(error)}{code}") from error
 
 
-def _line_of(path: str, error: Exception) -> int:
+def _ended(path: str, code: object) -> ScriptError:
+    """The error for a script that ended the program; its exit status, as nothing could be shown, is
+    never 0."""
+    if code is None or isinstance(code, int):
+        said = f"{path} ended the program by itself (exit status {code or 0})"
+    else:  # Python prints what is no number
+        said = f"{path} ended the program by itself: {code}"
+    error = ScriptError(said)
+    error.status = code if isinstance(code, int) and code else ScriptError.status
+    return error
+
+
+def _line_of(path: str, error: BaseException) -> int:
     """The line of the script that the error came from; 0 if it is not known."""
     if isinstance(error, SyntaxError) and error.filename == path:
         return error.lineno or 0
@@ -122,7 +138,7 @@ def _line_of(path: str, error: Exception) -> int:
     return (lines[-1] if lines else 0) or 0
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """Type and message, also of an error whose message cannot be made."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}"

@@ -8,12 +8,16 @@ import os
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from tinygrad_edu.commands.printing import say
 from tinygrad_edu.expression import check_name
+from tinygrad_edu.files import Content, write_whole
 from tinygrad_edu.script import ScriptError
 
 
 class UsageError(ScriptError):
     """What was asked for cannot be asked for in this way."""
+
+    status = 2
 
 
 class Parser(argparse.ArgumentParser):
@@ -27,6 +31,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see {self.prog} --help")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """As all else is printed: argparse would let errors pass in silence."""
+        say(message.removesuffix("\n"), file)
 
 
 def named(texts: list[str], read: Callable[[str], Any], form: str) -> dict[str, Any]:
@@ -63,7 +71,23 @@ def check_target(path: str, force: bool, other: str = ", or another name with -o
     if not os.path.isdir(folder):
         raise UsageError(f"{path} cannot be written: there is no folder {folder}")
     if os.path.lexists(path) and not force:
-        raise UsageError(f"{path} exists; use --force to overwrite it{other}")
+        raise _exists(path, other)
+
+
+def write_target(
+    path: str, content: Content, force: bool, other: str = ", or another name with -o"
+) -> None:
+    """Write what was computed, but not over a file that has appeared since `check_target`."""
+    try:
+        write_whole(path, content, replace=force)
+    except FileExistsError as error:
+        if force:  # it is not a file
+            raise
+        raise _exists(path, other) from error
+
+
+def _exists(path: str, other: str) -> UsageError:
+    return UsageError(f"{path} exists; use --force to overwrite it{other}")
 
 
 def script_and_name(what: str) -> tuple[str, str] | None:

@@ -15,6 +15,7 @@ from tinygrad_edu.commands.calling import (
     check_target,
     named,
     script_and_name,
+    write_target,
 )
 from tinygrad_edu.commands.inputs import Inputs, read_input
 from tinygrad_edu.commands.printing import GREEN, RED, YELLOW, coloured, say, width
@@ -107,7 +108,7 @@ def run(options: argparse.Namespace) -> int:
         say(f"random numbers for {', '.join(inputs.drawn)}; seed {options.seed}")
     say("\n".join(_lines(report)))
     if options.svg is not None:
-        report.to_svg(options.svg)
+        write_target(options.svg, report.to_svg(), options.force, "")
         say(f"written: {options.svg}")
     return 0 if report.ok else WRONG
 

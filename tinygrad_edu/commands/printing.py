@@ -3,35 +3,88 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from tinygrad_edu.view.reading import shown_text
 
 RED, GREEN, YELLOW = "31", "32", "33"
+LONGEST = 600
+"""A line of a complaint has at most so many characters; its beginning and its end say most."""
+
+FAILED, PIPE_CLOSED = 1, 141
+"""Exit statuses: for a failure, and as the shell has it for a program that nobody reads."""
+
+_OURS = re.compile(rf"(\n|\x1b\[(?:{RED}|{GREEN}|{YELLOW}|0)m)")
+"""The control characters that we print."""
+
+
+class NotPrinted(Exception):  # noqa: N818 - it is caught by the command, and never seen
+    """What was said did not arrive; the cause is the OSError."""
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
-    """Print, with escapes for what the terminal's encoding has no character for."""
+    """Print, without the control characters of others, and with escapes for what the terminal's
+    encoding has no character for. NotPrinted if that fails, as on a disk that is full."""
     stream = stream or sys.stdout
+    parts = _OURS.split(text)
+    text = "".join(part if i % 2 else shown_text(part) for i, part in enumerate(parts))
     encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+    except OSError as error:
+        raise NotPrinted from error
 
 
 def complain(message: str, status: int) -> int:
     """Say what went wrong, and give the exit status back."""
-    lines = [shown_text(line) for line in message.removeprefix("expression: ").split("\n")]
-    say("tinygrad-edu: " + "\n".join(lines), sys.stderr)
+    lines = [_shortened(line) for line in message.removeprefix("expression: ").split("\n")]
+    if sys.stderr is not None:  # it was closed: print would take the standard output
+        with suppress(NotPrinted):
+            say("tinygrad-edu: " + "\n".join(lines), sys.stderr)
     return status
+
+
+def _shortened(line: str) -> str:
+    half = LONGEST // 2
+    return line if len(line) <= LONGEST else f"{line[:half]} … {line[-half:]}"
+
+
+def finished(status: int) -> int:
+    """The exit status when all is printed; another if it cannot be."""
+    try:
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
+    except OSError as error:
+        return not_printed(error)
+    return status
+
+
+def not_printed(error: BaseException | None) -> int:
+    """The exit status if nothing can be printed any more; Python shall not try again at its end."""
+    with suppress(OSError, ValueError):  # what stands for the output in a test has no number
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    if isinstance(error, BrokenPipeError):  # as in `tinygrad-edu ... | head`: nobody wants more
+        return PIPE_CLOSED
+    said = getattr(error, "strerror", None) or error
+    return complain(f"the output cannot be written: {said}", FAILED)
 
 
 def width() -> int:
     """How many characters a line may have: those of the terminal, else 100."""
-    return max(shutil.get_terminal_size((100, 24)).columns, 60) if sys.stdout.isatty() else 100
+    return max(shutil.get_terminal_size((100, 24)).columns, 60) if _is_terminal() else 100
 
 
 def coloured(text: str, colour: str) -> str:
     """The text in a colour, if it goes to a terminal and NO_COLOR is not set."""
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return text if plain or not sys.stdout.isatty() else f"\x1b[{colour}m{text}\x1b[0m"
+    return text if plain or not _is_terminal() else f"\x1b[{colour}m{text}\x1b[0m"
+
+
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()

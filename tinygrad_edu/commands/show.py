@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,10 @@ from tinygrad_edu.commands.calling import (
     named,
     number,
     script_and_name,
+    write_target,
 )
 from tinygrad_edu.commands.printing import say
 from tinygrad_edu.expression import closest, read_expression
-from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import Node, topological_order
 from tinygrad_edu.script import node_of_script
 from tinygrad_edu.view import to_dot, to_svg
@@ -32,10 +34,13 @@ EXAMPLES = """examples:
   tinygrad-edu show "x ** 2" x=3 -o square.svg --force
   tinygrad-edu show script.py:loss -o loss.html
 
-An expression has + - * / **, numbers, names and functions of numbers such as exp, tanh, sqrt or
-maximum; several parts are separated by ; and named by =. One that begins with a minus goes into
+An expression has + - * / **, numbers, pi, e, names and functions of numbers such as exp, tanh, sqrt
+or maximum; several parts are separated by ; and named by =. One that begins with a minus goes into
 parentheses. A script is run as it is: show only scripts that you trust.
 """
+
+DEFAULT = "graph.html"
+"""The file that is written without -o. A page that is there already is written again."""
 
 ROWS = 40
 """How many rows the printed table has at most."""
@@ -53,8 +58,8 @@ def parser() -> Parser:
         "inputs", nargs="*", metavar="name=number", help="the inputs of an expression"
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", default="graph.html",
-        help="the file to write, .html, .svg or .dot (default: graph.html)",
+        "-o", "--output", metavar="FILE",
+        help="the file to write, .html, .svg or .dot (default: graph.html, again at every run)",
     )  # fmt: skip
     parser.add_argument("--title", help="the title of the page")
     parser.add_argument(
@@ -68,11 +73,12 @@ def parser() -> Parser:
 
 def run(options: argparse.Namespace) -> int:
     """Check everything that can be checked first; compute, write and print after that."""
-    path: str = options.output
+    path: str = options.output or DEFAULT
+    force: bool = options.force or (options.output is None and _is_own_page(path))
     kind = _kind(path, options)
     inputs = named(options.inputs, number, "name=number, such as apple=100")
     ranges = named(options.ranges, _range, "--range name=low:high or name=low:high:step")
-    check_target(path, options.force)
+    check_target(path, force)
     script = script_and_name(options.what)
     if script is None:
         node: Node = read_expression(options.what, inputs)
@@ -84,20 +90,31 @@ def run(options: argparse.Namespace) -> int:
     nodes = topological_order(node)
     if np.size(node.data) == 1 and not any(np.any(x.grad) for x in nodes):
         node.backward()
-    if kind == ".html":
-        from tinygrad_edu.view.html import to_html
-
-        to_html(node, path, title=options.title, ranges=ranges or None)
-    elif kind == ".svg":
-        to_svg(node, path)
-    else:
-        write_whole(path, to_dot(node))
+    write_target(path, _content(kind, node, options.title, ranges), force)
     root_name = node.label or (script[1] if script else "result")
     say("\n".join(_table(nodes, root_name)))
     say(f"written: {path}")
     if options.open and not open_in_browser(path):
         say("no browser could be opened; open the file yourself")
     return 0
+
+
+def _is_own_page(path: str) -> bool:
+    """Whether a file is a page that this package has made, so that a new one may take its place."""
+    if not os.path.isfile(path):
+        return False
+    with suppress(OSError), open(path, "rb") as file:
+        return b'<meta name="generator" content="tinygrad_edu">' in file.read(300)
+    return False
+
+
+def _content(kind: str, node: Node, title: str | None, ranges: dict[str, Any]) -> str:
+    """What is written to a file of a kind."""
+    if kind == ".html":
+        from tinygrad_edu.view.html import to_html
+
+        return to_html(node, title=title, ranges=ranges or None)
+    return to_svg(node) if kind == ".svg" else to_dot(node)
 
 
 def _kind(path: str, options: argparse.Namespace) -> str:
