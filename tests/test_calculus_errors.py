@@ -84,7 +84,7 @@ def test_wrong_arguments_are_refused_before_the_function_is_called(call, error, 
 @pytest.mark.parametrize("argnums", ["x", 1.0, None, True, (), [], (0, "y"), ((0,),)], ids=repr)
 def test_argnums_are_positions(direction, argnums):
     with pytest.raises(
-        TypeError, match=f"{direction.__name__}: argnums is .*such as 0.*\\(0, 1\\)"
+        TypeError, match=f"{direction.__name__}: argnums is .*such as 0.* in a second call, as in "
     ):
         direction(never, argnums)
 
@@ -92,10 +92,9 @@ def test_argnums_are_positions(direction, argnums):
 @pytest.mark.parametrize("direction", DIRECTIONS)
 @pytest.mark.parametrize("f", [None, 3.0, "f", Value(1.0)], ids=repr)
 def test_only_a_function_can_be_differentiated(direction, f):
-    with pytest.raises(
-        TypeError, match=rf"{direction.__name__}: expected a function, got .*{type(f).__name__}"
-    ):
-        direction(f)  # fmt: skip
+    said = f"{direction.__name__}: expected a function first, got a {type(f).__name__}"
+    with pytest.raises(TypeError, match=said):
+        direction(f)
     for call in (
         lambda: vjp(f, 1.0),
         lambda: jvp(f, (1.0,), (1.0,)),

@@ -143,8 +143,20 @@ def test_cross_entropy_is_stable_for_the_largest_logits(dtype, logits, label, lo
 @pytest.mark.parametrize(
     ("shape", "target", "settings", "error", "message"),
     [
-        ((3, 3), [0, 1, 3], {}, IndexError, "label 3 is out of range for 3 classes, 0 to 2"),
-        ((3, 3), [0, -1, 2], {}, IndexError, "label -1 is out of range for 3 classes, 0 to 2"),
+        (
+            (3, 3),
+            [0, 1, 3],
+            {},
+            IndexError,
+            "label 3 of sample 2 is out of range for 3 classes, 0 to 2",
+        ),
+        (
+            (3, 3),
+            [0, -1, 2],
+            {},
+            IndexError,
+            "label -1 of sample 1 is out of range for 3 classes, 0 to 2",
+        ),
         ((3, 3), [0.0, 1.0, 2.0], {}, ValueError, r"float64 target of shape \(3,\); give integer"),
         ((3, 3), [[0], [1], [2]], {}, ValueError, r"shape \(3, 1\); give integer .* \(3,\), or"),
         ((2, 3), [0, 1, 2], {}, ValueError, r"logits of shape \(2, 3\).*target of shape \(3,\)"),
@@ -193,8 +205,8 @@ def test_the_max_margin_loss_of_a_tensor_and_of_a_list_of_values_is_its_formula(
     [
         (nn.binary_cross_entropy_with_logits, Tensor([0.0]), [-0.1], "lie between 0 and 1"),
         (nn.binary_cross_entropy_with_logits, Tensor([0.0]), [1.1], "lie between 0 and 1"),
-        (nn.max_margin_loss, Tensor([1.0, 2.0]), [0, 1], "labels must be -1 or 1"),
-        (nn.max_margin_loss, [Value(1.0)], [np.nan], "labels must be -1 or 1"),
+        (nn.max_margin_loss, Tensor([1.0, 2.0]), [0, 1], "labels are -1 or 1"),
+        (nn.max_margin_loss, [Value(1.0)], [np.nan], "labels are -1 or 1"),
         (nn.max_margin_loss, Tensor([[1.0]]), [1], r"\(1, 1\) scores and \(1,\) labels; shapes"),
         (nn.max_margin_loss, [Value(1.0)], [1, -1], r"\(1,\) scores and \(2,\) labels; shapes"),
         (nn.max_margin_loss, [], [], "shapes must be equal and not empty"),

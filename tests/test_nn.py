@@ -158,7 +158,7 @@ def test_a_layer_against_a_column_of_targets_gives_the_figures_once_broadcasting
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Linear(0, -3), r"Linear: 0 inputs and -3 outputs; both must be 1 or more"),
+        (lambda: Linear(0, -3), r"Linear: inputs is 0; the width of a layer is a whole number"),
         (lambda: Linear(2, 3, init="xavier"), r"Linear: init is 'xavier'; use .he., .glorot. or"),
         (lambda: Linear(2, 3, init=-1.0), r"Linear: init is -1\.0"),
         (lambda: Linear(2, 3, init=float("nan")), r"Linear: init is nan"),

@@ -200,7 +200,7 @@ def test_a_label_out_of_range_is_an_index_error_as_in_an_eager_step(wrong):
     step, _, _ = pair(OPTIMIZERS["plain SGD"])
     labels = np.array([0, wrong, 1])
     for _ in range(3):
-        with pytest.raises(IndexError, match=f"label {wrong} is out of range for 3 classes"):
+        with pytest.raises(IndexError, match=rf"label {wrong} of sample \d is out of range"):
             step(X[:3], labels)
         step(X[:3], np.array([0, 2, 1]))
         step(X[1:4], np.array([0, 2, 1]))

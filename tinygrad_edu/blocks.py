@@ -203,6 +203,9 @@ class Decorator(ContextDecorator):
             name = type(self).__name__
             raise TypeError(f"{name}: it takes no arguments; write @{name}() or with {name}():")
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def __call__(self, function: F) -> F:
         """TypeError for a generator or an async function, which runs after its call is over."""
         kinds = (inspect.isgeneratorfunction, inspect.iscoroutinefunction,
@@ -288,6 +291,9 @@ class group(_Context):
         if not isinstance(name, str):
             raise TypeError(f'group: expected a name, as in group("layer1"), got {name!r}')
         self.name = name
+
+    def __repr__(self) -> str:
+        return f"group({self.name!r})"
 
     def _begin(self, outer: Group | None) -> Group:
         return Group(self.name, outer)

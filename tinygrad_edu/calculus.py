@@ -27,6 +27,7 @@ import numpy as np
 
 from tinygrad_edu import blocks
 from tinygrad_edu.graph import Node, gradients, leaves_and_inner, sweep
+from tinygrad_edu.names import escaped
 from tinygrad_edu.rules import stack
 from tinygrad_edu.rules.rule import as_plain
 from tinygrad_edu.tensor import Tensor
@@ -220,10 +221,11 @@ def _function(name: str, f: Function, argnums: Argnums, derive: Derive) -> Funct
     """The function of f's arguments that calls f and derives the answer."""
     single = not isinstance(argnums, tuple | list)
     positions: Any = (argnums,) if single else argnums
-    if not positions or any(isinstance(i, bool) or not hasattr(i, "__index__") for i in positions):
+    wrong = [i for i in positions if type(i) is bool or not isinstance(i, int | np.integer)]
+    if wrong or not positions:
         raise TypeError(
-            f"{name}: argnums is {argnums!r}; give the position of an argument, such as 0, or a "
-            "tuple of positions, such as (0, 1)"
+            f"{name}: argnums is {escaped(repr(argnums))}; it is a position, such as 0, or a tuple "
+            f"of them, and arguments of f come in a second call, as in {name}(f)(3.0)"
         )
     title = f"{name}({_name(f, name)})"  # checks f, too
 
@@ -363,8 +365,8 @@ def _vector(where: str, v: Any, like: Any, of: str) -> Any:
 def _name(f: Any, where: str = "") -> str:
     """The name of a function; TypeError if it is none."""
     if not callable(f):
-        raise TypeError(f"{where}: expected a function, got {f!r} of type {type(f).__name__}")
-    return str(getattr(f, "__name__", type(f).__name__))
+        raise TypeError(f"{where}: expected a function first, got a {type(f).__name__}")
+    return escaped(getattr(f, "__name__", type(f).__name__))
 
 
 def _basis(y: Any) -> Iterator[Any]:

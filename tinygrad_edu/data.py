@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+NUMBER = (int, float, np.number)
 if TYPE_CHECKING:  # numpy.random is loaded only when somebody draws from it
     from pathlib import Path
 
@@ -33,6 +34,17 @@ def load_digits() -> tuple[Array, Array]:
         return arrays["pixels"].astype(np.float64), arrays["labels"].astype(np.int64)
 
 
+def generator(operation: str, rng: Rng) -> np.random.Generator:
+    """The generator that is given, or one from a seed; TypeError or ValueError for others."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{operation}: rng is {rng!r}; give a seed, a whole number from 0 up, or a "
+            "numpy.random.Generator"
+        ) from error
+
+
 def train_test_split(
     x: Any, y: Any, test_size: float = 0.2, rng: Rng = None
 ) -> tuple[Array, Array, Array, Array]:
@@ -43,15 +55,16 @@ def train_test_split(
     different lengths, or if one of the two sets would be empty.
     """
     x, y = _same_length("train_test_split", x, y)
-    if not np.isfinite(test_size):
-        raise ValueError(f"train_test_split: test_size is {test_size}; use a part such as 0.2")
+    if not isinstance(test_size, NUMBER) or not np.isfinite(test_size):
+        kind: Any = ValueError if isinstance(test_size, NUMBER) else TypeError
+        raise kind(f"train_test_split: test_size is {test_size!r}; use a part such as 0.2")
     n_test = int(np.ceil(len(x) * test_size))
     if not 0 < n_test < len(x):
         raise ValueError(
             f"train_test_split: test_size={test_size} of {len(x)} samples leaves {n_test} for the "
             f"test and {len(x) - n_test} for training; both need at least 1"
         )
-    order = np.random.default_rng(rng).permutation(len(x))
+    order = generator("train_test_split", rng).permutation(len(x))
     test, train = order[:n_test], order[n_test:]
     return x[train], x[test], y[train], y[test]
 
@@ -62,6 +75,11 @@ def one_hot(labels: Any, classes: int, dtype: npt.DTypeLike = np.float64) -> Arr
     TypeError unless labels are integers; IndexError for a label below 0 or from `classes` up.
     """
     labels = np.asarray(labels)
+    if not hasattr(classes, "__index__") or np.ndim(classes):
+        raise TypeError(
+            f"one_hot: classes is of type {type(classes).__name__}; give the labels first and the "
+            "number of classes second, as in one_hot([0, 2], 3)"
+        )
     if labels.dtype.kind not in "iu":
         raise TypeError(f"one_hot: labels are of dtype {labels.dtype}; use integers")
     if labels.size and not (labels.min() >= 0 and labels.max() < classes):
@@ -85,11 +103,17 @@ class DataLoader:
         self, x: Any, y: Any, batch_size: int = 32, shuffle: bool = True, rng: Rng = None
     ) -> None:
         self.x, self.y = _same_length("DataLoader", x, y)
-        if not (batch_size >= 1 and batch_size % 1 == 0):
-            raise ValueError(f"DataLoader: batch_size is {batch_size}; it must be 1, 2, 3, ...")
+        if not (isinstance(batch_size, NUMBER) and batch_size >= 1 and batch_size % 1 == 0):
+            kind: Any = ValueError if isinstance(batch_size, NUMBER) else TypeError
+            raise kind(f"DataLoader: batch_size is {batch_size!r}; it must be 1, 2, 3, ...")
         self.batch_size = int(batch_size)
         self.shuffle = shuffle
-        self.rng = np.random.default_rng(rng)
+        self.rng = generator("DataLoader", rng)
+
+    def __repr__(self) -> str:
+        arrays = ", ".join(f"{k} {v.shape} {v.dtype}" for k, v in (("x", self.x), ("y", self.y)))
+        order = "in a new order" if self.shuffle else "in order"
+        return f"DataLoader({arrays}, {len(self)} batches of {self.batch_size}, {order})"
 
     def __len__(self) -> int:
         """The number of batches in one pass."""
@@ -109,8 +133,14 @@ class DataLoader:
 
 
 def _same_length(operation: str, x: Any, y: Any) -> tuple[Array, Array]:
+    for name, array in (("x", x), ("y", y)):
+        if np.ndim(array) == 0:
+            raise ValueError(
+                f"{operation}: {name} is of type {type(array).__name__}; give an array or a list "
+                "with an entry for each sample"
+            )
     x, y = np.asarray(x), np.asarray(y)
-    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+    if len(x) != len(y):
         raise ValueError(
             f"{operation}: x has shape {x.shape} and y {y.shape}; lengths must be equal"
         )

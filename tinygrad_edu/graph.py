@@ -7,6 +7,7 @@ it and the pullback that the rule returned; differentiation only ever calls thos
 from __future__ import annotations
 
 import gc
+import inspect
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -230,7 +231,10 @@ def gradients(root: Node, *wrt: Node, gradient: Any = None) -> tuple[Node, ...]:
     """
     for x in (root, *wrt):
         if not isinstance(x, Node):
-            raise TypeError(f"gradients: expected nodes, got {type(x).__name__} {x!r}")
+            raise TypeError(
+                f"gradients: expected nodes, got {type(x).__name__} {described(x)}; give them one "
+                "by one, as in gradients(y, x1, x2)"
+            )
     if isinstance(gradient, Node):
         root._seed(gradient.data)  # checks the shape
         seed = gradient
@@ -281,9 +285,13 @@ def forward_error(
 ) -> Exception:
     """The error of a rule, with the operation, its operands and the cure named."""
     shown = ", ".join(described(x) for x in operands)
-    settings = "".join(f", {k}={v!r}" for k, v in settings_of(rule).items())
+    settings = "".join(f", {k}={described(v)}" for k, v in settings_of(rule).items())
     name = name_of(rule)
     said = str(error).removeprefix(f"{name}: ")
+    if "unexpected keyword argument" in said:
+        parameters = inspect.signature(getattr(rule, "func", rule)).parameters.values()
+        known = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        cure = f"its settings are {', '.join(known)}" if known else "it has no settings"
     return _same_kind(error, f"{name}({shown}{settings}): {said}" + (f"; {cure}" if cure else ""))
 
 
@@ -297,7 +305,7 @@ def described(x: Any) -> str:
     """An operand in a message: arrays by name and shape, numbers as they are."""
     shape = getattr(x, "shape", None)
     if shape is None:
-        return repr(x)
+        return escaped(repr(x))
     return f"{escaped(getattr(x, 'label', '')) or type(x).__name__} of shape {shape}"
 
 
@@ -324,8 +332,20 @@ def _same_kind(error: Exception, message: str) -> Exception:
 def check_label(label: Any) -> str:
     """The label if it is a string, else TypeError."""
     if not isinstance(label, str):
-        raise TypeError(f"label: expected a string, got {label!r}")
+        raise TypeError(
+            f"label: expected a string, got {described(label)}; several numbers are given as a "
+            "list, as in Tensor([1, 2])"
+        )
     return label
+
+
+def check_no_string(kind: str, data: Any) -> None:
+    """TypeError for a string where a node gets its numbers: label and data were swapped."""
+    if isinstance(data, str):
+        raise TypeError(
+            f"{kind}: the data are {escaped(repr(data))}, a string; numbers come first and a label "
+            f'second, as in {kind}(2.0, "x")'
+        )
 
 
 class collector_paused(Decorator):

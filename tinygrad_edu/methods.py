@@ -258,6 +258,12 @@ class ArrayMethods(Methods):
         """x[index] with slices, integers, ..., None and integer or boolean arrays."""
         return rules.getitem(self, index)
 
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            f"the elements of a {type(self).__name__} cannot be assigned, which would lose a "
+            "derivative; make a new one with where, stack or concatenate, or give a leaf new data"
+        )
+
     def reshape(self, *shape: Any) -> Self:
         """The same elements in another shape, given as one tuple or as several integers."""
         return rules.reshape(self, shape[0] if len(shape) == 1 else shape)

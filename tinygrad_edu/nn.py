@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import operator
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu import rules
-from tinygrad_edu.data import one_hot
+from tinygrad_edu.data import generator, one_hot
 from tinygrad_edu.graph import Node
 from tinygrad_edu.rules import RULES
 from tinygrad_edu.rules.reductions import Reduction
 from tinygrad_edu.rules.rule import unchanging
+from tinygrad_edu.summaries import model_text
 from tinygrad_edu.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ class Module:
 
     def __call__(self, x: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} needs a method __call__(self, x)")
+
+    def __repr__(self) -> str:
+        return model_text(self, Module)
 
 
 def _named_leaves(owner: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Node]]:
@@ -103,12 +108,12 @@ class Linear(Module):
         rng: Rng = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        if inputs < 1 or outputs < 1:
-            raise ValueError(
-                f"Linear: {inputs} inputs and {outputs} outputs; both must be 1 or more"
-            )
+        inputs, outputs = (
+            check_width("Linear: inputs", inputs),
+            check_width("Linear: outputs", outputs),
+        )
         deviation = _deviation(init, inputs, outputs)
-        start = np.random.default_rng(rng).normal(0, deviation, (inputs, outputs))
+        start = generator("Linear", rng).normal(0, deviation, (inputs, outputs))
         self.weight = Tensor(start, "weight", dtype)
         self.bias = Tensor(np.zeros(outputs), "bias", dtype) if bias else None
 
@@ -131,28 +136,48 @@ def _deviation(init: Any, inputs: int, outputs: int) -> float:
 class ReLU(Module):
     """max(x, 0), elementwise."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return x._record(_relu, (x,), {})
+    def __call__(self, x: Any) -> Tensor:
+        x = x if type(x) is Tensor else _node(x)
+        result: Tensor = x._record(_relu, (x,), {})
+        return result
 
 
 class Sigmoid(Module):
     """1 / (1 + exp(-x)), elementwise."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return x.sigmoid()
+    def __call__(self, x: Any) -> Tensor:
+        result: Tensor = _node(x).sigmoid()
+        return result
 
 
 class Tanh(Module):
     """The hyperbolic tangent, elementwise."""
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return x.tanh()
+    def __call__(self, x: Any) -> Tensor:
+        result: Tensor = _node(x).tanh()
+        return result
+
+
+def _node(x: Any) -> Any:
+    """What the first layer of a network is given: a node as it is, an array as a Tensor."""
+    return x if isinstance(x, Node) else Tensor(x)
 
 
 class Sequential(Module):
     """Layers one after the other."""
 
     def __init__(self, *layers: Module) -> None:
+        for i, layer in enumerate(layers):
+            if isinstance(layer, type):
+                raise TypeError(
+                    f"Sequential: layer {i} is the class {layer.__name__}; make a layer of it, as "
+                    f"in {layer.__name__}()"
+                )
+            if not callable(layer):
+                raise TypeError(
+                    f"Sequential: layer {i} is a {type(layer).__name__}, which cannot be called; "
+                    "give layers one by one, as in Sequential(Linear(2, 3), ReLU())"
+                )
         self.layers = list(layers)
         label_parameters(self.layers, "layers")
 
@@ -163,10 +188,27 @@ class Sequential(Module):
         return result
 
 
-def check_widths(name: str, widths: Any) -> None:
-    """ValueError unless widths is a list of at least one number."""
-    if not isinstance(widths, Sequence) or not widths:
+def check_width(name: str, width: Any) -> int:
+    """The width of a layer, if it is a whole number from 1 up; else TypeError or ValueError."""
+    whole = hasattr(width, "__index__") and not isinstance(width, bool)
+    if whole and operator.index(width) >= 1:
+        return operator.index(width)
+    kind = ValueError if whole else TypeError
+    raise kind(f"{name} is {width!r}; the width of a layer is a whole number from 1 up")
+
+
+def check_widths(inputs: Any, name: str, widths: Any) -> None:
+    """TypeError or ValueError unless there are inputs, and widths are a list of at least one."""
+    if isinstance(inputs, Sequence) and not isinstance(inputs, str):
+        first, *rest = inputs or [2, 16, 1]
+        raise TypeError(
+            f"MLP: the inputs are {inputs!r}; they are one number, and the widths of the layers "
+            f"are a list after it, as in MLP({first}, {rest})"
+        )
+    if not isinstance(widths, Sequence) or isinstance(widths, str) or not widths:
         raise ValueError(f"MLP: {name} is {widths!r}; give the width of each layer, as [30, 10]")
+    for i, width in enumerate([inputs, *widths]):
+        check_width(f"MLP: {name}[{i - 1}]" if i else "MLP: inputs", width)
 
 
 class MLP(Sequential):
@@ -178,14 +220,14 @@ class MLP(Sequential):
     def __init__(
         self,
         inputs: int,
-        outputs: Sequence[int],
+        outputs: Sequence[int] = (),
         *,
         init: str | float = "he",
         rng: Rng = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        check_widths("outputs", outputs)
-        rng = np.random.default_rng(rng)
+        check_widths(inputs, "outputs", outputs)
+        rng = generator("MLP", rng)
         layers: list[Module] = []
         for before, after in zip([inputs, *outputs], outputs, strict=False):
             layers += [Linear(before, after, init=init, rng=rng, dtype=dtype), ReLU()]
@@ -278,7 +320,8 @@ def binary_cross_entropy_with_logits(
         )
     plain = target.data if isinstance(target, Tensor) else target
     if not ((plain >= 0) & (plain <= 1)).all():
-        raise ValueError(f"{name}: targets must lie between 0 and 1, and not be nan")
+        wrong = plain[~((plain >= 0) & (plain <= 1))][0]
+        raise ValueError(f"{name}: a target is {wrong:g}; it must lie between 0 and 1")
     # -log σ(x) is softplus(-x): no logarithm of a number that was rounded to 0
     loss = target * rules.softplus(-logits) + (1.0 - target) * rules.softplus(logits)
     return _reduced(loss, reduction, name)
@@ -291,7 +334,11 @@ def max_margin_loss(scores: Any, labels: Any) -> Any:
     """
     labels = np.asarray(labels)
     if not np.isin(labels, (-1, 1)).all():
-        raise ValueError("max_margin_loss: labels must be -1 or 1")
+        wrong = labels[~np.isin(labels, (-1, 1))][0]
+        raise ValueError(
+            f"max_margin_loss: a label is {wrong}; labels are -1 or 1, as 2 * y - 1 makes them of "
+            "0 and 1"
+        )
     shape = scores.shape if isinstance(scores, Tensor) else (len(scores),)
     if labels.shape != shape or not labels.size:
         raise ValueError(
@@ -309,7 +356,10 @@ def max_margin_loss(scores: Any, labels: Any) -> Any:
 
 def _as_tensor(x: Any, operation: str) -> Tensor:
     if not isinstance(x, Tensor):
-        raise TypeError(f"{operation}: expected a Tensor first, got {type(x).__name__}")
+        raise TypeError(
+            f"{operation}: expected a Tensor first, got {type(x).__name__}; the output of a model "
+            "comes first and the target second"
+        )
     return x
 
 

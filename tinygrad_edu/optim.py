@@ -6,6 +6,7 @@ were. Parameters are leaves, Values or Tensors; the same formulas serve both.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.rules import of
+from tinygrad_edu.summaries import optimizer_text
 
 Numbers = Mapping[str, Any]
 
@@ -22,12 +24,7 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[Node], lr: float, weight_decay: float = 0.0) -> None:
         name = type(self).__name__
-        self.parameters: list[Any] = list(parameters)
-        if not self.parameters:
-            raise ValueError(f"{name}: there are no parameters; give model.parameters()")
-        for i, p in enumerate(self.parameters):
-            if not isinstance(p, Node) or p.operands:
-                raise TypeError(f"{name}: parameter {i} is no leaf (Value or Tensor): {p!r}")
+        self.parameters = _checked_parameters(name, parameters)
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError(f"{name}: a parameter was given twice; it would be stepped twice")
         self.lr = not_negative(name, lr=lr)
@@ -42,6 +39,9 @@ class Optimizer:
         if not (isinstance(self.steps, int) and self.steps >= 0):
             raise ValueError(f"{name}: steps is {self.steps!r}; it must be 0, 1, 2, ...")
 
+    def __repr__(self) -> str:
+        return optimizer_text(self)
+
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
         for p in self.parameters:
@@ -51,7 +51,10 @@ class Optimizer:
         """Move every parameter against its gradient: all of them, or, after an error, none.
 
         An interrupt (Ctrl-C) counts as an error until all is computed; then the step is finished.
+        The first step warns if all gradients are 0, as they are before any backward pass.
         """
+        if not self.steps:
+            self._look_for_gradients()
         self.steps += 1
         try:
             numbers = self.numbers()
@@ -68,6 +71,17 @@ class Optimizer:
         except BaseException:
             self._give(moved, moves)
             raise
+
+    def _look_for_gradients(self) -> None:
+        """Warn if no parameter has a gradient. The last is asked first: it is small, and has one
+        nearly always."""
+        if not any(np.any(p.grad) for p in reversed(self.parameters)):
+            warnings.warn(
+                f"{type(self).__name__}.step: the gradients of all {len(self.parameters)} "
+                "parameters are 0; call loss.backward() after zero_grad() and before step(), with "
+                "a loss that depends on the parameters",
+                stacklevel=3,
+            )
 
     def _give(self, moved: list[Any], moves: list[Any]) -> None:
         """Give parameters and states what was computed; a second time it changes nothing."""
@@ -167,8 +181,11 @@ class Adam(Optimizer):
         """ValueError for settings that make no sense; asked when they are made, saved or loaded."""
         super().check_settings()
         name = type(self).__name__
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"{name}: betas are {self.betas}; each must be at least 0 and below 1")
+        betas: Any = self.betas  # whatever the user has given
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
+            raise ValueError(f"{name}: betas are {betas!r}; give two numbers, as (0.9, 0.999)")
+        if not all(isinstance(beta, float | int | np.floating) and 0 <= beta < 1 for beta in betas):
+            raise ValueError(f"{name}: betas are {betas}; each must be at least 0 and below 1")
         not_negative(name, eps=self.eps)
 
     @property
@@ -236,6 +253,34 @@ def _like(old: Any, data: Any) -> Any:
 def not_negative(operation: str, **setting: float) -> float:
     """The one setting given, as a float; ValueError unless it is a finite number from 0 up."""
     ((name, value),) = setting.items()
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"{operation}: {name} is {value!r}; it must be a finite number from 0 up")
-    return float(value)  # one of NumPy would make float64 of what is float32
+    try:
+        if 0 <= value < float("inf"):
+            return float(value)  # one of NumPy would make float64 of what is float32
+        kind: type[Exception] = ValueError
+    except TypeError:  # a string, or nothing
+        kind = TypeError
+    raise kind(f"{operation}: {name} is {value!r}; it must be a finite number from 0 up")
+
+
+def _checked_parameters(name: str, parameters: Any) -> list[Any]:
+    """The parameters as a list; TypeError unless they are leaves, ValueError if there are none."""
+    given = type(parameters).__name__
+    if isinstance(parameters, Node):
+        raise TypeError(
+            f"{name}: got one {given}; give a list of leaves, as in {name}([w, b], ...)"
+        )
+    if not isinstance(parameters, Iterable):
+        cure = f"give its parameters, as in {name}(model.parameters(), ...)"
+        raise TypeError(f"{name}: expected parameters, got a {given}; {cure}")
+    leaves = list(parameters)
+    if not leaves:
+        raise ValueError(f"{name}: there are no parameters; give model.parameters()")
+    for i, p in enumerate(leaves):
+        if not isinstance(p, Node):
+            said = f"is of type {type(p).__name__}; give model.parameters(), Values or Tensors"
+        elif p.operands:
+            said = f"is not a leaf, but the result of {p.symbol}; give what it was made from"
+        else:
+            continue
+        raise TypeError(f"{name}: parameter {i} {said}")
+    return leaves

@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from tinygrad_edu.nn import Module, check_widths, label_parameters
+from tinygrad_edu.nn import Module, check_width, check_widths, label_parameters
 from tinygrad_edu.value import Value
 
 
@@ -22,11 +22,16 @@ class Neuron(Module):
 
     def __init__(self, nin: int, nonlin: bool = True, rng: random.Random | None = None) -> None:
         uniform = (rng or random).uniform
-        self.w = [Value(uniform(-1, 1), label=f"w{i}") for i in range(nin)]
+        n = check_width("Neuron: nin", nin)
+        self.w = [Value(uniform(-1, 1), label=f"w{i}") for i in range(n)]
         self.b = Value(0, label="b")
         self.nonlin = nonlin
 
     def __call__(self, x: Sequence[Any]) -> Value:
+        if not hasattr(x, "__len__"):
+            raise TypeError(
+                f"Neuron: expected a list of {len(self.w)} numbers, got a {type(x).__name__}"
+            )
         if len(x) != len(self.w):
             raise ValueError(f"Neuron: it has {len(self.w)} inputs but got {len(x)} numbers")
         total = self.b
@@ -46,7 +51,8 @@ class Layer(Module):
     """`nout` neurons that see the same `nin` inputs; a single one gives a Value, not a list."""
 
     def __init__(self, nin: int, nout: int, **settings: Any) -> None:
-        self.neurons = [Neuron(nin, **settings) for _ in range(nout)]
+        n = check_width("Layer: nout", nout)
+        self.neurons = [Neuron(nin, **settings) for _ in range(n)]
         label_parameters(self.neurons, "neurons")
 
     def __call__(self, x: Sequence[Any]) -> Any:
@@ -60,8 +66,10 @@ class Layer(Module):
 class MLP(Module):
     """Layers of ReLU neurons, the last one linear: `MLP(2, [16, 16, 1])`."""
 
-    def __init__(self, nin: int, nouts: Sequence[int], rng: random.Random | None = None) -> None:
-        check_widths("nouts", nouts)
+    def __init__(
+        self, nin: int, nouts: Sequence[int] = (), rng: random.Random | None = None
+    ) -> None:
+        check_widths(nin, "nouts", nouts)
         sizes = [nin, *nouts]
         last = len(nouts) - 1
         self.layers = [

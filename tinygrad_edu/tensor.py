@@ -17,6 +17,7 @@ from tinygrad_edu.graph import (
     Node,
     backward_error,
     check_label,
+    check_no_string,
     constant_error,
     described,
     forward_error,
@@ -356,6 +357,7 @@ def _new_array(
     """
     if isinstance(data, Node):
         raise TypeError(f"{where}: got a {type(data).__name__}; use its .data, or detach() it")
+    check_no_string(where, data)
     plain = as_plain(np.asarray(data) if isinstance(data, np.generic) else data, where)
     if dtype is None:
         floating = isinstance(plain, np.ndarray) and plain.dtype.kind == "f"
@@ -367,6 +369,7 @@ def _new_array(
 
 
 _CURES = {
+    "affine": "the last axis of the input must be as long as the first of the weight",
     "matmul": "the last axis of the left must be as long as the last but one of the right",
     "reshape": "the number of elements must stay the same",
     "concatenate": "all axes but the joined one must be equally long",

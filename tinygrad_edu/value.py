@@ -15,7 +15,9 @@ from tinygrad_edu.graph import (
     Node,
     backward_error,
     check_label,
+    check_no_string,
     constant_error,
+    described,
     forward_error,
     leaves_and_inner,
 )
@@ -280,7 +282,9 @@ def _constant(where: str, x: Any) -> float:
     if isinstance(x, Node):
         other = type(x).__name__
         cure = "a Value and a Tensor do not mix" if other == "Tensor" else "use its .data"
-        raise TypeError(f"{where}: got {x!r} where one plain number was expected; {cure}")
+        raise TypeError(f"{where}: got {described(x)} where one plain number was expected; {cure}")
+    if where == "Value":
+        check_no_string(where, x)
     x = as_plain(x, where)
     if isinstance(x, np.ndarray):
         if x.ndim:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.calling import input_names
-from tinygrad_edu.check.kinds import Array, copied, like, plain, undisturbed
+from tinygrad_edu.check.kinds import Array, check_function, copied, like, plain, undisturbed
 from tinygrad_edu.graph import Node
 
 ATTEMPTS = 10
@@ -24,6 +24,7 @@ def check_inputs_matter(f: Callable[..., Any], *inputs: Any) -> None:
     random numbers of its range; f is called with the other inputs as they are. The inputs are not
     changed. ValueError if f gives two results for the same inputs.
     """
+    check_function(f, "check_inputs_matter")
     names = input_names(f, len(inputs))
     expected = _result(f, inputs)
     if not _same(expected, _result(f, inputs)):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from tinygrad_edu.check.case import RESULT
 from tinygrad_edu.check.judge import Question, Tolerance, judged_together
 from tinygrad_edu.check.kinds import (
+    check_function,
     copied,
     floating,
     leaf,
@@ -58,6 +59,7 @@ def gradcheck(
     Returns a Report, to be printed. Raises GradientError, with the report as its text, if something
     is wrong, unless `raises` is False; TypeError if f returns no node. The inputs are not changed.
     """
+    check_function(f, "gradcheck")
     what = f"gradcheck of {_name(f)}"
     if not inputs:
         raise ValueError("gradcheck: give at least one input for the function")

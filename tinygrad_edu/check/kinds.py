@@ -25,6 +25,15 @@ def is_foreign(x: Any) -> bool:
     return hasattr(x, "new_tensor") and hasattr(x, "detach")
 
 
+def check_function(f: Any, what: str) -> None:
+    """TypeError unless f can be called."""
+    if not callable(f):
+        raise TypeError(
+            f"{what}: expected a function first, got a {type(f).__name__}; its inputs follow, "
+            f"as in {what}(f, x)"
+        )
+
+
 def plain(x: Any, what: str) -> Array:
     """A copy of the numbers of x as an array; TypeError, naming `what`, if it has none."""
     if is_foreign(x):

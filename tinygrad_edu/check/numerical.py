@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_edu.check.kinds import check_function
 from tinygrad_edu.graph import Node
 from tinygrad_edu.rules.rule import as_plain
 from tinygrad_edu.tensor import Tensor
@@ -50,6 +51,7 @@ def numerical_gradient(f: Callable[[Any], Any], x: Any) -> Any:
     `x` is a number, a Value, an array or a Tensor; `f` gets the same kind and gives a number or a
     node with one element. Returns a float, or an array of the shape of x; x itself is not changed.
     """
+    check_function(f, "numerical_gradient")
     if isinstance(x, Value):
         return float(_gradient(lambda a: f(Value(a.item(), x.label)), np.array(x.data))[()])
     if isinstance(x, Tensor):

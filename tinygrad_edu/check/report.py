@@ -110,7 +110,7 @@ class Report:
         return "\n".join([head, *table, *wrapped])
 
     def __repr__(self) -> str:
-        return f"<Report {'ok' if self.ok else 'with errors'}: {self.what}>"
+        return self.text()
 
     def to_svg(self, path: str | os.PathLike[str] | None = None) -> str:
         """The picture of where it fails, as SVG text; written to `path` if one is given.

@@ -16,6 +16,9 @@ from tinygrad_edu.replay.tensors import TensorReplay
 from tinygrad_edu.replay.values import ValueReplay
 from tinygrad_edu.tensor import Tensor
 
+SHOWN_LINES, SHOWN_WIDTH = 12, 100
+"""How much of its program a replay shows of itself."""
+
 
 class Replay:
     """`value, gradients = replay(...)(*inputs)`: see `replay`.
@@ -111,8 +114,10 @@ class Replay:
         return source(self._replay.program, self._replay.arguments, "program", language)
 
     def __repr__(self) -> str:
-        names = ", ".join(x.name for x in self._replay.program.inputs)
-        return f"<replay of ({names})>"
+        source = self.source.splitlines()
+        lines = [x if len(x) <= SHOWN_WIDTH else x[: SHOWN_WIDTH - 1] + "…" for x in source]
+        cut = [f"    … {len(lines) - SHOWN_LINES} more lines"] if len(lines) > SHOWN_LINES else []
+        return "\n".join(["replay of", *lines[:SHOWN_LINES], *cut])
 
 
 def _places(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> list[Any]:

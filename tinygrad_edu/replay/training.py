@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.names import escaped
 from tinygrad_edu.replay.flat import Flat, Gradients, Update
 from tinygrad_edu.replay.recording import check_same, record
 from tinygrad_edu.tensor import Tensor
@@ -29,6 +30,11 @@ class TrainingStep:
     """
 
     def __init__(self, loss: Callable[..., Any], optimizer: Any) -> None:
+        if not callable(loss) or not hasattr(optimizer, "parameters"):
+            raise TypeError(
+                "TrainingStep: expected a function that gives the loss, and an optimizer, got a "
+                f"{type(loss).__name__} and a {type(optimizer).__name__}"
+            )
         for p in optimizer.parameters:
             if not isinstance(p, Tensor):
                 raise TypeError(f"TrainingStep: parameter {p!r} is no Tensor; use replay for it")
@@ -52,6 +58,10 @@ class TrainingStep:
         kinds = (bool, int, float, tuple)
         named = {k: v for k, v in vars(self.optimizer).items() if isinstance(v, kinds)}
         return {k: v for k, v in named.items() if k not in ("lr", "steps")}
+
+    def __repr__(self) -> str:
+        name = getattr(self.loss, "__name__", type(self.loss).__name__)
+        return f"TrainingStep({escaped(name)}, {self.optimizer!r})"
 
     def __call__(self, *batch: Any) -> float:
         """One step on a batch; returns the loss before it.
@@ -79,6 +89,11 @@ class TrainingStep:
         The samples of a batch are gathered inside of the step. The parameters get their new `data`
         at the end, also if an error ends it early.
         """
+        if not hasattr(loader, "batches"):
+            raise TypeError(
+                f"TrainingStep.epoch: expected a DataLoader, got a {type(loader).__name__}; for "
+                "one batch call the step itself, step(x, y)"
+            )
         x, y = loader.x, loader.y
         losses: list[float] = []
         self._take_over()

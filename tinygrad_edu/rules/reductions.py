@@ -285,9 +285,10 @@ def _flat_places(labels: Any, classes: int, by_column: bool = False) -> Any:
             return np.ravel_multi_index((flat, np.arange(flat.size)), (classes, flat.size))
         return np.ravel_multi_index((np.arange(flat.size), flat), (flat.size, classes))
     except ValueError:
-        wrong = flat[(flat < 0) | (flat >= classes)][0]
+        i = int(np.argmax((flat < 0) | (flat >= classes)))
         raise IndexError(
-            f"label {wrong} is out of range for {classes} classes, 0 to {classes - 1}"
+            f"label {flat[i]} of sample {i} is out of range for {classes} classes, 0 to "
+            f"{classes - 1}"
         ) from None
 
 

@@ -93,6 +93,8 @@ def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P,
     """
     if not isinstance(symbol, str) or not symbol:
         raise TypeError(f'rule: expected the symbol to draw, as in @rule("×"), got {symbol!r}')
+    if not symbol.isprintable():
+        raise ValueError(f"rule: the symbol {symbol!r} has characters that cannot be drawn")
 
     def decorate(function: Callable[P, tuple[R, Pullback]]) -> Callable[P, R]:
         name = _checked_name(function)
@@ -357,7 +359,7 @@ def unchanging(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _short(x: Any) -> str:
-    text = repr(x)
+    text = " ".join(repr(x).split())  # on one line, also an array
     return text if len(text) <= 60 else text[:57] + "..."
 
 

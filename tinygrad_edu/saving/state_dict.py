@@ -36,6 +36,11 @@ def load_state_dict(model: Module, arrays: Mapping[str, Any]) -> None:
     """
     from tinygrad_edu.saving.entries import changes_of, commit
 
+    if not isinstance(arrays, Mapping):
+        raise TypeError(
+            f"load_state_dict: expected a dict of arrays, got a {type(arrays).__name__}; what "
+            "save wrote is read by load(model, path)"
+        )
     named = list(_named("load_state_dict", model))
     wanted = {name for name, _, _ in named}
     missing, extra = wanted - set(arrays), set(arrays) - wanted
