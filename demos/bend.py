@@ -4,6 +4,7 @@ python demos/bend.py             fits x² with and without ReLU, and writes bend
 """
 
 import numpy as np
+from ready import ready
 
 from tinygrad_edu import Tensor, TrainingStep, nn, no_grad, optim
 
@@ -72,6 +73,7 @@ def plot(x: np.ndarray, y: np.ndarray, fits: dict[str, Fit], path: str) -> None:
 
 
 if __name__ == "__main__":
+    ready("matplotlib")
     x, y = make_points()
     fits = {"1-10-1": fit(x, y, bends=False), "1-10-ReLU-1": fit(x, y, bends=True)}
     print("mean squared error       " + "".join(f"{name:>14}" for name in fits))

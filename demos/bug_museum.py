@@ -10,6 +10,7 @@ import textwrap
 
 from exhibits import around, layers, losses  # noqa: F401 - they fill the museum
 from exhibits.frame import EXHIBITS, Exhibit, code_of
+from ready import ready
 
 INTRODUCTION = """\
 # The bug museum
@@ -72,4 +73,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    ready()
     main()

@@ -6,6 +6,7 @@ python demos/by_hand.py          prints them side by side and writes by_hand.png
 from typing import Any
 
 import numpy as np
+from ready import ready
 
 from tinygrad_edu import data, nn
 
@@ -15,8 +16,7 @@ Arrays = dict[str, Any]  # of the parameters W1, b1, W2, b2, or of their gradien
 
 def start(rng: np.random.Generator) -> Arrays:
     """The parameters of a 64-30-10 network."""
-    first = rng.normal(0, (2 / 64) ** 0.5, (64, 30))
-    second = rng.normal(0, (2 / 30) ** 0.5, (30, 10))
+    first, second = (rng.normal(0, (2 / n) ** 0.5, (n, m)) for n, m in ((64, 30), (30, 10)))
     return {"W1": first, "b1": np.zeros(30), "W2": second, "b2": np.zeros(10)}
 
 
@@ -78,6 +78,7 @@ def plot(ways: dict[str, Arrays], path: str) -> None:
 
 
 if __name__ == "__main__":
+    ready("matplotlib")
     x, y = data.load_digits()
     x, y = (x[:30] - x.mean()) / x.std(), y[:30]
     parameters = start(np.random.default_rng(0))
@@ -90,7 +91,7 @@ if __name__ == "__main__":
             index = tuple(map(int, np.unravel_index(flat, gradient.shape)))
             figures = "".join(f"{way[name][index]:22.15f}" for way in found.values())
             print(f"{name + str(list(index)):12}{figures}")
-    print(f"\n{'parameter':12}{'numbers':>9}{'engine − by hand':>20}{'engine − differences':>24}")
+    print(f"\n{'parameter':12}{'numbers':>9}{'engine - by hand':>20}{'engine - differences':>24}")
     for name, gradient in engine.items():
         apart = (np.abs(gradient - other[name]).max() for other in (hand, differences))
         print("{:12}{:9}{:20.1e}{:24.1e}".format(name, gradient.size, *apart))

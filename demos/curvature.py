@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from ready import ready
 
 from tinygrad_edu import grad, hessian
 
@@ -42,10 +43,10 @@ def fit(x: np.ndarray, y: np.ndarray) -> Curve:
 
 
 def shape_of(curve: Curve, x: np.ndarray) -> dict[str, np.ndarray]:
-    """The height of the curve at each x, its slope y', and κ = y'' / (1 + y'²)^(3/2)."""
+    """The height of the curve at each x, its slope y', and k = y'' / (1 + y'²)^(3/2)."""
     slope = grad(lambda x: curve(x).sum())  # of the sum, as each y depends on its own x alone
     first, second = slope(x), grad(lambda x: slope(x).sum())(x)
-    return {"height y": curve(x), "slope y′": first, "curvature κ": second / (1 + first**2) ** 1.5}
+    return {"height y": curve(x), "slope y'": first, "curvature k": second / (1 + first**2) ** 1.5}
 
 
 def plot(points: tuple[np.ndarray, np.ndarray], x: np.ndarray, fitted: dict[str, np.ndarray],
@@ -67,6 +68,7 @@ def plot(points: tuple[np.ndarray, np.ndarray], x: np.ndarray, fitted: dict[str,
 
 
 if __name__ == "__main__":
+    ready("matplotlib")
     rng = np.random.default_rng(0)
     x_points = np.sort(rng.uniform(-3, 3, 200))
     y_points = truth(x_points) + rng.normal(0, NOISE, x_points.size)

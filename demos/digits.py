@@ -9,7 +9,7 @@ import sys
 import time
 
 import numpy as np
-from tqdm import tqdm
+from ready import ready
 
 from tinygrad_edu import Tensor, TrainingStep, data, nn, no_grad, optim, to_html
 
@@ -19,12 +19,13 @@ EPOCHS, BATCH_SIZE, LEARNING_RATE = 30, 30, 0.3
 
 def train(seed: int = 0, replay: bool = False) -> History:
     """Record the graph of every step, or record one step and replay it; returns every epoch."""
+    from tqdm import tqdm
+
     rng = np.random.default_rng(seed)
     x, y = data.load_digits()
     x_train, x_val, y_train, y_val = data.train_test_split(x, y, test_size=0.2, rng=rng)
     mean, std = x_train.mean(), x_train.std()  # one for all pixels, of the training set
     x_train, x_val = (((part - mean) / std).astype(np.float32) for part in (x_train, x_val))
-
     model = nn.MLP(64, [30, 10], init="he", rng=rng, dtype=np.float32)
     optimizer = optim.SGD(model.parameters(), lr=LEARNING_RATE)
     loader = data.DataLoader(x_train, y_train, BATCH_SIZE, rng=rng)
@@ -80,19 +81,18 @@ def write_page(path: str) -> None:
 
 
 if __name__ == "__main__":
-    histories, seconds = {}, {}
+    ready("matplotlib", "tqdm")
+    histories = {}
     for way in ["replayed"] if "--replay" in sys.argv else ["recorded", "replayed"]:
         start = time.perf_counter()
         histories[way] = history = train(replay=way == "replayed")
-        seconds[way] = time.perf_counter() - start
+        seconds = time.perf_counter() - start
+        print(f"{way}: {seconds:.2f} s, accuracy at the end {history[-1][2]:.4f}")
     text = "epoch {:2}: train loss {:.4f}, validation loss {:.4f}, validation accuracy {:.3f}"
     print(*(text.format(epoch, *figures) for epoch, figures in enumerate(history, 1)), sep="\n")
-    for way, history in histories.items():
-        print(f"{way}: {seconds[way]:.2f} s, accuracy at the end {history[-1][2]:.4f}")
     if len(histories) == 2:
-        apart = np.abs(np.array(histories["recorded"]) - histories["replayed"]).max(axis=0)
         text = "largest differences: train loss {:.0e}, validation loss {:.0e}, accuracy {:.0e}"
-        print(text.format(*apart))
+        print(text.format(*np.abs(np.subtract(*histories.values())).max(axis=0)))
     plot(history, "digits.png")
     print("curves: digits.png")
     if "--page" in sys.argv:

@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+from ready import ready
 
 from tinygrad_edu import Value, collector_paused, nn, no_grad, optim, replay, scalar_nn
 
-RATES = 0.5 * np.linspace(1, 0.1, 40, endpoint=False)  # of each step
-L2 = 1e-4
+RATES, L2 = 0.5 * np.linspace(1, 0.1, 40, endpoint=False), 1e-4  # the rates of each step
 Steps = Iterator[tuple[float, float]]  # loss and accuracy before each step
 Trained = tuple[scalar_nn.MLP, list[float]]  # and the losses
 
@@ -86,14 +86,14 @@ def plot(model: scalar_nn.MLP, points: np.ndarray, labels: np.ndarray, path: str
 
 
 if __name__ == "__main__":
+    ready("matplotlib")
     points, labels = make_moons(100, 0.1, np.random.default_rng(0))
     start = time.perf_counter()
     model, recorded = train(points, labels)
     middle = time.perf_counter()
     model, replayed = train(points, labels, replay=True)
-    end = time.perf_counter()
     print(f"the graph of each step recorded: {middle - start:.2f} s")
-    print(f"that of one point replayed over all points: {end - middle:.2f} s")
+    print(f"that of one point replayed over all points: {time.perf_counter() - middle:.2f} s")
     print(f"largest difference of losses: {np.abs(np.subtract(recorded, replayed)).max():.0e}")
     plot(model, points, labels, "moons.png")
     print("decision boundary: moons.png")

@@ -3,6 +3,8 @@
 python demos/neuron.py           prints the sum over the paths and writes neuron.html here
 """
 
+from ready import ready
+
 from tinygrad_edu import Value, group, to_html
 
 
@@ -32,6 +34,7 @@ def paths_of_x(nodes: dict[str, Value]) -> list[tuple[str, float]]:
 
 
 if __name__ == "__main__":
+    ready()
     y, nodes = neuron()
     y.backward()
     for name, node in nodes.items():

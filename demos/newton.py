@@ -6,6 +6,7 @@ python demos/newton.py           prints the iterates and writes newton.png here
 from typing import Any
 
 import numpy as np
+from ready import ready
 
 from tinygrad_edu import grad, hessian, value_and_grad
 
@@ -69,6 +70,7 @@ def plot(paths: dict[str, list[np.ndarray]], path: str) -> None:
 
 
 if __name__ == "__main__":
+    ready("matplotlib")
     by_newton, by_descent = newton(START), descend(START)
     show("Newton's method", by_newton, list(range(NEWTON_STEPS + 1)))
     show(f"\ngradient descent, rate {RATE:g}", by_descent, [0, 1, 10, 100, 1000, DESCENT_STEPS])

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import numpy as np
+from ready import ready
 
 from tinygrad_edu import Tensor, grad, optim
 
@@ -48,7 +49,7 @@ def train(u: Network) -> None:
         loss = (residual(u, t) ** 2).mean()
         if step % 500 == 0:
             error = np.abs(u(t).data - exact(t)).max()
-            print(f"step {step:4}: loss {loss.item():.1e} m²/s⁴, largest error {error:.1e} m")
+            print(f"step {step:4}: loss {loss.item():.1e} (m/s²)², largest error {error:.1e} m")
         optimizer.lr = RATE * (1 + np.cos(np.pi * step / STEPS)) / 2
         optimizer.zero_grad()
         loss.backward()
@@ -70,6 +71,7 @@ def plot(t: np.ndarray, u: np.ndarray, path: str) -> None:
 
 
 if __name__ == "__main__":
+    ready("matplotlib")
     start, network = time.perf_counter(), Network(np.random.default_rng(0))
     train(network)
     t = np.linspace(0, END, 1001)[:, None]  # also between the times of training

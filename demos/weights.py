@@ -4,6 +4,7 @@ python demos/weights.py          prints tables of accuracies and writes weights.
 """
 
 import numpy as np
+from ready import ready
 
 from tinygrad_edu import Tensor, TrainingStep, data, nn, no_grad, optim
 
@@ -84,6 +85,7 @@ def plot(weights: np.ndarray, x: np.ndarray, given: np.ndarray, y: np.ndarray, p
 
 
 if __name__ == "__main__":
+    ready("matplotlib")
     rng = np.random.default_rng(0)
     split = load(rng)
     model, accuracies = train(split, rng)

@@ -1,7 +1,9 @@
 """The demos print what they promise and write the pictures that they name."""
 
 import importlib.util
+import os
 import re
+import runpy
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -14,20 +16,24 @@ import sympy
 DEMOS = Path(__file__).parent.parent / "demos"
 
 
-def run(name, folder, *options):
-    """Run a demo in a folder of its own, as a user would; warnings are errors."""
+def run(name, folder, *options, encoding="cp1252"):
+    """Run a demo in a folder of its own, as a user would; warnings are errors. The terminal has few
+    characters, and nothing that a demo prints is lost on one of Windows."""
     result = subprocess.run(
         [sys.executable, "-W", "error", str(DEMOS / name), *options],
-        cwd=folder, capture_output=True, text=True, encoding="utf-8", timeout=120,
-        env={"MPLBACKEND": "Agg", "PATH": "/usr/bin:/bin", "PYTHONIOENCODING": "utf-8",
-             "HOME": str(folder)},
+        cwd=folder, capture_output=True, text=True, encoding=encoding, timeout=120,
+        env={"MPLBACKEND": "Agg", "PATH": "/usr/bin:/bin", "PYTHONIOENCODING": encoding,
+             "HOME": str(folder), "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
+    assert encoding == "ascii" or "?" not in result.stdout
     return result.stdout, result.stderr
 
 
 def load(name):
     """A demo as a module."""
+    if str(DEMOS) not in sys.path:
+        sys.path.append(str(DEMOS))  # as Python does for a script
     spec = importlib.util.spec_from_file_location(name, DEMOS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -153,3 +159,32 @@ def test_moons_replayed_ends_with_the_parameters_of_its_recorded_graphs():
 @pytest.mark.parametrize("path", sorted(DEMOS.glob("*.py")), ids=lambda p: p.name)
 def test_a_demo_fits_on_a_page(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) < 100
+
+
+def test_a_terminal_of_ascii_is_enough(tmp_path):
+    out, _ = run("neuron.py", tmp_path, encoding="ascii")
+    assert "dy/dt ? dt/ds" in out
+
+
+LIBRARY = re.compile(r"^ +(?:import|from) (matplotlib|tqdm)", re.M)
+NEEDED = {p.name: LIBRARY.findall(p.read_text("utf-8")) for p in sorted(DEMOS.glob("*.py"))}
+
+
+@pytest.mark.parametrize("name", [name for name in NEEDED if NEEDED[name]])
+def test_a_demo_says_what_it_needs_before_it_computes_anything(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(DEMOS)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [name])
+    for library in NEEDED[name]:
+        monkeypatch.setitem(sys.modules, library, None)  # cannot be imported
+    with pytest.raises(SystemExit) as end:  # Python prints the text, and exits with 1
+        runpy.run_path(str(DEMOS / name), run_name="__main__")
+    said = " and ".join(sorted(set(NEEDED[name])))
+    assert end.value.code == f"this demo needs {said}: pip install -e '.[plot]'"
+    assert capsys.readouterr() == ("", "")
+
+
+def test_some_demos_need_what_others_do_not():
+    assert {name for name in NEEDED if not NEEDED[name]} == {
+        "apple_tax.py", "bug_museum.py", "neuron.py", "ready.py",
+    }  # fmt: skip

@@ -55,7 +55,7 @@ def test_curvature_of_the_fit_is_close_to_that_of_the_truth(tmp_path):
 @pytest.mark.untraced
 def test_the_oscillator_is_learned_from_its_equation_alone(tmp_path):
     out, _ = run("oscillator.py", tmp_path)
-    losses = [float(x) for x in re.findall(r"loss (\S+) m²/s⁴", out)]
+    losses = [float(x) for x in re.findall(r"loss (\S+) \(m/s²\)²", out)]
     errors = [float(x) for x in re.findall(r"largest error (\S+) m$", out, re.M)]
     assert len(losses) == len(errors) == 7
     assert losses[-1] < 1e-3 < 10 < losses[0]

@@ -87,7 +87,7 @@ def epsilon():
 
 @cure(5)
 def log_softmax():
-    """log softmax(x) = x - log Σ exp(x) needs no epsilon."""
+    """log softmax(x) = x - log(sum(exp(x))) needs no epsilon."""
 
     class SoftmaxWithLoss:
         def forward(self, x, t):
