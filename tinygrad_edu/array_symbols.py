@@ -214,6 +214,7 @@ def _put(x: Any, *more: Any, index: Any, shape: tuple[int, ...]) -> Any:
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(arrays, name) for name in _SIGNATURES if name != "flat_places"},
+    "reshape": lambda x, shape: np.reshape(x, shape),  # NumPy 2.0 does not know the name
     "matmul": arrays.matmul, "where": arrays.where, "getitem": _getitem, "put": _put,
     "flat_places": lambda labels, classes: arrays.flat_places(labels, classes),
     "one_hot": lambda labels, places, **like: arrays.one_hot(labels, places, **like),

@@ -162,7 +162,9 @@ class _Functions:
 
         def apply(*operands: Any) -> Expression:
             if name == "where" and isinstance(operands[0], bool):  # a comparison of constants
-                return operands[1] if operands[0] else operands[2]
+                chosen, other = operands[1:] if operands[0] else reversed(operands[1:])
+                if not may_raise(other):
+                    return chosen
             if not any(isinstance(x, Symbol) for x in operands):
                 return function(*operands)
             return Symbol(name, tuple([_operand(name, x) for x in operands]))
@@ -179,9 +181,37 @@ number_functions: Mapping[str, Callable[..., Any]] = {
     "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
     "divide": operator.truediv, "negative": operator.neg, "less": operator.lt,
     "greater": operator.gt, "less_equal": operator.le, "greater_equal": operator.ge,
+    "equal": operator.eq, "not_equal": operator.ne,
     "logical_and": operator.and_, "logical_or": operator.or_,
 }  # fmt: skip
 """What every operation does to plain numbers."""
+
+
+_NEVER_RAISE = {
+    "add", "subtract", "multiply", "negative", "abs", "maximum", "minimum", "where", "tanh",
+    "arctan", "less", "greater", "less_equal", "greater_equal", "equal", "not_equal",
+    "logical_and", "logical_or", "sum_over_points",
+}  # fmt: skip
+
+
+def raises(symbol: Symbol) -> bool:
+    """Whether there are numbers for which the operation of a symbol raises an error."""
+    return bool(symbol.operands) and symbol.name not in _NEVER_RAISE
+
+
+def may_raise(expression: Expression, most: int = 50) -> bool:
+    """Whether computing an expression may raise an error. One of more than `most` operations is
+    taken to, so that the question costs the same for every expression."""
+    waiting = [expression]
+    for _ in range(most):
+        if not waiting:
+            return False
+        x = waiting.pop()
+        if isinstance(x, Symbol):
+            if raises(x):
+                return True
+            waiting.extend(x.operands)
+    return True
 
 
 def function_names() -> set[str]:

@@ -25,12 +25,13 @@ _INFIX = {
     "add": ("+", SUM, SUM, PRODUCT), "subtract": ("-", SUM, SUM, PRODUCT),
     "less": ("<", COMPARISON, SUM, SUM), "greater": (">", COMPARISON, SUM, SUM),
     "less_equal": ("≤", COMPARISON, SUM, SUM), "greater_equal": ("≥", COMPARISON, SUM, SUM),
+    "equal": ("=", COMPARISON, SUM, SUM), "not_equal": ("≠", COMPARISON, SUM, SUM),
     "logical_and": ("∧", LOWEST, SUM, SUM), "logical_or": ("∨", LOWEST, SUM, SUM),
     "multiply": ("·", PRODUCT, PRODUCT, UNARY), "matmul": ("", PRODUCT, PRODUCT, UNARY),
 }  # fmt: skip
 
 _LATEX_SIGNS = {
-    "≤": r"\le", "≥": r"\ge", "∧": r"\land", "∨": r"\lor", "·": r"\cdot", "": r"\,",
+    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∧": r"\land", "∨": r"\lor", "·": r"\cdot", "": r"\,",
 }  # fmt: skip
 
 _KNOWN = ("log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "arcsin", "arccos", "arctan")

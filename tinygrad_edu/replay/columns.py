@@ -25,7 +25,10 @@ from tinygrad_edu.symbols import Expression, Symbol, operations_in
 BLOCK = 8192
 """Points in a block: a column of them takes 64 kB."""
 
-_TRUTHS = {"less", "greater", "less_equal", "greater_equal", "logical_and", "logical_or"}
+_TRUTHS = {
+    "less", "greater", "less_equal", "greater_equal", "equal", "not_equal", "logical_and",
+    "logical_or",
+}  # fmt: skip
 
 
 class Columns:

@@ -127,6 +127,7 @@ class Gradients:
         self.rate = 1.0
         folded = owner.update.rate is not None
         program = simplified(traced, None if folded else self.seed, fast=True)
+        self.traced = traced
         self.recorded_with = [np.array(getattr(x, "data", x)) for x in recording.inputs]
         self.inputs = [x.copy() for x in self.recorded_with]
         given: dict[Any, Any] = dict(program.constants)

@@ -11,7 +11,7 @@ from tinygrad_edu.languages import written
 from tinygrad_edu.replay.lines import Lines, lines_of, split
 from tinygrad_edu.replay.source import FUNCTIONS, TAKEN, Arguments, texts, texts_of
 from tinygrad_edu.replay.trace import POINTS, Program
-from tinygrad_edu.symbols import Symbol
+from tinygrad_edu.symbols import Symbol, raises
 
 # Sums may be reordered, and a product and a sum be one operation, so that the processor adds
 # several numbers at once; nan and inf are kept. A moons step takes a third of the time.
@@ -22,10 +22,11 @@ def machine_function(program: Program, arguments: Arguments, results: Arguments)
     """A function of floats, and of an array for each list, that gives `value, gradients`.
 
     If there are other leaves, an array of them is its last argument. ArithmeticError or ValueError
-    where the value or a gradient is no finite number, and where another branch would be taken: then
-    Python has to look at it. ImportError, with the cure, without numba.
+    where another branch would be taken, and where the value, a gradient, or the result of any
+    operation that raises in Python is not a finite number: then Python computes it, or raises.
+    ImportError, with the cure, without numba.
     """
-    lines = lines_of(program, TAKEN)
+    lines = lines_of(program, TAKEN, _overflows)
     forward, backward = texts(lines, "machine")
     gradients = {x: written(x, "machine", lines.names) for x in program.gradients}
     value = written(program.value, "machine", lines.names)
@@ -36,7 +37,9 @@ def machine_function(program: Program, arguments: Arguments, results: Arguments)
         body += [f"if {changed}:", "    raise ValueError(_MESSAGE)"]
     body += [f"{name} = {text}" for name, text in backward]
     body += [f"_value = {value}", "_odd = _value - _value"]  # 0, or nan if it is inf or nan
-    body += [f"_odd += {x} - {x}" for x in dict.fromkeys(gradients.values()) if x.isidentifier()]
+    looked_at = [name for name, symbol in lines.lines if _overflows(symbol)]
+    looked_at += [x for x in gradients.values() if x.isidentifier()]
+    body += [f"_odd += {x} - {x}" for x in dict.fromkeys(looked_at)]
     body += ["if _odd != 0.0:", "    raise ValueError(_MESSAGE)"]
     returned = []
     flat = iter(program.gradients)
@@ -51,6 +54,11 @@ def machine_function(program: Program, arguments: Arguments, results: Arguments)
     types = ["f8" if isinstance(x, Symbol) else "f8[::1]" for x in arguments]
     types += ["f8[::1]"] * bool(program.others)
     return _compiled(parameters, body, types, error_model="python")
+
+
+def _overflows(symbol: Symbol) -> bool:
+    """Whether an operation gives inf or nan here where it raises in Python. A division raises."""
+    return raises(symbol) and symbol.name != "divide"
 
 
 def _unpacked(program: Program, lines: Lines, arguments: Arguments) -> tuple[list[str], list[str]]:
@@ -125,11 +133,17 @@ def _compiled(parameters: list[str], body: list[str], types: list[str], **settin
     def minimum(x: Any, y: Any) -> Any:
         return x if x <= y or x != x else y
 
+    def square(x: Any) -> Any:
+        return x * x
+
+    def cube(x: Any) -> Any:
+        return x * x * x
+
     # Choices are calls here, which become one instruction: a choice within the text would be a
     # branch, and numba would go over all lines once for each of them.
-    choices = {f.__name__: numba.njit(f) for f in (where, maximum, minimum)}
+    calls = {f.__name__: numba.njit(f) for f in (where, maximum, minimum, square, cube)}
     namespace: dict[str, Any] = {
-        **FUNCTIONS, **choices, "inf": math.inf, "nan": math.nan,
+        **FUNCTIONS, **calls, "inf": math.inf, "nan": math.nan,
         "_empty": np.empty, "_MESSAGE": _MESSAGE,
     }  # fmt: skip
     code = [f"def run({', '.join(parameters)}):", *(f"    {line}" for line in body)]

@@ -114,28 +114,6 @@ def _parameter_names(function: Callable[..., Any]) -> list[str]:
         return []
 
 
-def check_same(root: Node, wrt: Sequence[Any], replayed: tuple[Any, tuple[Any, ...]]) -> None:
-    """RuntimeError unless a graph that was made just now gives what a replay gives."""
-    own, theirs = (_one_by_one(wrt, found) for found in (eager(root, wrt), replayed))
-    single = any(getattr(x, "dtype", None) == np.float32 for x in own)
-    for x, y in zip(own, theirs, strict=True):
-        if not np.allclose(x, y, rtol=1e-3 if single else 1e-8, atol=1e-5 if single else 1e-10,
-                           equal_nan=True):  # fmt: skip
-            raise RuntimeError(
-                f"replay: the function gives {x} where its recording gives {y}, so it computes "
-                "something outside of the graph, as with .data, float(), or random numbers; make "
-                "that an input"
-            )
-
-
-def _one_by_one(wrt: Leaves, found: tuple[Any, tuple[Any, ...]]) -> list[Any]:
-    value, gradients = found
-    parts = [
-        (g if isinstance(x, list | tuple) else [g]) for x, g in zip(wrt, gradients, strict=True)
-    ]
-    return [value, *(y for part in parts for y in part)]
-
-
 def eager(root: Any, wrt: Leaves) -> tuple[Any, tuple[Any, ...]]:
     """The value and the gradients that a graph gives by itself."""
     adjoints = sweep(root, root._seed(None), _pullback) if wrt else {}

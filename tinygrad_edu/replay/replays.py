@@ -10,7 +10,8 @@ import numpy as np
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.replay.arguments import flat, shaped
-from tinygrad_edu.replay.recording import Recording, at_hand, check_same, eager, record
+from tinygrad_edu.replay.looks import Origin, check_same, looks_after_the_first, same_program
+from tinygrad_edu.replay.recording import Recording, at_hand, eager, record
 from tinygrad_edu.replay.source import source
 from tinygrad_edu.replay.tensors import TensorReplay
 from tinygrad_edu.replay.values import ValueReplay
@@ -30,7 +31,8 @@ class Replay:
     # Python looks for the __call__ of a class, finds the slot, and calls what each object keeps
     # there: the compiled function itself, without the detour through a method.
     __slots__ = (
-        "__call__", "_backend", "_function", "_recording", "_repeated", "_replay", "_wrt",
+        "__call__", "_backend", "_function", "_origin", "_recording", "_repeated", "_replay",
+        "_wrt",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +47,7 @@ class Replay:
                 kind = type(leaves).__name__
                 raise TypeError(f"replay: {name} is a {kind}; give a list, as in replay(f, [x])")
         self._function = None if isinstance(what, Node) else what
+        self._origin = Origin(self._again, self._look, looks_after_the_first())
         self._backend = backend
         if isinstance(what, Node):
             recording = at_hand(what, inputs)
@@ -58,12 +61,14 @@ class Replay:
         self._begin(recording)
 
     def _begin(self, recording: Recording) -> None:
-        wrt = self._leaves(recording)
-        again = None if self._function is None else self._again
-        kind = TensorReplay if isinstance(recording.root, Tensor) else ValueReplay
         self._recording, self._repeated = recording, False
-        self._replay: Any = kind(recording, wrt, self._backend, again)
+        origin = None if self._function is None else self._origin
+        self._replay = self._replay_of(recording, self._backend, origin)
         self.__call__ = self._replay.run if self._function is None else self._first
+
+    def _replay_of(self, recording: Recording, backend: str | None, origin: Origin | None) -> Any:
+        kind = TensorReplay if isinstance(recording.root, Tensor) else ValueReplay
+        return kind(recording, self._leaves(recording), backend, origin)
 
     def _again(self, inputs: Sequence[Any]) -> Any:
         """Record the function with other inputs, and replay that.
@@ -84,22 +89,34 @@ class Replay:
         return _leaves_at(self._wrt, recording)
 
     def _first(self, *inputs: Any) -> Any:
-        """The first call, and the first with new inputs, are compared with the function itself, so
-        that what it computes outside of the graph is an error and not a wrong number."""
-        assert self._function is not None
+        """There is a look at the first call, and at the first with other inputs than those it was
+        recorded with; what is `due` are the later ones."""
         replay = self._replay
         found = replay.run(*inputs)
-        if replay is not self._replay:  # it was recorded anew, with these inputs
+        if replay is not self._replay:  # it was recorded again, with these inputs
             return found
-        point = replay.point(inputs)
-        same = replay.is_recorded_with(point)
+        same = replay.is_recorded_with(replay.point(inputs))
         if not (same and self._repeated):  # the same inputs again find random numbers
-            fresh = record(self._function, point, self._recording)
-            check_same(fresh.root, self._leaves(fresh), replay.run(*point))
+            self._look(found, *inputs)
             self._repeated = True
             if not same:
                 self.__call__ = replay.run
         return found
+
+    def _look(self, found: Any, *inputs: Any) -> None:
+        """Compare the value and gradients that were found, those of one point of columns, with the
+        function itself, so that what it computes outside the graph is an error and not a wrong
+        number."""
+        assert self._function is not None
+        replay = self._replay
+        point, found = replay.at_one_point(inputs, found)
+        fresh = record(self._function, point, self._recording)
+
+        def is_the_same() -> bool:
+            backend = None if isinstance(fresh.root, Tensor) else "python"
+            return same_program(replay.program, self._replay_of(fresh, backend, None).program)
+
+        check_same(fresh.root, self._leaves(fresh), found, is_the_same)
 
     @property
     def source(self) -> str:

@@ -1,7 +1,8 @@
 """Simpler expressions with the same result, and one symbol for each: common ones are shared.
 
-Only what is exact, or nearer to the exact result, is rewritten; no sum or product is reordered. One
-exception: x³ becomes x · x · x, which is rounded twice and takes a tenth of the time of a power.
+In a program of numbers every rewrite is exact: it gives the same bits, and raises where the graph
+raises. Arrays and columns raise nothing, and some rewrites of them are rounded at another place:
+x³ as x · x · x, x · (1 / n) as x / n, and softmax. No sum or product is reordered.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from tinygrad_edu.array_symbols import ArraySymbol, function_of, is_elementwise
 from tinygrad_edu.replay.trace import POINTS, Program
-from tinygrad_edu.symbols import Expression, Symbol, number_functions, operations_in
+from tinygrad_edu.symbols import Expression, Symbol, may_raise, number_functions, operations_in
 
 
 def simplified(program: Program, seed: Expression | None, fast: bool = False) -> Program:
@@ -56,7 +57,7 @@ class _Simplifier:
         self.varying = {x for x in varying if not x.operands}
         self.found: dict[Symbol, Expression] = {}
         self.shared: dict[Any, Symbol] = {}
-        self.inverses: dict[float, Expression] = {}  # n for each 1 / n
+        self.inverses: dict[float, Expression] = {}  # n for each 1 / n of a mean over n
 
     def new(self, x: Expression) -> Expression:
         return self.found.get(x, x) if isinstance(x, Symbol) else x
@@ -80,7 +81,7 @@ class _Simplifier:
         if not any(isinstance(x, Symbol) for x in operands):
             constant = _constant(like, name, operands)
             if constant is not None:
-                if name == "divide" and _is(operands[0], 1.0) and _is_number(operands[1]):
+                if name == "divide" and _is(operands[0], 1.0) and _is_count(operands[1]):
                     self.inverses[float(constant)] = operands[1]
                 return constant
         simpler = self.simpler(like, name, operands)
@@ -115,6 +116,7 @@ class _Simplifier:
     def simpler(self, like: Symbol, name: str, operands: tuple[Expression, ...]) -> Any:
         """What else gives the same result; None if nothing simpler is known."""
         x, y = (*operands, None, None)[:2]
+        is_array = isinstance(like, ArraySymbol)
         match name:
             case "multiply" if _is(x, 1.0) and _same(y, like):
                 return y
@@ -122,7 +124,7 @@ class _Simplifier:
                 return x
             case "multiply" if _is(x, -1.0) and _same(y, like):
                 return self.made(like, "negative", y)
-            case "multiply" if self.inverse(y) and _same(x, like):
+            case "multiply" if is_array and self.inverse(y) and _same(x, like):
                 return self.made(like, "divide", x, self.inverse(y))
             case "reshape" if _same(x, like):
                 return x
@@ -136,14 +138,14 @@ class _Simplifier:
                 return self.made(like, "add", x, y.operands[0])
             case "power" if _is(y, 1.0) and _same(x, like):
                 return x
-            case "power" if _is(y, 2.0):
+            # a tenth of the time of a power; but the power of a number raises OverflowError
+            case "power" if _is(y, 2.0) and (is_array or x in self.varying):
                 return self.made(like, "multiply", x, x)
-            case "power" if _is(y, 3.0):
+            case "power" if _is(y, 3.0) and (is_array or x in self.varying):
                 return self.made(like, "multiply", self.made(like, "multiply", x, x), x)
-            case "power" if _is(y, 0.0) and not isinstance(like, ArraySymbol):
-                return 1.0
-            case "where" if isinstance(x, bool | int | float):
-                return operands[1] if x else operands[2]
+            case "where" if _is_number(x) and not is_array:
+                chosen, other = operands[1:] if x else reversed(operands[1:])
+                return None if may_raise(other) else chosen
             case "astype" if _same(x, like):
                 return x
             case "getitem" if (
@@ -157,11 +159,10 @@ class _Simplifier:
                 _named(y, "one_hot") and _same(x, like) and getattr(like, "ndim", 0) == 2
             ):
                 return self.made(like, "minus_one_hot", x, y.operands[0])
-            case "exp" if _named(x, "subtract") and _named(x.operands[1], "log"):
-                # softmax as exp(log softmax), where exp(x) is known: exp(x - log s) = exp(x) / s
-                top, s = x.operands[0], x.operands[1].operands[0]
-                known = self.shared.get(("exp", _key(top)))
-                return None if known is None else self.made(like, "divide", known, s)
+            case "exp" if _is_log_softmax(x):
+                # exp(z - log s) as exp(z) / s, which is softmax: exp(z) is there, as a part of s
+                s = x.operands[1].operands[0]
+                return self.made(like, "divide", s.operands[0], s)
         return None
 
     def reciprocal(self, like: ArraySymbol, c: Expression) -> Any:
@@ -179,7 +180,7 @@ class _Simplifier:
             entry = self.made(like, "pick", x.operands[0], y)
             column = self.made(like, "reshape", x.operands[1], settings={"shape": like.shape})
             return self.made(like, "subtract", entry, column)
-        if name == "divide" and x.name == "sum" and like.shape == () and _is_number(y):
+        if name == "divide" and x.name == "sum" and like.shape == () and _is_count(y):
             terms = x.operands[0]
             if isinstance(terms, ArraySymbol) and terms.ndim == 1 and terms.dtype == like.dtype:
                 parts = np.full(terms.shape, 1 / y, like.dtype)
@@ -215,6 +216,26 @@ def _constant(like: Symbol, name: str, operands: tuple[Expression, ...]) -> Any:
 
 def _is_number(x: Expression) -> bool:
     return not isinstance(x, Symbol) and np.ndim(x) == 0
+
+
+def _is_count(x: Expression) -> bool:
+    """Whether a number may be how many terms a mean has: x / n and x · (1 / n) then agree to two
+    roundings, and neither overflows."""
+    return _is_number(x) and 1.0 <= x <= 2.0**53 and float(x).is_integer()
+
+
+def _is_log_softmax(x: Expression) -> bool:
+    """Whether an expression is z - log Σ exp(z), with z an array minus its maximum: so the sum lies
+    between 1 and the number of its terms, and exp(z - log s) and exp(z) / s agree everywhere."""
+    if not (isinstance(x, ArraySymbol) and _named(x, "subtract") and _named(x.operands[1], "log")):
+        return False
+    z, s = x.operands[0], x.operands[1].operands[0]
+    if not (_named(s, "sum") and _named(s.operands[0], "exp") and s.operands[0].operands[0] is z):
+        return False
+    if not (_named(z, "subtract") and _named(z.operands[1], "max")):
+        return False
+    x, top = z.operands
+    return top.operands[0] is x and bool(top.settings == s.settings)
 
 
 def _is_column(x: Expression) -> bool:

@@ -11,10 +11,10 @@ import numpy as np
 from tinygrad_edu.graph import Node
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
 from tinygrad_edu.replay.buffers import Emitter, warnings_of
+from tinygrad_edu.replay.looks import Origin
 from tinygrad_edu.replay.recording import Recording
 from tinygrad_edu.replay.simplify import simplified
 from tinygrad_edu.replay.trace import Program, in_order, trace_graph
-from tinygrad_edu.replay.values import Again
 from tinygrad_edu.rules.rule import as_plain
 from tinygrad_edu.symbols import Symbol, operations_in
 
@@ -23,7 +23,7 @@ class TensorReplay:
     """The program of a graph of Tensors as a function, `run`, of arrays."""
 
     def __init__(
-        self, recording: Recording, wrt: Leaves, backend: str | None, again: Again | None
+        self, recording: Recording, wrt: Leaves, backend: str | None, origin: Origin | None
     ) -> None:
         if backend not in (None, "numpy"):
             raise ValueError(
@@ -32,7 +32,8 @@ class TensorReplay:
         root, inputs = recording.root, recording.inputs
         self.inputs = inputs
         seed = root._seed(None) if wrt else np.ones(root.shape, root.dtype)
-        self.wrt, self.again = wrt, again
+        self.wrt, self.origin = wrt, origin
+        self.again = origin.again if origin else None
         traced = trace_graph(root, flat(inputs), flat(wrt), (), recording.comparisons)
         self.program = simplified(traced, seed)
         program = simplified(traced, seed, fast=True)
@@ -89,11 +90,18 @@ class TensorReplay:
         if value.ndim == 0:
             value = value.item()
         rest = iter(gradients)
-        return value, tuple(shaped(self.wrt, lambda x: next(rest)))
+        results = value, tuple(shaped(self.wrt, lambda x: next(rest)))
+        if self.origin is not None and next(self.origin.due):
+            self.origin.look(results, *arguments)
+        return results
 
     def point(self, arguments: Sequence[Any]) -> Sequence[Any]:
         """The arguments as they are: a graph of Tensors is replayed for all of them at once."""
         return arguments
+
+    def at_one_point(self, arguments: Sequence[Any], found: Any) -> tuple[Sequence[Any], Any]:
+        """The arguments, and what was found for them."""
+        return arguments, found
 
     def is_recorded_with(self, point: Sequence[Any]) -> bool:
         """Whether these are the arrays with which the graph was recorded."""

@@ -8,7 +8,6 @@ value and its gradients, as expressions of its inputs.
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +18,7 @@ from tinygrad_edu.array_symbols import ArraySymbol
 from tinygrad_edu.graph import Node, leaves_and_inner, sweep
 from tinygrad_edu.names import FreeNames, identifier
 from tinygrad_edu.rules.rule import Pullback, Rule, deferred, name_of, settings_of
-from tinygrad_edu.symbols import Expression, Symbol, operations_in
+from tinygrad_edu.symbols import Expression, Symbol, number_functions, operations_in
 from tinygrad_edu.tensor import Tensor
 
 
@@ -116,10 +115,7 @@ def trace_graph(
     guards = []
     for name, operands, result in comparisons:
         x, y = (symbols[x] if isinstance(x, Node) else x for x in operands)
-        compare = getattr(
-            operator, {"less": "lt", "greater": "gt", "less_equal": "le"}.get(name, "ge")
-        )
-        guards.append((compare(x, y), result))
+        guards.append((_comparison(name, x, y), result))
         order.append(guards[-1][0])
 
     wanted = set(wrt)
@@ -160,6 +156,14 @@ def trace_graph(
     if varies:
         _find_varying(program)
     return program
+
+
+def _comparison(name: str, x: Expression, y: Expression) -> Expression:
+    """A comparison as an expression. By its name, because `==` asks whether symbols are one."""
+    symbol = x if isinstance(x, Symbol) else y
+    if not isinstance(symbol, Symbol):
+        return number_functions[name](x, y)
+    return symbol._operation(name, x, y)
 
 
 def _with_what_was_compared(

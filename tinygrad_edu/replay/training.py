@@ -7,14 +7,17 @@ the user sees, are arrays of their own, given anew when a step or an epoch ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.names import escaped
 from tinygrad_edu.replay.flat import Flat, Gradients, Update
-from tinygrad_edu.replay.recording import check_same, record
+from tinygrad_edu.replay.looks import calls_before_a_look, check_same, is_due, same_program
+from tinygrad_edu.replay.recording import record
+from tinygrad_edu.replay.trace import trace_graph
 from tinygrad_edu.tensor import Tensor
 
 
@@ -23,10 +26,11 @@ class TrainingStep:
 
     `loss` is a function of a batch that gives a Tensor with one element. It is called, and its
     graph recorded, when a batch has other shapes or dtypes than those before, or when a comparison
-    in it comes out differently; otherwise what was recorded is replayed. The first replay is
-    checked against the function itself, so that what it computes outside of the graph (random
-    numbers, `.data`) is an error and not a wrong number. `grad` is not touched. TypeError for
-    parameters that are no Tensors of one dtype; RuntimeError if the function and its replay differ.
+    in it comes out differently; otherwise what was recorded is replayed. The first replay, and
+    steps 2, 4, 8, 16, … are compared with the function itself, so that what it computes outside the
+    graph (random numbers, `.data`, a coefficient that has changed) is an error and not a wrong
+    number. `grad` is not touched. TypeError for parameters that are not Tensors of one dtype;
+    RuntimeError if the function and its replay differ.
     """
 
     def __init__(self, loss: Callable[..., Any], optimizer: Any) -> None:
@@ -42,6 +46,7 @@ class TrainingStep:
         if len(dtypes) > 1:
             raise TypeError(f"TrainingStep: parameters of {', '.join(dtypes)}; use one dtype")
         self.loss, self.optimizer = loss, optimizer
+        self.calls = 0  # of the step, in epochs too
         self._begin()
 
     def _begin(self) -> None:
@@ -110,20 +115,9 @@ class TrainingStep:
                     losses.append(self._step([x[batch], y[batch]]))
                     recorded = self.recorded[key]
                 assert recorded is not None
-                if not recorded.has_classes(1, y):
-                    losses += [self._step([x[batch], y[batch]]) for batch in batches]
-                    continue
-                recorded.set_rate(self.update.rate_now())
-                before, steady = len(losses), self.update.steady
-                update = self.update.compute if steady else self.update.run
-                try:
-                    with recorded.warnings():
-                        # take with mode="clip" fills `out` without a buffer in between, in a fifth
-                        # of the time; the indices of a DataLoader are within its data
-                        recorded.loop(batches, x.take, y.take, update, losses.append)
-                finally:
-                    if steady:
-                        self.optimizer.steps += len(losses) - before
+                if recorded.has_classes(1, y):
+                    self._loop(recorded, batches, x, y, losses)
+                losses += [self._step([x[batch], y[batch]]) for batch in batches]
         finally:
             try:
                 self._hand_back()
@@ -132,13 +126,38 @@ class TrainingStep:
                 raise
         return losses
 
+    def _loop(
+        self, recorded: Gradients, batches: Iterator[Any], x: Any, y: Any, losses: list[float]
+    ) -> None:
+        """Steps on all batches in a loop of generated code, which is left for a step at which there
+        is a look at the function."""
+        while True:
+            before, steady = len(losses), self.update.steady
+            update = self.update.compute if steady else self.update.run
+            recorded.set_rate(self.update.rate_now())
+            without_a_look = itertools.islice(batches, calls_before_a_look(self.calls))
+            try:
+                with recorded.warnings():
+                    # take with mode="clip" fills `out` without a buffer in between, in a fifth of
+                    # the time; the indices of a DataLoader are within its data
+                    recorded.loop(without_a_look, x.take, y.take, update, losses.append)
+            finally:
+                self.calls += len(losses) - before
+                if steady:
+                    self.optimizer.steps += len(losses) - before
+            batch = next(batches, None)
+            if batch is None:
+                return
+            losses.append(self._step([x[batch], y[batch]]))
+
     def _step(self, arrays: Sequence[Any]) -> float:
         """One step on a batch, which is recorded if need be."""
+        self.calls += 1
         key = _key(arrays)
         recorded = self.recorded.get(key)
         if recorded is not None:
             recorded.fill(arrays)
-            if not recorded.checked:
+            if is_due(self.calls) or not recorded.checked:
                 self._check(recorded, arrays)
             with recorded.warnings():
                 loss = self._replayed(recorded)
@@ -166,23 +185,29 @@ class TrainingStep:
     def _check(self, recorded: Gradients, arrays: Sequence[Any]) -> None:
         """RuntimeError unless the replayed gradients are those of the function itself.
 
-        This is done once with the batch that was recorded, which finds random numbers, and once
-        with another, which finds what else does not follow from the graph.
+        This is done once with the batch that was recorded, which finds random numbers, once with
+        another, which finds what else does not follow from the graph, and when a look is due.
         """
-        same = recorded.same_batch(arrays)
-        if same and recorded.repeated:
+        same = not recorded.checked and recorded.same_batch(arrays)
+        if same and recorded.repeated and not is_due(self.calls):
             return
         with recorded.warnings():
             loss = recorded.run(self.update)
         if loss is None:
-            return  # it is recorded anew
+            return  # it is recorded again
         self._hand_back()
         fresh = record(self.loss, arrays)
         rate = self.update.rate_now()
         if rate:
             gradients = tuple(view / rate for view in self.gradient.views)
-            check_same(fresh.root, self.optimizer.parameters, (loss, gradients))
-        recorded.repeated, recorded.checked = True, not same
+            parameters = self.optimizer.parameters
+
+            def is_the_same() -> bool:
+                new = trace_graph(fresh.root, fresh.inputs, parameters, (), fresh.comparisons)
+                return same_program(recorded.traced, new)
+
+            check_same(fresh.root, parameters, (loss, gradients), is_the_same)
+        recorded.repeated, recorded.checked = True, recorded.checked or not same
 
     def _take_over(self) -> None:
         """Take the parameters and what the optimizer remembers into the flat buffers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from tinygrad_edu.blocks import outside_of_blocks
 from tinygrad_edu.graph import Node, leaves_and_inner
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
 from tinygrad_edu.replay.columns import Columns
+from tinygrad_edu.replay.looks import Origin
 from tinygrad_edu.replay.recording import Recording
-from tinygrad_edu.replay.scalars import python_function
+from tinygrad_edu.replay.scalars import looking, python_function, returned_after_a_look
 from tinygrad_edu.replay.simplify import simplified
 from tinygrad_edu.replay.trace import Program, trace_graph
 from tinygrad_edu.rules.rule import as_plain
@@ -23,26 +25,24 @@ from tinygrad_edu.value import Value
 
 BACKENDS = ("python", "numpy", "numba")
 
-Again = Callable[[Sequence[Any]], Any]
-"""Records the function once more, with these inputs, and gives its value and gradients."""
-
 
 class ValueReplay:
     """The program of a graph of Values as a function, `run`, of numbers or of columns."""
 
     def __init__(
-        self, recording: Recording, wrt: Leaves, backend: str | None, again: Again | None
+        self, recording: Recording, wrt: Leaves, backend: str | None, origin: Origin | None
     ) -> None:
         if backend is not None and backend not in BACKENDS:
             raise ValueError(f"replay: backend is {backend!r}; use one of {', '.join(BACKENDS)}")
         self.root, self.inputs, self.recording = recording.root, recording.inputs, recording
-        self.wrt, self.backend, self.again = wrt, backend, again
+        self.wrt, self.backend, self.origin = wrt, backend, origin
+        self.again = origin.again if origin else None
         self.program = self._program(())
         symbols = dict(zip(flat(self.inputs), self.program.inputs, strict=True))
         self.arguments = shaped(self.inputs, symbols.__getitem__)
         self.results = shaped(wrt, lambda x: Symbol("result"))
         self.columns: dict[tuple[bool, ...], Any] = {}
-        numbers = python_function(self.program, self.arguments, self.results, self._unusual)
+        numbers = python_function(self.program, self.arguments, self.results, self._unusual, origin)
         self.python = numbers
         self.run: Callable[..., Any] = numbers
         if backend == "numba":
@@ -58,6 +58,18 @@ class ValueReplay:
             else _first(x, leaf.data)
             for x, leaf in zip(self._checked(arguments), self.inputs, strict=True)
         ]  # fmt: skip
+
+    def at_one_point(self, arguments: Sequence[Any], found: Any) -> tuple[Sequence[Any], Any]:
+        """The first point, and what was found for it: over columns, of this point alone."""
+        point, given = self.point(arguments), self._checked(arguments)
+        columns = self._which_are_columns(given)
+        if not any(columns):
+            return point, found
+        one = [
+            np.array([number]) if is_column else x
+            for x, number, is_column in zip(given, point, columns, strict=True)
+        ]
+        return point, self._over_columns(one, columns)
 
     def is_recorded_with(self, point: Sequence[Any]) -> bool:
         """Whether these are the numbers with which the graph was recorded."""
@@ -85,12 +97,14 @@ class ValueReplay:
 def run({parameters}):
     if {floats}:
         try:
-            return compiled({parameters})
+            _found = compiled({parameters})
         except (ArithmeticError, LookupError, TypeError, ValueError):
             return in_python({parameters})
+{indent(returned_after_a_look(parameters, self.origin), 8 * " ")}
     return unusual(None, {parameters})
 """
         namespace: dict[str, Any] = {"compiled": compiled, "in_python": self.python}
+        namespace |= looking(self.origin)
         namespace["unusual"] = self._unusual
         exec(compile(code, "<replay>", "exec"), namespace)
         return namespace["run"]  # type: ignore[no-any-return]
@@ -114,18 +128,24 @@ def run({parameters}):
     def _unusual(self, error: Exception | None, *arguments: Any) -> Any:
         """What is not the ordinary case: columns, numbers that are no floats, and errors."""
         given = self._checked(arguments)
-        columns = tuple(
-            not isinstance(x, float) and not isinstance(expected, list)
-            for x, expected in zip(given, self.arguments, strict=True)
-        )
+        columns = self._which_are_columns(given)
         if any(columns):
-            return self._over_columns(given, columns)
+            found = self._over_columns(given, columns)
+            if self.origin is not None and next(self.origin.due):
+                self.origin.look(found, *arguments)
+            return found
         if error is not None:
             if self.again is not None:  # the function says what is wrong, or goes another way
                 return self.again([x if isinstance(x, float) else x.tolist() for x in given])
             self._explain(given)
             raise error
         return self.python(*given)
+
+    def _which_are_columns(self, given: Sequence[Any]) -> tuple[bool, ...]:
+        return tuple(
+            not isinstance(x, float) and not isinstance(expected, list)
+            for x, expected in zip(given, self.arguments, strict=True)
+        )
 
     def _checked(self, arguments: Sequence[Any]) -> list[Any]:
         """The arguments as floats, as columns, and as arrays of the numbers of lists."""
