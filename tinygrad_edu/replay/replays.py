@@ -10,7 +10,7 @@ import numpy as np
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.replay.arguments import flat, shaped
-from tinygrad_edu.replay.looks import Origin, check_same, looks_after_the_first, same_program
+from tinygrad_edu.replay.looks import Origin, check_same, same_program
 from tinygrad_edu.replay.recording import Recording, at_hand, eager, record
 from tinygrad_edu.replay.source import source
 from tinygrad_edu.replay.tensors import TensorReplay
@@ -47,7 +47,7 @@ class Replay:
                 kind = type(leaves).__name__
                 raise TypeError(f"replay: {name} is a {kind}; give a list, as in replay(f, [x])")
         self._function = None if isinstance(what, Node) else what
-        self._origin = Origin(self._again, self._look, looks_after_the_first())
+        self._origin = Origin(self._again, self._look)
         self._backend = backend
         if isinstance(what, Node):
             recording = at_hand(what, inputs)
@@ -90,7 +90,7 @@ class Replay:
 
     def _first(self, *inputs: Any) -> Any:
         """There is a look at the first call, and at the first with other inputs than those it was
-        recorded with; what is `due` are the later ones."""
+        recorded with; the later ones are counted by what is called."""
         replay = self._replay
         found = replay.run(*inputs)
         if replay is not self._replay:  # it was recorded again, with these inputs

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from textwrap import indent
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.languages import written
 from tinygrad_edu.replay.lines import lines_of
-from tinygrad_edu.replay.looks import Origin
+from tinygrad_edu.replay.looks import Origin, counting
 from tinygrad_edu.replay.recording import BranchChanged
 from tinygrad_edu.replay.source import FUNCTIONS, TAKEN, Arguments, texts
 from tinygrad_edu.replay.trace import Program
@@ -50,7 +49,6 @@ def python_function(
     namespace: dict[str, Any] = {
         **FUNCTIONS, "inf": math.inf, "nan": math.nan, "_otherwise": otherwise,
         "_array": np.array, "_ndarray": np.ndarray, "_BranchChanged": BranchChanged,
-        **looking(origin),
     }  # fmt: skip
     for i, (symbol, node) in enumerate(program.others.items()):
         namespace[f"_node{i}"] = node
@@ -73,26 +71,10 @@ def python_function(
         "    except (ArithmeticError, TypeError, ValueError, _BranchChanged) as _error:",
         f"        return _otherwise(_error, {called})",
     ]
-    code.append(indent(returned_after_a_look(called, origin), "    "))
+    code += [f"    {line}" for line in counting(origin, called, namespace)]
     exec(compile("\n".join(code), "<replay>", "exec"), namespace)
     run: Callable[..., Any] = namespace["replay"]
     return run
-
-
-def returned_after_a_look(inputs: str, origin: Origin | None) -> str:
-    """The lines that end a compiled function. A loop that is left at once takes the next answer of
-    an iterator in a third of the time of a call of `next`."""
-    if origin is None:
-        return "return _found"
-    return (
-        "for _is_due in _looks:\n    break\n"
-        f"if _is_due:\n    _look(_found, {inputs})\nreturn _found"
-    )
-
-
-def looking(origin: Origin | None) -> dict[str, Any]:
-    """What the lines of `returned_after_a_look` name."""
-    return {"_looks": origin.due, "_look": origin.look} if origin else {}
 
 
 def _returned(program: Program, results: Arguments, names: dict[Symbol, str]) -> str:

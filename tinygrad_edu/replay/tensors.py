@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_edu.graph import Node
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
 from tinygrad_edu.replay.buffers import Emitter, warnings_of
-from tinygrad_edu.replay.looks import Origin
+from tinygrad_edu.replay.looks import Counted, Origin
 from tinygrad_edu.replay.recording import Recording
 from tinygrad_edu.replay.simplify import simplified
 from tinygrad_edu.replay.trace import Program, in_order, trace_graph
@@ -32,7 +32,7 @@ class TensorReplay:
         root, inputs = recording.root, recording.inputs
         self.inputs = inputs
         seed = root._seed(None) if wrt else np.ones(root.shape, root.dtype)
-        self.wrt, self.origin = wrt, origin
+        self.wrt, self.counted = wrt, Counted(origin)
         self.again = origin.again if origin else None
         traced = trace_graph(root, flat(inputs), flat(wrt), (), recording.comparisons)
         self.program = simplified(traced, seed)
@@ -91,9 +91,7 @@ class TensorReplay:
             value = value.item()
         rest = iter(gradients)
         results = value, tuple(shaped(self.wrt, lambda x: next(rest)))
-        if self.origin is not None and next(self.origin.due):
-            self.origin.look(results, *arguments)
-        return results
+        return self.counted.after(results, arguments)
 
     def point(self, arguments: Sequence[Any]) -> Sequence[Any]:
         """The arguments as they are: a graph of Tensors is replayed for all of them at once."""

@@ -188,9 +188,11 @@ class TrainingStep:
         This is done once with the batch that was recorded, which finds random numbers, once with
         another, which finds what else does not follow from the graph, and when a look is due.
         """
-        same = not recorded.checked and recorded.same_batch(arrays)
+        checked = recorded.checked
+        same = not checked and recorded.same_batch(arrays)
         if same and recorded.repeated and not is_due(self.calls):
             return
+        recorded.repeated = recorded.checked = False  # after an error every step is looked at
         with recorded.warnings():
             loss = recorded.run(self.update)
         if loss is None:
@@ -207,7 +209,7 @@ class TrainingStep:
                 return same_program(recorded.traced, new)
 
             check_same(fresh.root, parameters, (loss, gradients), is_the_same)
-        recorded.repeated, recorded.checked = True, recorded.checked or not same
+        recorded.repeated, recorded.checked = True, checked or not same
 
     def _take_over(self) -> None:
         """Take the parameters and what the optimizer remembers into the flat buffers."""

@@ -14,9 +14,9 @@ from tinygrad_edu.blocks import outside_of_blocks
 from tinygrad_edu.graph import Node, leaves_and_inner
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
 from tinygrad_edu.replay.columns import Columns
-from tinygrad_edu.replay.looks import Origin
+from tinygrad_edu.replay.looks import Counted, Origin, counting
 from tinygrad_edu.replay.recording import Recording
-from tinygrad_edu.replay.scalars import looking, python_function, returned_after_a_look
+from tinygrad_edu.replay.scalars import python_function
 from tinygrad_edu.replay.simplify import simplified
 from tinygrad_edu.replay.trace import Program, trace_graph
 from tinygrad_edu.rules.rule import as_plain
@@ -37,6 +37,7 @@ class ValueReplay:
         self.root, self.inputs, self.recording = recording.root, recording.inputs, recording
         self.wrt, self.backend, self.origin = wrt, backend, origin
         self.again = origin.again if origin else None
+        self.counted = Counted(origin)
         self.program = self._program(())
         symbols = dict(zip(flat(self.inputs), self.program.inputs, strict=True))
         self.arguments = shaped(self.inputs, symbols.__getitem__)
@@ -93,6 +94,10 @@ class ValueReplay:
         parameters = ", ".join(f"x{i}" for i in range(len(self.arguments)))
         floats = " and ".join(f"type(x{i}) is float" for i in singles) or "True"
         # numba takes a millisecond to say that an argument is of another type
+        namespace: dict[str, Any] = {
+            "compiled": compiled, "in_python": self.python, "unusual": self._unusual,
+        }  # fmt: skip
+        counted = "\n".join(counting(self.origin, parameters, namespace))
         code = f"""
 def run({parameters}):
     if {floats}:
@@ -100,12 +105,9 @@ def run({parameters}):
             _found = compiled({parameters})
         except (ArithmeticError, LookupError, TypeError, ValueError):
             return in_python({parameters})
-{indent(returned_after_a_look(parameters, self.origin), 8 * " ")}
+{indent(counted, 8 * " ")}
     return unusual(None, {parameters})
 """
-        namespace: dict[str, Any] = {"compiled": compiled, "in_python": self.python}
-        namespace |= looking(self.origin)
-        namespace["unusual"] = self._unusual
         exec(compile(code, "<replay>", "exec"), namespace)
         return namespace["run"]  # type: ignore[no-any-return]
 
@@ -130,10 +132,7 @@ def run({parameters}):
         given = self._checked(arguments)
         columns = self._which_are_columns(given)
         if any(columns):
-            found = self._over_columns(given, columns)
-            if self.origin is not None and next(self.origin.due):
-                self.origin.look(found, *arguments)
-            return found
+            return self.counted.after(self._over_columns(given, columns), arguments)
         if error is not None:
             if self.again is not None:  # the function says what is wrong, or goes another way
                 return self.again([x if isinstance(x, float) else x.tolist() for x in given])
