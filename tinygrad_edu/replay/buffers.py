@@ -200,8 +200,11 @@ class Emitter:
 
     def elementwise(self, symbol: Any) -> Any:
         arrays = [x for x in symbol.operands if isinstance(x, ArraySymbol)]
-        dtype = next((x.dtype for x in arrays if x.dtype.kind == "f"), arrays[0].dtype)
-        operands = [self.text(x, dtype) for x in symbol.operands]
+        dtypes = [x.dtype for x in arrays]  # a number has the dtype that NumPy gives it beside them
+        operands = [
+            self.text(x, None if isinstance(x, Symbol) else np.result_type(*dtypes, x))
+            for x in symbol.operands
+        ]
         out = self.buffer(symbol, self.layout(symbol, arrays), instead_of=arrays)
         if symbol.name in ("maximum", "minimum"):  # they take `out` by its name only
             self.line(symbol.name, *operands, f"out={self.name(out)}")

@@ -128,6 +128,9 @@ class _Block:
                 made = ArraySymbol("sum", (arrays[symbol.operands[0]],), settings)
             else:
                 operands = tuple(arrays[x] if isinstance(x, Symbol) else x for x in symbol.operands)
+                if symbol.name in ("add", "subtract", "negative") and _all_truths(operands):
+                    operands = tuple(_as_numbers(x) for x in operands)
+                    order += [x for x in operands if isinstance(x, Symbol)]
                 dtype = _dtype(symbol.name, operands)
                 made = ArraySymbol(symbol.name, operands, {}, (size,), dtype)
             arrays[symbol] = made
@@ -154,5 +157,14 @@ def _factors(symbol: Symbol, varying: set[Symbol]) -> list[Symbol]:
 
 def _dtype(name: str, operands: Sequence[Any]) -> np.dtype[Any]:
     """Truths or numbers; a product of truths is whether both hold."""
-    truths = [getattr(x, "dtype", None) == np.bool_ or isinstance(x, bool) for x in operands]
-    return np.dtype(bool if name in _TRUTHS or (name == "multiply" and all(truths)) else float)
+    product = name == "multiply" and _all_truths(operands)
+    return np.dtype(bool if name in _TRUTHS or product else float)
+
+
+def _all_truths(operands: Sequence[Any]) -> bool:
+    return all(getattr(x, "dtype", None) == np.bool_ or isinstance(x, bool) for x in operands)
+
+
+def _as_numbers(x: Any) -> Any:
+    """Truths as the numbers 1 and 0, which they are in Python: NumPy's sum of truths is a truth."""
+    return float(x) if isinstance(x, bool) else ArraySymbol("multiply", (x, 1.0), {}, x.shape)

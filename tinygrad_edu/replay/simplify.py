@@ -141,6 +141,8 @@ class _Simplifier:
             # a tenth of the time of a power; but the power of a number raises OverflowError
             case "power" if _is(y, 2.0) and (is_array or x in self.varying):
                 return self.made(like, "multiply", x, x)
+            case "power" if _is(y, 0.5) and (is_array or x in self.varying):
+                return self.made(like, "sqrt", x)
             case "power" if _is(y, 3.0) and (is_array or x in self.varying):
                 return self.made(like, "multiply", self.made(like, "multiply", x, x), x)
             case "where" if _is_number(x) and not is_array:
