@@ -209,9 +209,13 @@ def test_numbers_at_the_ends():
         run(10**400, 1.0)
 
 
-def test_a_square_overflows_as_a_product_does():
-    x = Value(2.0, "x")  # x ** 2 is x * x in a program, and the product of floats is inf
-    assert replay(x**2, [x])(1e200) == (math.inf, (2e200,))
+def test_a_power_overflows_with_an_error_and_a_product_is_inf():
+    x = Value(2.0, "x")
+    with pytest.raises(OverflowError, match=r"power\(Value\(1e\+200"):
+        replay(x**2, [x])(1e200)
+    with pytest.raises(OverflowError, match="power"):
+        replay(x**3, [x])(-1e108)
+    assert replay(x * x, [x])(1e200) == (math.inf, (2e200,))
 
 
 @pytest.mark.parametrize("wrong", [3.0, "x", None, [Value(1.0)], Value(1.0)])

@@ -156,6 +156,8 @@ def test_a_function_goes_the_right_way_and_is_compiled_anew_only_for_another():
         (lambda x: x.sqrt(), 0.0, ZeroDivisionError),
         (lambda x: x**0.5, 0.0, ZeroDivisionError),
         (lambda x: 1 / x.exp(), 1000.0, OverflowError),
+        # numbers that are finite in the end, and an error all the same
+        (lambda x: (1 / x**2).maximum(-2.0) + 1 / (x / 1e150).exp(), 1e200, OverflowError),
     ],
 )
 def test_errors_are_those_of_recording_afresh(function, x, error):
@@ -183,6 +185,10 @@ def test_over_columns_a_point_outside_of_the_domain_is_nan_or_inf_without_a_word
     assert dy.tolist() == [-0.25, -0.25, -math.inf]
     assert run(math.inf, 1.0)[0] == math.inf  # what is no error in Python is none here
     assert math.isnan(run(math.nan, 1.0)[0])
+    vanishing = replay(1 / x**2, [x], backend="numba")
+    assert vanishing(np.array([1e200]))[0].tolist() == [0.0]
+    with pytest.raises(OverflowError, match="power"):
+        vanishing(1e200)
 
 
 @pytest.mark.untraced
