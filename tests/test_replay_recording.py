@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from test_replay_values import all_bits, all_close, program_of, recorded
 
 from tinygrad_edu import Tensor, Value, gradients, no_grad, replay
-from tinygrad_edu.blocks import note_comparison
 from tinygrad_edu.scalar_nn import MLP
 
 
@@ -101,27 +100,6 @@ def test_a_comparison_with_nan_is_false_both_ways():
     run = replay(f, [1.0])
     assert run(math.nan)[1] == (5.0,)
     assert run(-1.0) == (-3.0, (3.0,))
-
-
-@pytest.mark.parametrize("name", ["equal", "not_equal"])
-def test_a_comparison_for_equality_is_watched_in_numbers_and_arrays(name):
-    def function(x):
-        same = x.data == 2.0 if name == "equal" else x.data != 2.0
-        note_comparison(name, x, 2.0, same)
-        y = x * 2.0 if np.all(same) else x * x * 5.0
-        return y.sum() if isinstance(x, Tensor) else y
-
-    run, over_arrays = replay(function, [2.0]), replay(function, [np.full(2, 2.0)])
-    for x in (2.0, 3.0, 2.0, 1.0, 4.0, 2.0):
-        value, (dx,) = recorded(function, (x,))
-        assert run(x) == (value, (dx,))
-        found = over_arrays(np.full(2, x))
-        assert (found[0], found[1][0].tolist()) == (2 * value, [dx, dx])
-    assert (
-        f"assert {'not ' if name == 'not_equal' else ''}x {'==' if name == 'equal' else '!='} 2.0"
-        in (run.source)
-    )
-    assert f"x {'===' if name == 'equal' else '!=='} 2.0" in run.text("javascript")
 
 
 def newton(a):

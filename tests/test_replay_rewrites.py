@@ -6,9 +6,11 @@ import warnings
 import numpy as np
 import pytest
 from test_replay_edges import EDGES, FUNCTIONS
+from test_replay_values import recorded
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, replay
+from tinygrad_edu.blocks import note_comparison
 from tinygrad_edu.nn import cross_entropy
 from tinygrad_edu.replay.recording import eager
 from tinygrad_edu.rules import rule
@@ -202,6 +204,27 @@ def test_numbers_beside_truths_keep_their_value_in_columns_and_arrays():
     for dtype in (np.float64, np.float32):
         run = replay(lambda x: gate(x).sum(), [np.ones(5, dtype)])
         assert_same(run(xs.astype(dtype)), of_the_graph(lambda x: gate(x).sum(), xs.astype(dtype)))
+
+
+@pytest.mark.parametrize("name", ["equal", "not_equal"])
+def test_a_comparison_for_equality_is_watched_in_numbers_and_arrays(name):
+    def function(x):
+        same = x.data == 2.0 if name == "equal" else x.data != 2.0
+        note_comparison(name, x, 2.0, same)
+        y = x * 2.0 if np.all(same) else x * x * 5.0
+        return y.sum() if isinstance(x, Tensor) else y
+
+    run, over_arrays = replay(function, [2.0]), replay(function, [np.full(2, 2.0)])
+    for x in (2.0, 3.0, 2.0, 1.0, 4.0, 2.0):
+        value, (dx,) = recorded(function, (x,))
+        assert run(x) == (value, (dx,))
+        found = over_arrays(np.full(2, x))
+        assert (found[0], found[1][0].tolist()) == (2 * value, [dx, dx])
+    assert (
+        f"assert {'not ' if name == 'not_equal' else ''}x {'==' if name == 'equal' else '!='} 2.0"
+        in (run.source)
+    )
+    assert f"x {'===' if name == 'equal' else '!=='} 2.0" in run.text("javascript")
 
 
 def test_what_all_points_share_overflows_as_a_number_does():

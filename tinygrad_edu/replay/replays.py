@@ -31,8 +31,8 @@ class Replay:
     # Python looks for the __call__ of a class, finds the slot, and calls what each object keeps
     # there: the compiled function itself, without the detour through a method.
     __slots__ = (
-        "__call__", "_backend", "_function", "_origin", "_recording", "_repeated", "_replay",
-        "_wrt",
+        "__call__", "_backend", "_function", "_looked", "_origin", "_recording", "_repeated",
+        "_replay", "_wrt",
     )  # fmt: skip
 
     def __init__(
@@ -91,13 +91,14 @@ class Replay:
     def _first(self, *inputs: Any) -> Any:
         """There is a look at the first call, and at the first with other inputs than those it was
         recorded with; the later ones are counted by what is called."""
-        replay = self._replay
+        replay, self._looked = self._replay, False
         found = replay.run(*inputs)
         if replay is not self._replay:  # it was recorded again, with these inputs
             return found
         same = replay.is_recorded_with(replay.point(inputs))
         if not (same and self._repeated):  # the same inputs again find random numbers
-            self._look(found, *inputs)
+            if not self._looked:
+                self._look(found, *inputs)
             self._repeated = True
             if not same:
                 self.__call__ = replay.run
@@ -117,6 +118,7 @@ class Replay:
             return same_program(replay.program, self._replay_of(fresh, backend, None).program)
 
         check_same(fresh.root, self._leaves(fresh), found, is_the_same)
+        self._looked = True
 
     @property
     def source(self) -> str:
