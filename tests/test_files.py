@@ -1,16 +1,20 @@
 """Every writer: interrupts, permissions, and files that must not be replaced."""
 
+import gc
+import gzip
+import itertools
 import os
 import re
 import stat
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from interrupts import interrupted_everywhere
+from interrupts import Interrupter, interrupted_everywhere
 
 import tinygrad_edu
-from tinygrad_edu import cli, files, gradcheck, save, to_html, to_svg
+from tinygrad_edu import cli, data, files, gradcheck, load, save, to_html, to_svg
 from tinygrad_edu.value import Value
 
 PACKAGE = Path(tinygrad_edu.__file__).parent
@@ -77,6 +81,44 @@ def test_ctrl_c_while_writing_is_ctrl_c_and_leaves_the_old_file_or_the_new(
         found.add(Path(name).read_bytes())
         assert found <= {b"old", new}, place
     assert b"old" in found
+    gc.collect()  # what was interrupted is told of here, and not in the middle of another test
+
+
+def idx(array):
+    lengths = b"".join(n.to_bytes(4, "big") for n in array.shape)
+    return bytes([0, 0, 8, array.ndim]) + lengths + array.tobytes()
+
+
+PICTURES = np.zeros((2, 1, 2), np.uint8)
+READERS = {
+    "load": lambda: load({"x": 1.0}, "x.npz"),
+    "load_csv": lambda: data.load_csv("x.csv", (1, 2)),
+    "load_csv, zipped": lambda: data.load_csv("x.csv.gz", (1, 2)),
+    "load_idx, zipped": lambda: data.load_idx("x.gz", "y.gz"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_ctrl_c_while_reading_is_ctrl_c(folder, read):
+    save({"x": 2.0}, "x.npz")
+    for name in ("x.csv", "x.csv.gz"):
+        content = b"label,a,b\n1,2,3\n"
+        Path(name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    Path("x.gz").write_bytes(gzip.compress(idx(PICTURES)))
+    Path("y.gz").write_bytes(gzip.compress(idx(PICTURES[:, 0, 0])))
+    read()
+    for at in itertools.count():
+        interrupter = Interrupter(at, inside="tinygrad_edu")
+        try:
+            interrupter(read)
+        except KeyboardInterrupt:
+            continue
+        if interrupter.where is None:  # else it was lost inside Python, which then went on
+            break
+    assert at > 30
+    gc.collect()
 
 
 def test_nothing_but_files_py_writes_files():
