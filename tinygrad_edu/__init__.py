@@ -20,8 +20,8 @@ from tinygrad_edu.graph import (
     topological_order,
 )
 from tinygrad_edu.replay import replay
+from tinygrad_edu.rules import abs as abs
 from tinygrad_edu.rules import (
-    abs,
     arccos,
     arcsin,
     arctan,
@@ -41,10 +41,8 @@ from tinygrad_edu.rules import (
     log_softmax,
     logsumexp,
     matmul,
-    max,
     maximum,
     mean,
-    min,
     minimum,
     prod,
     relu,
@@ -59,13 +57,15 @@ from tinygrad_edu.rules import (
     squeeze,
     stack,
     std,
-    sum,
     tan,
     tanh,
     transpose,
     var,
     where,
 )
+from tinygrad_edu.rules import max as max
+from tinygrad_edu.rules import min as min
+from tinygrad_edu.rules import sum as sum
 from tinygrad_edu.saving import load, load_state_dict, save, to_state_dict
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.value import Value
@@ -77,17 +77,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Node", "Replay", "Tensor", "TrainingStep", "Value", "abs", "arccos", "arcsin", "arctan",
+    "Node", "Replay", "Tensor", "TrainingStep", "Value", "arccos", "arcsin", "arctan",
     "broadcast_to", "check_backward", "clip", "collector_paused", "compare", "concatenate", "cos",
     "cosh", "cumsum", "data", "data_locked", "einsum", "exp", "expand_dims", "expm1", "grad",
     "gradcheck", "gradients", "group", "hessian", "hvp", "jacobian", "jvp", "leaky_relu", "load",
-    "load_state_dict", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum",
-    "mean", "min", "minimum", "nn", "no_grad", "numerical_gradient", "optim", "prod", "relu",
-    "replay", "reshape", "rule", "save", "scalar_nn", "show", "sigmoid", "sin", "sinh", "softmax",
-    "softplus", "sqrt", "squeeze", "stack", "std", "sum", "tan", "tanh", "to_dot", "to_graphviz",
-    "to_html", "to_state_dict", "to_svg", "topological_order", "transpose", "value_and_grad", "var",
-    "vjp", "where",
+    "load_state_dict", "log", "log1p", "log_softmax", "logsumexp", "matmul", "maximum", "mean",
+    "minimum", "nn", "no_grad", "numerical_gradient", "optim", "prod", "relu", "replay", "reshape",
+    "rule", "save", "scalar_nn", "show", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt",
+    "squeeze", "stack", "std", "tan", "tanh", "to_dot", "to_graphviz", "to_html", "to_state_dict",
+    "to_svg", "topological_order", "transpose", "value_and_grad", "var", "vjp", "where",
 ]  # fmt: skip
+"""What `from tinygrad_edu import *` brings: not abs, max, min and sum, which Python has too."""
 
 
 def __getattr__(name: str) -> Any:
@@ -96,4 +96,6 @@ def __getattr__(name: str) -> Any:
         from importlib import import_module
 
         return getattr(import_module("tinygrad_edu.replay"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tinygrad_edu.rules.numpy_forms import instead_of
+
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{instead_of(name)}")

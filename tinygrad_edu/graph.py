@@ -290,7 +290,7 @@ def forward_error(
     said = str(error).removeprefix(f"{name}: ")
     if "unexpected keyword argument" in said:
         parameters = inspect.signature(getattr(rule, "func", rule)).parameters.values()
-        known = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         cure = f"its settings are {', '.join(known)}" if known else "it has no settings"
     return _same_kind(error, f"{name}({shown}{settings}): {said}" + (f"; {cure}" if cure else ""))
 

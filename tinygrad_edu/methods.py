@@ -17,6 +17,7 @@ import numpy as np
 from tinygrad_edu import rules
 from tinygrad_edu.blocks import in_no_grad, note_comparison
 from tinygrad_edu.rules import operations
+from tinygrad_edu.rules.numpy_forms import INSTEAD, arguments_of, instead_of, under_our_names
 from tinygrad_edu.rules.rule import RULES, Rule, declared
 
 # The rules themselves, (output, pullback) and all; `rules.add` is the public function.
@@ -139,34 +140,43 @@ class Methods:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """NumPy's own functions on a node, `np.exp(x)` or `array * x`, become the rule's."""
         name = _NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)
-        if method == "__call__" and not options:
-            if name in _COMPARISONS:
-                return compared(name, *inputs)
-            if name in vars(operations):
-                return getattr(operations, name)(*inputs)
-        raise TypeError(
-            f"numpy.{ufunc.__name__} does not work on a {type(self).__name__} in this way; "
-            "use the functions of tinygrad_edu, or x.data for plain numbers"
-        )
+        if method != "__call__":
+            instead = _REDUCTIONS.get(f"{name}.{method}", "")
+            raise TypeError(
+                f"numpy.{ufunc.__name__}.{method} has no rule in tinygrad_edu"
+                + (f"; write {instead}" if instead else "")
+            )
+        if options:
+            options = under_our_names(f"numpy.{ufunc.__name__}", options, ())
+        if name in _COMPARISONS:
+            return compared(name, *inputs, **options)
+        if name in vars(operations):
+            return getattr(operations, name)(*inputs, **options)
+        raise _without_rule(f"numpy.{ufunc.__name__}", name)
 
     def __array_function__(
         self, function: Any, types: Any, operands: tuple[Any, ...], settings: dict[str, Any]
     ) -> Any:
         """NumPy's functions of arrays, such as `np.sum(x, axis=0)`, become the rule's."""
         name = _NUMPY_NAMES.get(function.__name__, function.__name__)
-        if name in vars(operations):
-            return getattr(operations, name)(*operands, **settings)
-        raise TypeError(
-            f"numpy.{function.__name__} has no rule in tinygrad_edu; use x.data for plain numbers, "
-            "without a derivative"
-        )
+        whole: Any = vars(np).get(function.__name__)  # numpy.linalg has others of the same names
+        if function is whole and name in _OF_SHAPES:
+            return whole(_data(operands[0]), *operands[1:], **settings)
+        if function is whole and name in vars(operations) and name != "put":
+            arguments, named = arguments_of(function, operands, settings)
+            return getattr(operations, name)(*arguments, **named)
+        raise _without_rule(f"{function.__module__}.{function.__name__}", name)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         kind = type(self).__name__
         raise TypeError(
-            f"NumPy asked for a plain array of a {kind}, which would lose its derivative; use "
-            "x.data for the numbers, or the functions of tinygrad_edu (stack joins nodes)"
+            f"NumPy asked for a plain array of a {kind}, which would lose its derivative; use the "
+            "functions of tinygrad_edu, and stack([x, y]) to join nodes (a plot takes x.data)"
         )
+
+    def __dir__(self) -> list[str]:
+        absent = {name for name, x in vars(Methods).items() if isinstance(x, _Absent)}
+        return [name for name in object.__dir__(self) if name not in absent]
 
 
 def _refuse(name: str, written: str, cure: str) -> None:
@@ -200,6 +210,27 @@ for _name, _written in (
     ("floor", "math.floor({0})"), ("ceil", "math.ceil({0})"),
 ):  # fmt: skip
     _refuse(f"__{_name}__", _written, _PLAIN)
+
+
+class _Absent:
+    """An attribute that is not there, like any other, but says what to write."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, node: Any, kind: type) -> Any:
+        raise AttributeError(
+            f"{kind.__name__!r} object has no attribute {self.name!r}{instead_of(self.name)}"
+        )
+
+
+for _name in INSTEAD:  # in the class, because a `__getattr__` makes every attribute slower to read
+    setattr(Methods, _name, _Absent(_name))
+
+
+def _without_rule(shown: str, name: str) -> TypeError:
+    instead = instead_of(name) or "; you can declare one with @rule"
+    return TypeError(f"{shown} has no rule in tinygrad_edu{instead}")
 
 
 class ArrayMethods(Methods):
@@ -264,9 +295,11 @@ class ArrayMethods(Methods):
             "derivative; make a new one with where, stack or concatenate, or give a leaf new data"
         )
 
-    def reshape(self, *shape: Any) -> Self:
+    def reshape(self, *shape: Any, **settings: Any) -> Self:
         """The same elements in another shape, given as one tuple or as several integers."""
-        return rules.reshape(self, shape[0] if len(shape) == 1 else shape)
+        if shape or "shape" not in settings:
+            settings["shape"] = shape[0] if len(shape) == 1 else shape
+        return rules.reshape(self, **settings)
 
     def transpose(self, *axes: Any) -> Self:
         """The axes in another order, given as one tuple or as several integers, or reversed."""
@@ -289,6 +322,18 @@ ArrayMethods.__neg__.__doc__ = RULES["negative"].__doc__
 
 _NUMPY_NAMES = {"absolute": "abs", "amax": "max", "amin": "min", "true_divide": "divide",
                 "float_power": "power"}  # fmt: skip
+
+_OF_SHAPES = {"shape", "ndim", "size", "zeros_like", "ones_like"}
+"""Functions of NumPy whose results are plain: they look at nothing that has a derivative."""
+
+_REDUCTIONS = {
+    "add.reduce": "sum(x, axis=0)", "multiply.reduce": "prod(x, axis=0)",
+    "maximum.reduce": "max(x, axis=0)", "minimum.reduce": "min(x, axis=0)",
+    "logaddexp.reduce": "logsumexp(x, axis=0)", "add.accumulate": "cumsum(x, axis=0)",
+    "add.outer": "x[:, None] + y", "subtract.outer": "x[:, None] - y",
+    "multiply.outer": "x[:, None] * y", "divide.outer": "x[:, None] / y",
+    "add.at": "rules.put(x, index, shape)",
+}  # fmt: skip
 
 
 def _data(x: Any) -> Any:

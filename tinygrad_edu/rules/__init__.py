@@ -18,8 +18,8 @@ from tinygrad_edu.rules.arrays import (
     stack,
     transpose,
 )
+from tinygrad_edu.rules.elementwise import abs as abs
 from tinygrad_edu.rules.elementwise import (
-    abs,
     add,
     arccos,
     arcsin,
@@ -54,26 +54,25 @@ from tinygrad_edu.rules.reductions import (
     cumsum,
     log_softmax,
     logsumexp,
-    max,
     mean,
-    min,
     prod,
     softmax,
     softmax_cross_entropy,
     softmax_cross_entropy_of_labels,
     std,
-    sum,
     var,
 )
+from tinygrad_edu.rules.reductions import max as max
+from tinygrad_edu.rules.reductions import min as min
+from tinygrad_edu.rules.reductions import sum as sum
 from tinygrad_edu.rules.rule import RULES, name_of, rule, settings_of, symbol_of
 
 __all__ = [
-    "RULES", "abs", "add", "affine", "arccos", "arcsin", "arctan", "broadcast_to", "clip",
-    "concatenate", "cos", "cosh", "cumsum", "divide", "einsum", "exp", "expand_dims", "expm1",
-    "getitem", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max",
-    "maximum", "mean", "min", "minimum", "multiply", "name_of", "negative", "of", "operations",
-    "power", "prod", "put", "relu", "reshape", "rule", "settings_of", "sigmoid", "sin", "sinh",
-    "softmax", "softmax_cross_entropy", "softmax_cross_entropy_of_labels", "softplus", "sqrt",
-    "squeeze", "stack", "std", "subtract", "sum", "symbol_of", "tan", "tanh", "transpose",
-    "var", "where",
+    "RULES", "add", "affine", "arccos", "arcsin", "arctan", "broadcast_to", "clip", "concatenate",
+    "cos", "cosh", "cumsum", "divide", "einsum", "exp", "expand_dims", "expm1", "getitem",
+    "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "maximum", "mean",
+    "minimum", "multiply", "name_of", "negative", "of", "operations", "power", "prod", "put",
+    "relu", "reshape", "rule", "settings_of", "sigmoid", "sin", "sinh", "softmax",
+    "softmax_cross_entropy", "softmax_cross_entropy_of_labels", "softplus", "sqrt", "squeeze",
+    "stack", "std", "subtract", "symbol_of", "tan", "tanh", "transpose", "var", "where",
 ]  # fmt: skip

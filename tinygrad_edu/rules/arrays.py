@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from string import ascii_letters
 from typing import Any
@@ -10,10 +11,12 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_edu.rules.namespaces import of, operations
+from tinygrad_edu.rules.numpy_forms import under_our_names
 from tinygrad_edu.rules.rule import (
     A,
     Recorded,
     array_from_list,
+    as_plain,
     axis_of,
     deferred,
     rule,
@@ -83,29 +86,35 @@ def _swap(x: Any) -> Any:
 @rule("einsum")
 def _einsum(*operands: Any, subscripts: str) -> Recorded[Any]:
     """Einstein summation; see the public `einsum`."""
-    inputs, output = _explicit(subscripts, [x.ndim for x in operands])
+    inputs, output = _explicit(subscripts, *[x.ndim for x in operands])
     y = of(*operands).einsum(",".join(inputs) + "->" + output, *operands)
     return y, lambda g, operands=operands: tuple(
         deferred(_einsum_adjoint, i, g, operands, inputs, output) for i in range(len(operands))
     )
 
 
-def einsum(subscripts: str, *operands: Any) -> Any:
+def einsum(subscripts: str, *operands: Any, optimize: Any = None, **settings: Any) -> Any:
     """Einstein summation such as einsum("ij,jk->ik", x, y), as NumPy's, with the ellipsis.
 
-    The adjoint of an operand is an einsum of g with the other operands. ValueError where the
+    The adjoint of an operand is an einsum of g with the other operands. `optimize` is taken and not
+    needed: three operands and more are multiplied two by two where that pays. ValueError where the
     subscripts do not fit the operands.
     """
     if not isinstance(subscripts, str):
         raise TypeError('einsum: subscripts come first, as a string such as "ij,jk->ik"')
-    return _einsum(*operands, subscripts=subscripts)
+    if settings:
+        settings = under_our_names("einsum", settings, ())
+    if operands and isinstance(operands[0], list | tuple):  # one operand, not a list of them
+        operands = (as_plain(operands[0], "einsum"), *operands[1:])
+    return _einsum(*operands, subscripts=subscripts, **settings)
 
 
 operations.einsum = einsum  # NumPy's signature, subscripts first, for everybody
 
 
-def _explicit(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
-    """Write out the ellipsis and the output: "...j,j" for ranks 2, 1 becomes ["aj", "j"], "a"."""
+@functools.lru_cache(maxsize=256)
+def _explicit(subscripts: str, *ranks: int) -> tuple[tuple[str, ...], str]:
+    """Write out the ellipsis and the output: "...j,j" for ranks 2, 1 becomes ("aj", "j"), "a"."""
     spec = subscripts.replace(" ", "")
     left, arrow, output = spec.partition("->")
     inputs = left.split(",")
@@ -123,15 +132,15 @@ def _explicit(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
     if not arrow:
         letters = sorted(c for c in set(left) - set(",.") if left.count(c) == 1)
         output = "..." + "".join(letters)
-    inputs = [
+    written = tuple(
         s.replace("...", dots[widest - w :] if w else "")
         for s, w in zip(inputs, widths, strict=True)
-    ]
-    return inputs, output.replace("...", dots)
+    )
+    return written, output.replace("...", dots)
 
 
 def _einsum_adjoint(
-    i: int, g: Any, operands: tuple[Any, ...], inputs: list[str], output: str
+    i: int, g: Any, operands: tuple[Any, ...], inputs: tuple[str, ...], output: str
 ) -> Any:
     """The adjoint of operand i: g and the other operands, summed into its subscripts."""
     names = [output, *inputs[:i], *inputs[i + 1 :]]
@@ -270,7 +279,7 @@ def _plain_index(index: Any) -> Any:
 
 
 def _plain_part(part: Any) -> Any:
-    if part is None or part is Ellipsis or isinstance(part, bool | np.bool):
+    if type(part) is int or part is None or part is Ellipsis or isinstance(part, bool | np.bool):
         return part
     if isinstance(part, slice):
         ends = (part.start, part.stop, part.step)

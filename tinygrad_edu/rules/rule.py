@@ -36,6 +36,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, get_args
 import numpy as np
 
 from tinygrad_edu.rules.namespaces import operations
+from tinygrad_edu.rules.numpy_forms import by_position, from_list, under_our_names
 
 P = ParamSpec("P")
 Pullback = Callable[[Any], tuple[Any, ...]]
@@ -107,7 +108,10 @@ def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P,
         parameters = _checked_parameters(function, name)
         many = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         arity = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
-        setting_names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        setting_names = [
+            p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+        ]
+        known = None if any(p.kind is p.VAR_KEYWORD for p in parameters) else set(setting_names)
         gives_a_pair = gives_each_adjoint = ours  # what is known of the rule; ours have tests
 
         def know_that_it_gives_each_adjoint() -> None:
@@ -118,16 +122,15 @@ def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P,
         def operation(*operands: Any, **settings: Any) -> Any:
             nonlocal gives_a_pair
             if many:
-                if len(operands) == 1 and isinstance(operands[0], list | tuple):
-                    operands = tuple(operands[0])
+                if operands and isinstance(operands[0], list | tuple):
+                    operands, settings = from_list(name, operands, setting_names, settings)
             elif len(operands) > arity:  # x.sum(0): a setting given by position
-                most = arity + len(setting_names)
-                if len(operands) > most:
-                    raise TypeError(f"{name} takes at most {most} arguments, not {len(operands)}")
-                settings.update(zip(setting_names, operands[arity:], strict=False))
-                operands = operands[:arity]
-            if settings and not ours:
-                _check_settings(settings, name)
+                operands, settings = by_position(name, operands, arity, setting_names, settings)
+            if settings:
+                if known is not None and not known.issuperset(settings):
+                    settings = under_our_names(name, settings, known)
+                if not ours:
+                    _check_settings(settings, name)
             if not gives_a_pair:
                 gives_a_pair = _check_pair(function, name, operands, settings)
             for x in operands:

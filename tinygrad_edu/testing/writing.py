@@ -114,4 +114,6 @@ def _written_index(index: Any) -> str:
     if isinstance(index, slice):
         ends = ["" if end is None else written_constant(end) for end in (index.start, index.stop)]
         return ":".join(ends if index.step is None else [*ends, written_constant(index.step)])
+    if isinstance(index, np.ndarray) and index.size:
+        return repr(index.tolist())
     return written_constant(index)
