@@ -22,7 +22,7 @@ from tinygrad_edu.view.page_data import page_data
 from tinygrad_edu.view.reading import Card, Link, read
 
 STATIC = Path(tinygrad_edu.__file__).parent / "view" / "static"
-FILES = ("text", "engine", "steps", "layout", "predict")
+FILES = ("text", "engine", "steps", "layout", "routes", "predict")
 PATIENCE = 30
 """Seconds after which an expression that has no end fails the test."""
 

@@ -32,7 +32,7 @@ def cards(svg):
     """The cards as a reader sees them, in the order of the file."""
     found = []
     for group in main_part(svg).findall(f"{SVG}g"):
-        if group.get("class") != "edge":
+        if group.get("class") not in ("edge", "pill", "pt"):
             shown = {t.get("class"): t.text or "" for t in group.findall(f"{SVG}text")}
             texts = {k: shown.get(c, "") for k, c in TEXTS.items()}
             found.append(Card(group.get("class"), group.findtext(f"{SVG}title"), **texts))
@@ -46,11 +46,11 @@ def card(svg, name):
 
 def derivatives(svg):
     """What stands on the edges, in the order of the file."""
-    return [t.text for t in main_part(svg).findall(f"{SVG}text")]
+    return [t.text for t in main_part(svg).findall(f"{SVG}g[@class='pt']/{SVG}text")]
 
 
 def edge_count(svg):
-    return len(main_part(svg).findall(f"{SVG}g[@class='edge']"))
+    return len(main_part(svg).findall(f"{SVG}g[@class='edge']/{SVG}path"))
 
 
 def operand_count(root):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 import subprocess
 from collections import namedtuple
@@ -18,7 +19,7 @@ from tinygrad_edu.view.arrange import arrange
 from tinygrad_edu.view.plan import plan
 from tinygrad_edu.view.svg import pill_width, route_path
 
-LAYOUT_JS = Path(tinygrad_edu.__file__).parent / "view" / "static" / "layout.js"
+STATIC = Path(tinygrad_edu.__file__).parent / "view" / "static"
 ROUNDING = 1e-6
 CIRCLE = 16
 Picture = namedtuple("Picture", "links module_of outer sizes pills folded derived")
@@ -65,6 +66,11 @@ def arranged(p):
         plan(p.links, p.module_of, p.outer), p.sizes, p.folded, p.pills, p.outer, p.module_of,
         p.links, p.derived,
     )  # fmt: skip
+
+
+def routes(found):
+    """The points of each link, None where it is inside a folded module."""
+    return [found.route(k) if last >= 0 else None for k, last in enumerate(found.last)]
 
 
 def around(p, name):
@@ -152,7 +158,7 @@ def crosses(points, box):
 @given(pictures())
 def test_lines_run_rightwards_from_card_to_card_and_over_no_other(p):
     found = arranged(p)
-    for (tail, head, _), points in zip(p.links, found.routes, strict=True):
+    for (tail, head, _), points in zip(p.links, routes(found), strict=True):
         start, end = visible(p, tail), visible(p, head)
         if start == end:
             assert points is None
@@ -172,7 +178,7 @@ def test_lines_run_rightwards_from_card_to_card_and_over_no_other(p):
 @given(pictures())
 def test_a_line_crosses_a_frame_level_and_nowhere_but_at_its_ports(p):
     found = arranged(p)
-    for (tail, head, _), points in zip(p.links, found.routes, strict=True):
+    for (tail, head, _), points in zip(p.links, routes(found), strict=True):
         into = set(around(p, visible(p, head))) - set(around(p, visible(p, tail)))
         for m in into if points else ():
             x, y, _, height = found.boxes["module", m]
@@ -192,7 +198,7 @@ def test_links_between_the_same_two_boxes_are_one_line_into_a_folded_module(p):
             wanted = k if end[0] == "card" else first.setdefault((start, end), k)
         assert found.shown[k] == wanted
         if wanted >= 0:
-            assert found.routes[k] == found.routes[wanted]
+            assert found.route(k) == found.route(wanted)
 
 
 @given(pictures())
@@ -200,7 +206,7 @@ def test_lines_into_one_card_or_folded_module_end_apart(p):
     found = arranged(p)
     for k, i in combinations(range(len(p.links)), 2):
         if found.shown[k] == k and found.shown[i] == i:
-            a, b = found.routes[k][-1], found.routes[i][-1]
+            a, b = found.route(k)[-1], found.route(i)[-1]
             assert a != b
 
 
@@ -247,13 +253,17 @@ def in_javascript(batch):
          "containers": [asdict(c) for c in plan(p.links, p.module_of, p.outer)]}
         for p in batch
     ]  # fmt: skip
-    script = f"""{LAYOUT_JS.read_text(encoding="utf-8")}
+    files = [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in ("layout", "routes")]
+    script = f"""{"".join(files)}
     const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
     const out = cases.map((p) => {{
       const {{ containers, sizes, folded, pills, outer, module_of, links, derived }} = p;
       const found = arrange(
         containers, sizes, folded, pills, outer, module_of, links, derived);
-      return {{ ...found, paths: found.routes.map((route) => route && routePath(route)) }};
+      const routes = found.last.map((last, k) => (last < 0 ? null : linePoints(found, k)));
+      const drawn = new Set();
+      const pieces = found.shown.map((s, k) => (s === k ? linePoints(found, k, drawn) : null));
+      return {{ ...found, routes, pieces: pieces.map((piece) => piece && routePath(piece)) }};
     }});
     console.log(JSON.stringify(out));"""
     done = subprocess.run(
@@ -272,14 +282,13 @@ def assert_same(p, theirs):
         assert list(theirs["boxes"][key].values()) == pytest.approx(box, abs=1e-6)
     assert theirs["shown"] == ours.shown
     assert [theirs["width"], theirs["height"]] == pytest.approx([ours.width, ours.height])
-    for our, their, path in zip(ours.routes, theirs["routes"], theirs["paths"], strict=True):
-        if our is None:
-            assert their is None
-            continue
-        assert len(our) == len(their)
-        for (x, y), point in zip(our, their, strict=True):
+    for our, their in zip(routes(ours), theirs["routes"], strict=True):
+        assert (our is None) == (their is None)
+        for (x, y), point in zip(our or [], their or [], strict=True):
             assert (point["x"], point["y"]) == pytest.approx((x, y), abs=1e-6)
-        assert path.count("C") == route_path(our).count("C")
+    pieces = {k: route_path(piece) for k, piece in ours.pieces().items()}
+    for k, their in enumerate(theirs["pieces"]):
+        assert re.sub("[0-9.-]+", "", their or "") == re.sub("[0-9.-]+", "", pieces.get(k, ""))
     for our, their in zip(ours.pills, theirs["pills"], strict=True):
         assert (our is None) == (their is None)
         if our is not None:

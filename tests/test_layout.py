@@ -54,10 +54,7 @@ def placed(graph):
     of = [-1] * len(sizes)
     found = arrange(plan(links, of, []), sizes, (), [0.0] * len(links), [], of, links)
     boxes = [Box(i, *found.boxes["card", i]) for i in range(len(sizes))]
-    edges = [
-        Edge(boxes[tail], boxes[head], points)
-        for (tail, head), points in zip(pairs, found.routes, strict=True)
-    ]
+    edges = [Edge(boxes[tail], boxes[head], found.route(k)) for k, (tail, head) in enumerate(pairs)]
     assert found.shown == list(range(len(links)))
     return boxes, edges, found.width, found.height
 

@@ -12,19 +12,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinygrad_edu.view.heights import level, spaced
+from tinygrad_edu.view.heights import level
+from tinygrad_edu.view.pills import PILL_GAP, PILL_HEIGHT, place_pills
 from tinygrad_edu.view.plan import Container, Name, ends, paths_of, plan, stages
 
 __all__ = ["Arrangement", "Container", "arrange", "plan"]
 
 GAP_X, NARROW_GAP_X, PORT_GAP_X = 124.0, 96.0, 44.0
 """Between two columns: with local derivatives, without, and from the frame to what is inside."""
-PILL_HEIGHT, PILL_GAP = 22.0, 3.0
 CIRCLE_EDGE, CIRCLE_SPREAD = 10.0, 24.0
 """How far before its card an edge ends, and how far the first and the last operand are apart at
 most: there they meet the circle of the operation, whose radius is 16."""
-BEFORE_MODULE = 58.0
-"""How far before a folded module, which has no circle, a local derivative stands."""
 PADDING, PADDING_TOP = 16.0, 34.0
 FOLDED_WIDTH, FOLDED_HEIGHT = 166.0, 72.0
 
@@ -37,21 +35,49 @@ class Arrangement:
     """What is drawn where.
 
     `boxes` are (x, y, width, height) of visible cards and modules; that of an open module is its
-    frame. `routes` holds the points of each link, None where both of its ends are inside one
-    folded module; `shown` the link that is drawn for it (links between the same two boxes, where
-    a folded module is the head, are one line), or -1; `pills` the middle of each local derivative.
+    frame. `shown` tells for each link which one is drawn for it (links between the same two boxes,
+    where a folded module is the head, are one line), or -1 where both of its ends are inside one
+    folded module; `pills` the middle of each local derivative.
+
+    Lines from the same card are one line until they part: `turns` are all points where lines bend
+    or part, each with the number of the one before it, or -1, and `last` the number of the last
+    turn of each link, or -1.
     """
 
     boxes: dict[Name, tuple[float, float, float, float]]
-    routes: list[list[Point] | None]
+    turns: list[tuple[Point, int]]
+    last: list[int]
     shown: list[int]
     pills: list[Point | None]
     width: float
     height: float
 
+    def route(self, link: int) -> list[Point]:
+        """All points of the line of a link, from its tail to its head."""
+        return self._from(self.last[link], set())
+
+    def pieces(self) -> dict[int, list[Point]]:
+        """For each link that is drawn the points from where it leaves the lines of those before."""
+        drawn: set[int] = set()
+        return {
+            k: self._from(self.last[k], drawn) for k, shown in enumerate(self.shown) if shown == k
+        }
+
+    def _from(self, turn: int, drawn: set[int]) -> list[Point]:
+        """The points up to a turn, from the last one that is drawn already."""
+        points = []
+        while turn >= 0:
+            point, before = self.turns[turn]
+            points.append(point)
+            if turn in drawn:
+                break
+            drawn.add(turn)
+            turn = before
+        return points[::-1]
+
 
 @dataclass
-class _Placed:
+class Placed:
     """A container with sizes: positions count from the top left corner of its content."""
 
     names: list[Name]
@@ -63,7 +89,8 @@ class _Placed:
     width: float
     height: float
     number: dict[Name, int]
-    chain: dict[tuple[int, int], list[int]]  # (tail card, head spot) to the spots passed
+    ways: dict[tuple[int, int], tuple[list[int], int]]
+    """(tail card, head spot) to the trunk, and how many of its spots come before."""
     x: float = 0.0
     y: float = 0.0
     ports: dict[Name, float] = field(default_factory=dict)
@@ -97,7 +124,7 @@ def arrange(
     for m in derived:
         if not is_open[m + 1]:
             pills_at["module", m] = sum(kind == "in" for kind, _ in containers[m + 1].spots)
-    placed: dict[int, _Placed] = {}
+    placed: dict[int, Placed] = {}
     for c in reversed(range(len(containers))):
         if is_open[c]:
             placed[c] = _place(containers[c], c > 0, sizes, pills_at, placed)
@@ -105,14 +132,19 @@ def arrange(
     for c in range(len(containers)):
         if is_open[c]:
             _put(containers[c], placed[c], boxes, placed)
-    routes, shown = _routes(links, paths, is_open, placed)
-    seen = [_seen_as(ends(link)[1], paths[ends(link)[1]], is_open) for link in links]
+    tails, seen = (
+        [_seen_as(ends(link)[end], paths[ends(link)[end]], is_open) for link in links]
+        for end in (0, 1)
+    )
+    lines = Lines(placed)
+    shown = _draw_lines(links, paths, tails, seen, lines)
     homes = [(module_of if kind == "card" else outer)[i] + 1 for kind, i in seen]
     has_pill = [
         shown[k] == k and pill_widths[k] > 0 and name in pills_at for k, name in enumerate(seen)
     ]
-    pills = _pills(seen, homes, routes, has_pill, placed)
-    return Arrangement(boxes, routes, shown, pills, placed[0].width, placed[0].height)
+    pills = place_pills(seen, homes, lines, has_pill)
+    width, height = placed[0].width, placed[0].height
+    return Arrangement(boxes, lines.turns, lines.last, shown, pills, width, height)
 
 
 def _place(
@@ -120,8 +152,8 @@ def _place(
     framed: bool,
     card_sizes: Sequence[Size],
     pills_at: dict[Name, int],
-    placed: dict[int, _Placed],
-) -> _Placed:
+    placed: dict[int, Placed],
+) -> Placed:
     """The columns and heights of one container; the modules inside it are placed already."""
     sizes: list[Size] = []
     heights = []  # what a spot needs in its column; a card also needs room for its pills
@@ -155,10 +187,13 @@ def _place(
     for i, column in enumerate(container.columns):
         for spot in column:
             column_of[spot] = i
-    found = _Placed(
+    found = Placed(
         container.spots, lefts, rights, column_of, sizes, middles, width, bottom - top,
         {name: k for k, name in enumerate(container.spots) if name[0] != "bend"},
-        {(tail, chain[-1]): chain for tail, chain in container.chains},
+        {
+            (container.trunks[t][0], head): (container.trunks[t][1], length)
+            for t, length, head in container.ways
+        },
     )  # fmt: skip
     frame_middle = (found.height + PADDING_TOP + PADDING) / 2
     for k, name in enumerate(container.spots):
@@ -167,7 +202,7 @@ def _place(
     return found
 
 
-def _port(name: Name, kind: str, source: int, placed: dict[int, _Placed]) -> float:
+def _port(name: Name, kind: str, source: int, placed: dict[int, Placed]) -> float:
     """How far below the middle of a spot an edge touches it; 0 unless it is an open module."""
     if name[0] != "module" or name[1] + 1 not in placed:
         return 0.0
@@ -180,9 +215,9 @@ def _columns(
     """The left and the right side of each column."""
     spots, columns = container.spots, container.columns
     direct = set()  # spots that an edge reaches straight from a port
-    for _, chain in container.chains:
-        if spots[chain[0]][0] == "in":
-            direct.add(chain[1])
+    for t, length, head in container.ways:
+        if length == 1 and spots[container.trunks[t][1][0]][0] == "in":
+            direct.add(head)
     lefts: list[float] = []
     rights: list[float] = []
     for i, column in enumerate(columns):
@@ -207,9 +242,9 @@ def _columns(
 
 def _put(
     container: Container,
-    here: _Placed,
+    here: Placed,
     boxes: dict[Name, tuple[float, float, float, float]],
-    placed: dict[int, _Placed],
+    placed: dict[int, Placed],
 ) -> None:
     """The boxes of one container, and where the contents of its open modules begin."""
     for k, name in enumerate(container.spots):
@@ -231,123 +266,94 @@ def _seen_as(card: int, path: list[int], is_open: list[bool]) -> Name:
     return ("card", card)
 
 
-def _routes(
-    links: Sequence[Any],
-    paths: list[list[int]],
-    is_open: list[bool],
-    placed: dict[int, _Placed],
-) -> tuple[list[list[Point] | None], list[int]]:
-    """The points of every link, and which link is drawn for it."""
-    routes: list[list[Point] | None] = []
+class Lines:
+    """The lines of a picture while they are made: see Arrangement."""
+
+    def __init__(self, placed: dict[int, Placed]) -> None:
+        self.placed = placed
+        self.turns: list[tuple[Point, int]] = []
+        self.last: list[int] = []
+        self._along: dict[tuple[int, int, int], list[int]] = {}
+        """For the trunk from a spot of a container, by its source, the last turn at each spot."""
+        self._ends: dict[tuple[int, int, int], int] = {}
+        """(container, source, head spot) to the turn there."""
+
+    def follow(self, c: int, source: int, goal: Name, turn: int) -> int:
+        """Go on from a turn (-1: from the tail itself) through a container; the last turn."""
+        here = self.placed[c]
+        head = here.number[goal]
+        trunk, length = here.ways[source, head]
+        if (c, source, head) in self._ends:
+            return self._ends[c, source, head]
+        along = self._along.setdefault((c, source, trunk[0]), [])
+        while len(along) < length:
+            spot = trunk[len(along)]
+            column = here.column_of[spot]
+            x, y = here.x + here.lefts[column], here.y + here.middles[spot]
+            before = along[-1] if along else turn
+            if not along:  # from the end of the tail itself, or on from a port
+                x += here.sizes[spot][0]
+                y += _port(here.names[spot], "out", source, self.placed)
+                if turn >= 0:
+                    x, y = self.turns[turn][0]
+            before = self._turn((x, y), before)
+            along.append(self._turn((here.x + here.rights[column], y), before))  # level across
+        y = here.y + here.middles[head] + _port(goal, "in", source, self.placed)
+        end = self._turn((here.x + here.lefts[here.column_of[head]], y), along[length - 1])
+        if goal[0] != "card":  # there every line has an end of its own
+            self._ends[c, source, head] = end
+        return end
+
+    def _turn(self, point: Point, before: int) -> int:
+        if before >= 0 and self.turns[before][0] == point:
+            return before
+        self.turns.append((point, before))
+        return len(self.turns) - 1
+
+    def move(self, turn: int, right: float, down: float) -> None:
+        """Move the end of a line."""
+        (x, y), before = self.turns[turn]
+        self.turns[turn] = ((x + right, y + down), before)
+
+
+def _draw_lines(
+    links: Sequence[Any], paths: list[list[int]], tails: list[Name], heads: list[Name], lines: Lines
+) -> list[int]:
+    """Make the lines of all links, of which `tails` and `heads` are the visible ends; which link
+    is drawn for each."""
     shown: list[int] = []
     first: dict[tuple[Name, Name], int] = {}  # the link that is drawn into a folded module
     operands: dict[int, int] = {}
     for k, link in enumerate(links):
         tail, head, operand = ends(link)
         operands[head] = max(operands.get(head, 0), operand + 1)
-        start = _seen_as(tail, paths[tail], is_open)
-        end = _seen_as(head, paths[head], is_open)
-        if start == end:
-            routes.append(None)
-            shown.append(-1)
-            continue
-        points: list[Point] = []
-        for c, _, goal in stages(tail, head, paths):
-            if is_open[c]:
-                here = placed[c]
-                chain = here.chain[tail, here.number[goal]]
-                _follow(chain, tail, here, placed, points)
-        routes.append(points)
-        shown.append(k if end[0] == "card" else first.setdefault((start, end), k))
+        drawn = -1 if tails[k] == heads[k] else k
+        if drawn >= 0 and heads[k][0] == "module":
+            drawn = first.setdefault((tails[k], heads[k]), k)
+        turn = -1
+        for c, _, goal in stages(tail, head, paths) if drawn == k else ():
+            if c in lines.placed:
+                turn = lines.follow(c, tail, goal, turn)
+        lines.last.append(turn)
+        shown.append(drawn)
     for k, link in enumerate(links):  # at its circle the operands of a card arrive in order
-        points_k = routes[k]
-        tail, head, operand = ends(link)
-        if points_k is not None and _seen_as(head, paths[head], is_open)[0] == "card":
-            x, y = points_k[-1]
+        _, head, operand = ends(link)
+        if shown[k] == k and heads[k][0] == "card":
             n = operands[head]
-            y += (operand - (n - 1) / 2) * min(18.0, CIRCLE_SPREAD / max(n - 1, 1))
-            points_k[-1] = (x - CIRCLE_EDGE, y)
-    _meet_folded(first, routes)
-    for k, s in enumerate(shown):
-        if s >= 0 and s != k:
-            routes[k] = list(routes[s] or [])
-    return routes, shown
+            down = (operand - (n - 1) / 2) * min(18.0, CIRCLE_SPREAD / max(n - 1, 1))
+            lines.move(lines.last[k], -CIRCLE_EDGE, down)
+    _meet_folded(first, lines)
+    lines.last = [lines.last[s] if s >= 0 else -1 for s in shown]
+    return shown
 
 
-def _follow(
-    chain: list[int], source: int, here: _Placed, placed: dict[int, _Placed], points: list[Point]
-) -> None:
-    """Add the points of one chain: level across each column, curved in the gaps between."""
-    for i, spot in enumerate(chain):
-        column = here.column_of[spot]
-        left, right = here.x + here.lefts[column], here.x + here.rights[column]
-        y = here.y + here.middles[spot]
-        if i == 0:
-            y += _port(here.names[spot], "out", source, placed)
-            left += here.sizes[spot][0]
-            if points:  # it goes on from a port
-                left, y = points[-1]
-        elif i == len(chain) - 1:
-            y += _port(here.names[spot], "in", source, placed)
-            right = left
-        for point in ((left, y), (right, y)):
-            if not points or points[-1] != point:
-                points.append(point)
-
-
-def _meet_folded(first: dict[tuple[Name, Name], int], routes: list[list[Point] | None]) -> None:
+def _meet_folded(first: dict[tuple[Name, Name], int], lines: Lines) -> None:
     """End the lines into one folded module one above the other, in the order they come in."""
     into: dict[Name, list[int]] = {}
     for (_, end), k in first.items():
-        into.setdefault(end, []).append(k)
+        into.setdefault(end, []).append(lines.last[k])
     for arriving in into.values():
-        lines = [(route[-2][1], route) for k in arriving if (route := routes[k])]
-        lines.sort(key=lambda line: line[0])
-        n = len(lines)
-        for i, (_, route) in enumerate(lines):
-            x, y = route[-1]
-            route[-1] = (x, y + (i - (n - 1) / 2) * min(12.0, 48.0 / n))
-
-
-def _pills(
-    heads: list[Name],
-    homes: list[int],
-    routes: list[list[Point] | None],
-    has_pill: list[bool],
-    placed: dict[int, _Placed],
-) -> list[Point | None]:
-    """The middles of the local derivatives: on the last curve of each edge, half way to the
-    circle, moved apart where they would cover one another, and in a crowd level with the circle.
-    They stay in their gap between two columns, where no card is. `heads` are the visible ends of
-    the links, `homes` the containers in which they stand."""
-    pills: list[Point | None] = [None] * len(routes)
-    gaps: dict[tuple[int, int], list[int]] = {}
-    for k, route in enumerate(routes):
-        if route is None or not has_pill[k]:
-            continue
-        (x0, y0), (x1, y1) = route[-2:]
-        is_card = heads[k][0] == "card"
-        pills[k] = ((x0 + x1) / 2, (y0 + y1) / 2) if is_card else (x1 - BEFORE_MODULE, y1)
-        here = placed[homes[k]]
-        gaps.setdefault((homes[k], here.column_of[here.number[heads[k]]]), []).append(k)
-    for (c, _), gap in gaps.items():
-        here = placed[c]
-        low, high = here.y + PILL_HEIGHT / 2, here.y + here.height - PILL_HEIGHT / 2
-        wishes = [(point[1], k) for k in gap if (point := pills[k])]
-        middles = _apart(wishes, low, high)
-        if any(abs(middles[k] - y) > PILL_HEIGHT / 2 for y, k in wishes):  # far from their lines
-            arrivals = [(route[-1][1], k) for k in gap if (route := routes[k])]
-            middles = _apart(arrivals, low, high)
-        for k, y in middles.items():
-            point = pills[k]
-            assert point is not None
-            pills[k] = (point[0], y)
-    return pills
-
-
-def _apart(wishes: list[tuple[float, int]], low: float, high: float) -> dict[int, float]:
-    """The heights of pills, given as (wish, link), such that they do not overlap."""
-    wishes = sorted(wishes)
-    heights = [PILL_HEIGHT] * len(wishes)
-    middles = spaced(heights, [y for y, _ in wishes], PILL_GAP, low, high)
-    return {k: y for (_, k), y in zip(wishes, middles, strict=True)}
+        arriving.sort(key=lambda turn: lines.turns[lines.turns[turn][1]][0][1])
+        n = len(arriving)
+        for i, turn in enumerate(arriving):
+            lines.move(turn, 0.0, (i - (n - 1) / 2) * min(12.0, 48.0 / n))

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.files import write_whole
-from tinygrad_edu.view.files import static
+from tinygrad_edu.view.looks import look, opening
 from tinygrad_edu.view.reading import shown_text
 
 MOST = 48
@@ -22,14 +22,6 @@ WIDTH, LETTERS = 560.0, 96
 
 KINDS = ("unknown", "right", "kink", "wrong")
 """What a cell can be, the worst last."""
-
-STYLE = """
-.unknown{fill:var(--soft);stroke:var(--line)} .right{fill:var(--okbg);stroke:var(--ok)}
-.kink{fill:var(--gradbg);stroke:var(--grad)} .wrong{fill:var(--no);stroke:var(--no)}
-rect{stroke-width:.6} .mark{stroke:var(--panel);stroke-width:1.6} .bg{fill:var(--bg)}
-text{fill:var(--ink);font-size:12.5px} .k{fill:var(--mute);font-size:11px} .t{font-weight:650}
-.end{text-anchor:end} .bad{fill:var(--no)}
-"""
 
 LEGEND = (("right", "agrees"), ("wrong", "wrong"), ("kink", "kink"), ("unknown", "not compared"))
 
@@ -52,16 +44,8 @@ def to_heat_maps(maps: Sequence[HeatMap], name: str, path: Any = None) -> str:
         text, y = _draw(drawn, y)
         parts.append(text)
     height = y + 34
-    title = escape(shown_text(name))
-    style = static("palette.css").replace(":root", "svg") + STYLE
-    font = 'svg{font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,sans-serif}'
-    svg = "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {height:g}" '
-        f'width="{WIDTH:g}" height="{height:g}" role="img" aria-label="{title}">',
-        f"<title>{title}</title><style>{style}{font}</style>",
-        f'<rect class="bg" width="{WIDTH:g}" height="{height:g}" rx="14"/>',
-        *parts, _legend(height - 20), "</svg>\n",
-    ])  # fmt: skip
+    svg = "\n".join([opening(WIDTH, height, escape(shown_text(name))), *parts,
+                     _legend(height - 20), "</svg>\n"])  # fmt: skip
     if path is not None:
         write_whole(path, svg)
     return svg
@@ -76,52 +60,64 @@ def _draw(drawn: HeatMap, y: float) -> tuple[str, float]:
     title = escape(shown_text(drawn.title, 48))
     bad = " bad" if drawn.verdict in ("wrong", "missing") else ""
     lines = [
-        f'<text class="t" x="{MARGIN:g}" y="{y + 6:g}">{title}</text>',
-        f'<text class="t end{bad}" x="{WIDTH - MARGIN:g}" y="{y + 6:g}">{drawn.verdict}</text>',
+        _text("t", MARGIN, y + 6, title),
+        _text(f"t end{bad}", WIDTH - MARGIN, y + 6, drawn.verdict),
     ]
     y += 18
     for row in range(rows):
         if rows > 1 and (row in (0, rows - 1) or size > 12):
-            lines.append(
-                f'<text class="k end" x="{LEFT + 6:g}" y="{y + (row + 0.5) * size + 4:g}">'
-                f"{row * per_cell[0]}</text>"
-            )
-        for column in range(columns):
-            lines.append(_cell(KINDS[grid[row, column]], column, y + row * size, size))
+            middle = y + (row + 0.5) * size
+            lines.append(_text("k end", LEFT + 6, middle + 4, str(row * per_cell[0])))
+    lines += _cells(grid, LEFT + 12, y, size)
     y += rows * size + 8
     if max(per_cell) > 1:
         shared = f"a cell stands for {per_cell[0]} × {per_cell[1]} elements, the worst counts"
-        lines.append(f'<text class="k" x="{LEFT + 12:g}" y="{y + 6:g}">{shared}</text>')
+        lines.append(_text("k", LEFT + 12, y + 6, shared))
         y += 18
     for line in textwrap.wrap(shown_text(drawn.said), LETTERS):
-        lines.append(f'<text class="k" x="{LEFT + 12:g}" y="{y + 8:g}">{escape(line)}</text>')
+        lines.append(_text("k", LEFT + 12, y + 8, escape(line)))
         y += 16
     return "\n".join(lines), y + 24
 
 
-def _cell(kind: str, column: int, top: float, size: float) -> str:
-    left = LEFT + 12 + column * size
-    rect = (
-        f'<rect class="{kind}" x="{left + 1:g}" y="{top + 1:g}" width="{size - 2:g}" '
-        f'height="{size - 2:g}" rx="2"/>'
-    )
-    if kind != "wrong":
-        return rect
-    a, b = size * 0.3, size * 0.7  # a cross, for those who do not see the colour
-    return rect + (
-        f'<path class="mark" d="M{left + a:g} {top + a:g}L{left + b:g} {top + b:g}'
-        f'M{left + b:g} {top + a:g}L{left + a:g} {top + b:g}"/>'
-    )
+def _text(css: str, x: float, y: float, shown: str) -> str:
+    return f'<text class="{css}" x="{x:g}" y="{y:g}"{_look(css)}>{shown}</text>'
+
+
+def _look(css: str) -> str:
+    return look(css, sheet="heat_map.css")
+
+
+def _rect(x: float, y: float, size: float) -> str:
+    return f'<rect x="{x:g}" y="{y:g}" width="{size:g}" height="{size:g}" rx="2"/>'
+
+
+def _group(kind: str, parts: Sequence[str]) -> str:
+    """Parts that share their looks, which are said once."""
+    return f'<g class="{kind}"{_look(kind)}>{"".join(parts)}</g>'
+
+
+def _cells(grid: npt.NDArray[Any], left: float, top: float, size: float) -> list[str]:
+    """The cells of each kind; on a wrong one a cross, for those who do not see the colour."""
+    groups, marks = [], []
+    for number, kind in enumerate(KINDS):
+        places = [(left + j * size, top + i * size) for i, j in np.argwhere(grid == number)]
+        if places:
+            groups.append(_group(kind, [_rect(x + 1, y + 1, size - 2) for x, y in places]))
+        if places and kind == "wrong":
+            a, b = size * 0.3, size * 0.7
+            marks = [
+                f"M{x + a:g} {y + a:g}L{x + b:g} {y + b:g}M{x + b:g} {y + a:g}L{x + a:g} {y + b:g}"
+                for x, y in places
+            ]
+    return groups + [f'<path class="mark" d="{"".join(marks)}"{_look("mark")}/>'] * bool(marks)
 
 
 def _legend(y: float) -> str:
     parts = []
     x = LEFT + 12
     for kind, said in LEGEND:
-        parts.append(
-            f'<rect class="{kind}" x="{x:g}" y="{y - 9:g}" width="11" height="11" rx="2"/>'
-        )
-        parts.append(f'<text class="k" x="{x + 17:g}" y="{y:g}">{said}</text>')
+        parts += [_group(kind, [_rect(x, y - 9, 11)]), _text("k", x + 17, y, said)]
         x += 36 + 6.4 * len(said)
     return "\n".join(parts)
 

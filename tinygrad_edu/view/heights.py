@@ -23,15 +23,18 @@ def level(container: Container, heights: Sequence[float], port: Port) -> list[fl
     spots = container.spots
     before: list[list[tuple[int, float]]] = [[] for _ in heights]
     after: list[list[tuple[int, float]]] = [[] for _ in heights]
-    seen = set()
-    for source, chain in container.chains:
-        for a, b in pairwise(chain):
-            if (a, b, source) in seen:  # shared bends
-                continue
-            seen.add((a, b, source))
-            shift = port(spots[a], "out", source) - port(spots[b], "in", source)
-            before[b].append((a, shift))
-            after[a].append((b, -shift))
+
+    def join(a: int, b: int, source: int) -> None:
+        shift = port(spots[a], "out", source) - port(spots[b], "in", source)
+        before[b].append((a, shift))
+        after[a].append((b, -shift))
+
+    for source, trunk in container.trunks:
+        for a, b in pairwise(trunk[:-1]):
+            join(a, b, source)
+    for t, length, head in container.ways:
+        source, trunk = container.trunks[t]
+        join(trunk[length - 1], head, source)
     middles = [0.0] * len(heights)
     for column in container.columns:
         y = 0.0
@@ -65,7 +68,6 @@ def _straighten(container: Container, heights: Sequence[float], middles: list[fl
     for column in container.columns:
         for a, b in pairwise(column):
             above[b], below[a] = a, b
-    done = set()
 
     def level_out(run: list[int], low: float, high: float) -> None:
         total = 0.0
@@ -74,13 +76,12 @@ def _straighten(container: Container, heights: Sequence[float], middles: list[fl
         for s in run:
             middles[s] = max(low, min(high, total / len(run)))
 
-    for _, chain in sorted(container.chains, key=lambda c: -len(c[1])):
+    for _, passed in sorted(container.trunks, key=lambda trunk: -len(trunk[1])):
         run: list[int] = []
         lowest, highest = -math.inf, math.inf
-        for s in chain:
-            if s in done or spots[s][0] in ("card", "module"):
+        for s in passed:
+            if spots[s][0] in ("card", "module"):
                 continue
-            done.add(s)
             low, high = -math.inf, math.inf
             if above[s] >= 0:
                 low = middles[above[s]] + (heights[above[s]] + heights[s]) / 2 + GAP_Y

@@ -13,7 +13,6 @@ import math
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 IN, INNER, OUT = 0, 1, 2
 """The side of a spot: in the first column of its own, in between, or in the last."""
@@ -32,12 +31,14 @@ class Edge:
 class Layers:
     """Spots in columns, left to right, each top to bottom.
 
-    Spots are numbered; the bends follow those that were given. `chains` lists for every edge the
-    spots that it passes, both ends included.
+    Spots are numbered; the bends follow those that were given. Edges with the same tail and
+    source have one trunk: the tail and its bends, as far as the furthest of them needs. `ways`
+    tells for every edge its trunk, and how many spots of it come before the head.
     """
 
     columns: list[list[int]]
-    chains: list[list[int]]
+    trunks: list[list[int]]
+    ways: list[tuple[int, int]]
     before: list[dict[tuple[int, int], None]] = field(default_factory=list)
     after: list[dict[tuple[int, int], None]] = field(default_factory=list)
     """For every spot its neighbours in the next column, each with the source of the edge."""
@@ -50,26 +51,25 @@ def layers(sides: Sequence[int], edges: Sequence[Edge]) -> Layers:
     """
     layer = _layer_of(sides, edges)
     columns: list[list[int]] = [[] for _ in range(max(layer, default=-1) + 1)]
-    count = len(sides)
-    bends: dict[tuple[int, int, int], int] = {}  # (tail, source, layer) to the spot
-    chains = []
+    numbers: dict[tuple[int, int], int] = {}  # of the trunks, by tail and source
+    found = Layers(columns, [], [], [{} for _ in sides], [{} for _ in sides])
     for edge in edges:
-        chain = [edge.tail]
-        for i in range(layer[edge.tail] + 1, layer[edge.head]):
-            place = (edge.tail, edge.source, i)
-            if place not in bends:
-                bends[place] = count
-                columns[i].append(count)
-                count += 1
-            chain.append(bends[place])
-        chains.append([*chain, edge.head])
+        number = numbers.setdefault((edge.tail, edge.source), len(numbers))
+        if number == len(found.trunks):
+            found.trunks.append([edge.tail])
+        trunk, length = found.trunks[number], layer[edge.head] - layer[edge.tail]
+        while len(trunk) < length:
+            bend = len(found.before)
+            columns[layer[edge.tail] + len(trunk)].append(bend)
+            found.before.append({(trunk[-1], edge.source): None})
+            found.after.append({})
+            found.after[trunk[-1]][bend, edge.source] = None
+            trunk.append(bend)
+        found.ways.append((number, length))
+        found.after[trunk[length - 1]][edge.head, edge.source] = None
+        found.before[edge.head][trunk[length - 1], edge.source] = None
     for spot, i in enumerate(layer):
         columns[i].append(spot)
-    found = Layers(columns, chains, [{} for _ in range(count)], [{} for _ in range(count)])
-    for edge, chain in zip(edges, chains, strict=True):
-        for a, b in pairwise(chain):
-            found.after[a][b, edge.source] = None
-            found.before[b][a, edge.source] = None
     return found
 
 

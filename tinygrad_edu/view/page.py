@@ -18,8 +18,8 @@ from tinygrad_edu.view.files import static
 from tinygrad_edu.view.page_data import Ranges, page_data
 from tinygrad_edu.view.reading import shown_text
 
-SCRIPTS = ("text", "engine", "steps", "layout", "draw", "canvas", "say", "why", "predict", "panels",
-           "scrubber", "link", "page")  # fmt: skip
+SCRIPTS = ("text", "engine", "steps", "layout", "routes", "draw", "canvas", "say", "why", "predict",
+           "panels", "scrubber", "link", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 
 
@@ -49,10 +49,15 @@ def page_text(node: Node, title: str, ranges: Ranges | None = None) -> str:
 
 @functools.cache
 def _code(name: str) -> str:
-    """The code of a file without comments and indentation."""
+    """The code of a file without comments, indentation, and the spaces around signs."""
     text = re.sub(r"^\s*/\*\*.*?\*/\n", "", static(f"{name}.js"), flags=re.M | re.S)
     lines = (re.sub(r"(^|\s+)// .*", "", line.strip()) for line in text.splitlines())
-    return "\n".join(filter(None, lines))
+    return "\n".join(_dense(line) for line in lines if line)
+
+
+def _dense(line: str) -> str:
+    """A line of code without needless spaces; one with a text or an expression in it as it is."""
+    return line if re.search("[\"'`/]", line) else re.sub(" ?([=,;:?{}()<>&|]+) ?", r"\1", line)
 
 
 def _hash(text: str) -> str:

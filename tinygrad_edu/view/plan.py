@@ -23,13 +23,18 @@ class Container:
 
     `spots` are ("card", i), ("module", m), ("in", i), ("out", i) or ("bend", 0), where i is a
     card; "in" and "out" are where its value crosses the frame. `columns` holds numbers of spots,
-    left to right, each top to bottom. `chains` holds, for each pair of a tail card and a head
-    spot, the tail card and the spots that the edge passes, both ends included.
+    left to right, each top to bottom.
+
+    The lines of one card have one trunk: the card and the spots that the longest of them passes,
+    both ends included. `ways` holds, for each pair of a card and a spot that its line goes to, the
+    trunk, how many spots of it the line passes, and that last spot. So all of it grows with what
+    is drawn, and not with how often a long line is left.
     """
 
     spots: list[Name]
     columns: list[list[int]]
-    chains: list[tuple[int, list[int]]]
+    trunks: list[tuple[int, list[int]]]
+    ways: list[tuple[int, int, int]]
 
 
 def ends(link: Any) -> tuple[int, int, int]:
@@ -92,11 +97,13 @@ def plan(links: Sequence[Any], module_of: Sequence[int], outer: Sequence[int]) -
     _order_all(drawn, numbers, outer)
     containers = []
     for found, own, crossing in zip(drawn, numbers, edges, strict=True):
-        spots = [*own, *[("bend", 0)] * (len(found.before) - len(own))]
-        sources = [edge.source for edge in crossing.values()]
-        containers.append(
-            Container(spots, found.columns, list(zip(sources, found.chains, strict=True)))
-        )
+        names: list[Name] = [*own, *[("bend", 0)] * (len(found.before) - len(own))]
+        passed = list(zip(crossing.values(), found.ways, strict=True))
+        longest = {t: edge for edge, (t, n) in passed if n == len(found.trunks[t])}
+        trunks = [(longest[t].source, [*spots, longest[t].head])
+                  for t, spots in enumerate(found.trunks)]  # fmt: skip
+        ways = [(t, length, edge.head) for edge, (t, length) in passed]
+        containers.append(Container(names, found.columns, trunks, ways))
     return containers
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import Node
-from tinygrad_edu.view.arrange import PILL_HEIGHT, Point, arrange
-from tinygrad_edu.view.files import static
+from tinygrad_edu.view.arrange import Arrangement, Point, arrange
+from tinygrad_edu.view.looks import look, opening
 from tinygrad_edu.view.modules import Module, find_modules
+from tinygrad_edu.view.pills import PILL_HEIGHT
 from tinygrad_edu.view.plan import paths_of, plan
 from tinygrad_edu.view.reading import UNKNOWN, Card, Link, read, shown_text
 from tinygrad_edu.view.strips import bars, strip
@@ -92,26 +93,15 @@ def draw(
             drawn.append(_draw_folded(modules[i].name, counts[i], box))
         else:
             frames.append(_draw_frame(modules[i].name, box))
-    lines = [
-        f'<g class="edge"><path d="{route_path(route)}"/></g>'
-        for k, route in enumerate(placed.routes)
-        if route is not None and placed.shown[k] == k
-    ]
-    pills = [
-        _draw_pill(link.derivative, *place)
-        for link, place in zip(links, placed.pills, strict=True)
-        if place is not None
-    ]
     width = max(placed.width + 2 * MARGIN + CIRCLE, LEGEND_WIDTH)
     height = placed.height + 2 * MARGIN + LEGEND
-    name = escape(shown_text(f"computation graph of {label or 'a node'}"))
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
-        f'width="{width:g}" height="{height:g}" role="img" aria-label="{name}">',
-        f"<title>{name}</title><style>{_style()}</style>",
-        f'<rect class="bg" width="{width:g}" height="{height:g}" rx="14"/>',
+        opening(width, height, escape(shown_text(f"computation graph of {label or 'a node'}"))),
         f'<g transform="translate({MARGIN + CIRCLE / 2:g} {MARGIN:g})">',
-        *(frames + lines + drawn + pills),
+        *frames,
+        *_draw_lines(placed),
+        *drawn,
+        *_draw_pills([link.derivative for link in links], placed.pills),
         "</g>",
         _draw_legend(height - LEGEND / 2 - 4),
         "</svg>\n",
@@ -128,12 +118,6 @@ def _refuse_crowds(module_of: Sequence[int], outer: Sequence[int], folded: set[i
             'put parts into modules (with group("name"):), which are drawn folded, draw a smaller '
             "example, or give to_dot to a program for large graphs"
         )
-
-
-def _style() -> str:
-    """The colours and shapes that the page has too; here the picture is the root of them."""
-    font = 'svg{font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,sans-serif}'
-    return "\n".join((static("palette.css").replace(":root", "svg"), font, static("graph.css")))
 
 
 # --- Sizes; the page uses the same ---------------------------------------------------------------
@@ -198,24 +182,38 @@ def route_path(points: Sequence[Point]) -> str:
     """The path of an edge: level pieces, and curves that leave and arrive level."""
     (x, y), *rest = points
     path = [f"M{x:.1f} {y:.1f}"]
-    for x1, y1 in rest:
+    for k, (x1, y1) in enumerate(rest):
         middle = (x + x1) / 2
-        path.append(
-            f"L{x1:.1f} {y1:.1f}"
-            if y == y1
-            else f"C{middle:.1f} {y:.1f} {middle:.1f} {y1:.1f} {x1:.1f} {y1:.1f}"
-        )
+        if y != y1:
+            path.append(f"C{middle:.1f} {y:.1f} {middle:.1f} {y1:.1f} {x1:.1f} {y1:.1f}")
+        elif k == len(rest) - 1 or rest[k + 1][1] != y1:  # else the level piece goes on
+            path.append(f"H{x1:.1f}")
         x, y = x1, y1
     return "".join(path)
 
 
-def _draw_pill(derivative: str, x: float, y: float) -> str:
-    width = pill_width(derivative)
-    return (
-        f'<rect class="pill" x="{x - width / 2:.1f}" y="{y - PILL_HEIGHT / 2:.1f}" '
-        f'width="{width:.1f}" height="{PILL_HEIGHT:g}" rx="11"/>'
-        f'<text class="pt" x="{x:.1f}" y="{y + 4.2:.1f}">{derivative}</text>'
-    )
+def _draw_lines(placed: Arrangement) -> list[str]:
+    lines = [f'<path d="{route_path(piece)}"/>' for piece in placed.pieces().values()]
+    return [f'<g class="edge"{look("edge")}>', *lines, "</g>"] if lines else []
+
+
+def _draw_pills(derivatives: Sequence[str], places: Sequence[Point | None]) -> list[str]:
+    """First all outlines and then all numbers, so that what they share is said once."""
+    outlines, numbers = [], []
+    for derivative, place in zip(derivatives, places, strict=True):
+        if place is not None:
+            (x, y), width = place, pill_width(derivative)
+            outlines.append(
+                f'<rect x="{x - width / 2:.1f}" y="{y - PILL_HEIGHT / 2:.1f}" width="{width:.1f}" '
+                f'height="{PILL_HEIGHT:g}" rx="11"/>'
+            )
+            numbers.append(f'<text x="{x:.1f}" y="{y + 4.2:.1f}">{derivative}</text>')
+    if not outlines:
+        return []
+    return [
+        *(f'<g class="pill"{look("pill")}>', *outlines, "</g>"),
+        *(f'<g class="pt"{look("pt")}>', *numbers, "</g>"),
+    ]
 
 
 Place = tuple[float, float, float, float]
@@ -226,42 +224,57 @@ def _draw_frame(name: str, box: Place) -> str:
     shown = escape(fitted(shown_text(name), width - 24))
     return (
         f'<rect class="frame" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" '
-        f'rx="14"/><text class="title" x="{x + 14:.1f}" y="{y + 21:.1f}">{shown}</text>'
+        f'rx="14"{look("frame")}/>{_text("title", x + 14, y + 21, shown)}'
     )
+
+
+def _text(css: str, x: float, y: float, shown: str, more: str = "") -> str:
+    """A text with the looks of a class; `shown` is escaped already."""
+    return f'<text class="{css}" x="{_at(x)}" y="{_at(y)}"{look(css)}{more}>{shown}</text>'
+
+
+def _at(x: float) -> str:
+    """A coordinate with at most one decimal."""
+    return f"{x:.1f}".removesuffix(".0")
+
+
+def _box(around: str, width: float, height: float, more: str = "") -> str:
+    """The outline of a card."""
+    size = f'width="{width:g}" height="{height:g}" rx="12"'
+    return f'<rect class="box" {size}{more}{look("box", around)}/>'
 
 
 def _draw_folded(name: str, count: int, box: Place) -> str:
     x, y, width, height = box
     name = shown_text(name)
     operations = f"folded, {count} operation{'s' * (count != 1)}"
-    outline = f'<rect class="box" width="{width:g}" height="{height:g}" rx="12"'
+    below = ' x="4" y="4"'
     return (
         f'<g class="folded" transform="translate({x:.1f} {y:.1f})">'
         f"<title>{escape(name)}\n{operations}</title>"
-        f'{outline} x="4" y="4"/>{outline}/>'
-        f'<text class="name" x="16" y="32">{escape(fitted(name, width - 28))}</text>'
-        f'<text class="k" x="16" y="52">{operations}</text></g>'
+        f"{_box('folded', width, height, below)}{_box('folded', width, height)}"
+        f"{_text('name', 16, 32, escape(fitted(name, width - 28)))}"
+        f"{_text('k', 16, 52, operations)}</g>"
     )
 
 
 def _draw_card(card: Card, name: str, box: Place) -> str:
     x, y, width, height = box
     kind = "constant" if card.is_constant else "leaf" if card.is_leaf else "inner"
-    name = shown_text(name)
+    kind += " root" if card.is_root else ""
     tip = escape(f"{shown_text(card.name)}\n{card.detail}".strip())
     parts = [
-        f'<g class="{kind}{" root" if card.is_root else ""}" '
-        f'transform="translate({x:.1f} {y:.1f})">'
-        f"<title>{tip}</title>"
-        f'<rect class="box" width="{width:g}" height="{height:g}" rx="12"/>'
+        f'<g class="{kind}" transform="translate({x:.1f} {y:.1f})"><title>{tip}</title>',
+        _box(kind, width, height),
     ]
     if card.is_constant:
-        parts.append(f'<text class="v" x="{width / 2:g}" y="25" font-size="15" '
-                     f'text-anchor="middle">{escape(card.value)}</text>')  # fmt: skip
-        return "".join(parts) + "</g>"
+        middle = f'{look("v", "constant")} text-anchor="middle"'
+        parts.append(f'<text class="v" x="{width / 2:g}" y="25"{middle}>'
+                     f"{escape(card.value)}</text></g>")  # fmt: skip
+        return "".join(parts)
     left = 28 + badge_width(card.symbol) - 2 * CIRCLE if card.symbol else 14.0
-    parts.append(f'<text class="name" x="{left:g}" y="21">'
-                 f"{escape(fitted(name, width - left - 10))}</text>")  # fmt: skip
+    if name := shown_text(name):
+        parts.append(_text("name", left, 21, escape(fitted(name, width - left - 10))))
     parts += _array_parts(card, left) if is_array(card) else _number_parts(card, left)
     if card.symbol:
         parts.append(_draw_operation(shown_text(card.symbol, 16), height / 2))
@@ -274,26 +287,23 @@ def _number_parts(card: Card, left: float) -> list[str]:
         ("value", left, "v", card.value),
         ("gradient", left + GRADIENT_LEFT, "g", card.gradient),
     ):
-        parts.append(f'<text class="k" x="{x:g}" y="41">{label}</text>')
-        parts.append(f'<text class="{css}" x="{x:g}" y="60" '
-                     f'font-size="{number_size(number):g}">{escape(number)}</text>')  # fmt: skip
+        size = f' font-size="{number_size(number):g}"'
+        parts += [_text("k", x, 41, label), _text(css, x, 60, escape(number), size)]
     return parts
 
 
 def _array_parts(card: Card, left: float) -> list[str]:
     """Shape and dtype of an array, and strips of its values and of its gradient."""
     data = np.asarray(card.item.data)
-    about = f"{card.value} {data.dtype}"
-    parts = [f'<text class="k" x="{left:g}" y="38">{escape(fitted(about, 165))}</text>']
+    parts = [_text("k", left, 38, escape(fitted(f"{card.value} {data.dtype}", 165)))]
     known = card.gradient != UNKNOWN
     for label, y, css, array in (
         ("value", 59.0, "v", data),
         ("gradient", 83.0, "g", card.item.grad if known else None),
     ):
-        parts.append(f'<text class="k" x="{left:g}" y="{y + 4:g}">{label}</text>')
+        parts.append(_text("k", left, y + 4, label))
         if array is None:
-            parts.append(f'<text class="{css}" x="{left + STRIP_LEFT:g}" y="{y + 5:g}" '
-                         f'font-size="15">{UNKNOWN}</text>')  # fmt: skip
+            parts.append(_text(css, left + STRIP_LEFT, y + 5, UNKNOWN, ' font-size="15"'))
         else:
             parts.append(_draw_strip(array, css, left + STRIP_LEFT, y))
     return parts
@@ -310,9 +320,10 @@ def _draw_strip(array: Any, css: str, x: float, y: float) -> str:
             path.append(f"M{at:g} {y - 4:g}h1l2 8h-1zm2 0h1l-2 8h-1z")
         elif height:
             path.append(f"M{at:g} {y:g}h{cell - 1:g}v{-BAR * height:.1f}h{1 - cell:g}z")
+    css = f"bar {css}"
     return (
-        f'<path class="axis" d="M{x:g} {y:g}h{STRIP_WIDTH - 1:g}"/>'
-        f'<path class="bar {css}" d="{"".join(path) or "M0 0"}"/>'
+        f'<path class="axis" d="M{x:g} {y:g}h{STRIP_WIDTH - 1:g}"{look("axis")}/>'
+        f'<path class="{css}" d="{"".join(path) or "M0 0"}"{look(css)}/>'
     )
 
 
@@ -320,22 +331,19 @@ def _draw_operation(symbol: str, y: float) -> str:
     """The operation in a circle on the left side of its card; a longer name in a wider badge."""
     size = 19 if len(symbol) == 1 else 10 if len(symbol) == 4 else 11.5
     width = badge_width(symbol)
+    text = _text("opt", width / 2 - CIRCLE, y + size / 3, escape(symbol), f' font-size="{size}"')
     return (
         f'<rect class="op" x="{-CIRCLE:g}" y="{y - CIRCLE:g}" width="{width:g}" '
-        f'height="{2 * CIRCLE:g}" rx="{CIRCLE:g}"/>'
-        f'<text class="opt" x="{width / 2 - CIRCLE:.1f}" y="{y + size / 3:.1f}" '
-        f'font-size="{size}">{escape(symbol)}</text>'
+        f'height="{2 * CIRCLE:g}" rx="{CIRCLE:g}"{look("op")}/>{text}'
     )
 
 
 def _draw_legend(y: float) -> str:
-    return (
-        f'<g transform="translate({MARGIN:g} {y:.1f})">'
-        '<text class="v" x="0" y="5" font-size="15">value →</text>'
-        '<text class="k" x="68" y="4">forward</text>'
-        '<text class="g" x="134" y="5" font-size="15">← gradient</text>'
-        '<text class="k" x="222" y="4">backward</text>'
-        '<rect class="pill" x="292" y="-10" width="34" height="20" rx="10"/>'
-        '<text class="pt" x="309" y="4.5">×2</text>'
-        '<text class="k" x="332" y="4">local derivative</text></g>'
-    )
+    large = ' font-size="15"'
+    parts = [
+        _text("v", 0, 5, "value →", large), _text("k", 68, 4, "forward"),
+        _text("g", 134, 5, "← gradient", large), _text("k", 222, 4, "backward"),
+        f'<rect class="pill" x="292" y="-10" width="34" height="20" rx="10"{look("pill")}/>',
+        _text("pt", 309, 4.5, "×2"), _text("k", 332, 4, "local derivative"),
+    ]  # fmt: skip
+    return f'<g transform="translate({MARGIN:g} {y:.1f})">{"".join(parts)}</g>'

@@ -124,20 +124,38 @@ function makeCanvas(picture, holder, layout, before) {
   return { fit: () => fit(), zoom, show, observer, place: () => ({ scale, middle: { ...middle }, isMoved }), whole };
 }
 
+const LOOKS = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "opacity",
+  "font-size", "font-weight", "text-anchor"];
+const FONTS = "Arial,Helvetica,Liberation Sans,DejaVu Sans,sans-serif"; // as in looks.py
+
+/** Give a copy the looks of its original as plain attributes: not every program reads styles. */
+function sayLooks(original, copy) {
+  const [looks, around] = [original, original.parentNode].map((element) => getComputedStyle(element));
+  if (original.matches("text")) copy.setAttribute("xml:space", "preserve");
+  for (const name of LOOKS) {
+    const value = looks.getPropertyValue(name);
+    if (value === around.getPropertyValue(name)) continue;
+    copy.setAttribute(name, value === "650" ? "bold" : value.replace(/(\d)px/g, "$1"));
+  }
+}
+
 /** The picture as it stands, as the text of a file of its own. */
 function pictureText(page) {
   const { x, y, w, h: height } = page.canvas.whole;
-  const rules = [...document.styleSheets[1].cssRules].map((rule) => rule.cssText).join("\n");
-  const computed = getComputedStyle(document.documentElement);
-  const names = ["bg", "panel", "soft", "ink", "mute", "line", "edge", "val", "valbg", "grad", "gradbg", "focus"];
-  const colours = names.map((name) => `--${name}:${computed.getPropertyValue(`--${name}`)}`).join(";");
-  const style = svg("style");
-  style.textContent = `svg{${colours};font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,sans-serif}\n${rules}`;
-  const copy = svg("svg", { xmlns: SVG, viewBox: [x, y, w, height].join(" "), width: w, height });
-  copy.append(style, svg("rect", { class: "bg", x, y, width: w, height }),
-    ...page.drawing.layers.map((layer) => layer.cloneNode(true)));
-  for (const button of copy.querySelectorAll(".fold, .moving")) button.remove();
-  return { text: new XMLSerializer().serializeToString(copy), w, height };
+  const ground = getComputedStyle(document.documentElement).getPropertyValue("--bg");
+  const copies = page.drawing.layers.map((layer) => {
+    const copy = layer.cloneNode(true);
+    const originals = [...layer.querySelectorAll("*")];
+    copy.querySelectorAll("*").forEach((element, n) => {
+      sayLooks(originals[n], element);
+    });
+    for (const unseen of copy.querySelectorAll(".fold, .moving, .empty")) unseen.remove();
+    return copy;
+  });
+  const whole = svg("svg", { xmlns: SVG, viewBox: [x, y, w, height].join(" "), width: w, height,
+    "font-family": FONTS, "font-size": 14 });
+  whole.append(svg("rect", { class: "bg", x, y, width: w, height, fill: ground }), ...copies);
+  return { text: new XMLSerializer().serializeToString(whole), w, height };
 }
 
 function fileName(page, ending) {

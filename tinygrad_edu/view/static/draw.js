@@ -15,13 +15,15 @@ function buildDrawing(page) {
   for (const [key, box] of Object.entries(layout.boxes)) {
     if (key.startsWith("module:") && !view.units.has(key)) frames.append(drawFrame(page, key, box));
   }
+  const drawn = new Set();
   for (const edge of page.edges) {
-    const path = svg("path", { d: routePath(layout.routes[edge.link]) });
-    const line = svg("g", { class: edge.links.length > 1 ? "edge many" : "edge" }, path);
+    const own = routePath(linePoints(layout, edge.link, drawn)); // from where it leaves the others
+    const path = svg("path", { d: own });
+    const line = svg("g", { class: "edge" }, path);
     edges.append(line);
     const pill = layout.pills[edge.link] ? drawPill(layout.pills[edge.link]) : null;
     if (pill) pills.append(pill.group);
-    drawing.edges.push({ line, path, pill });
+    drawing.edges.push({ line, path, own, pill });
   }
   for (const key of view.units.keys()) {
     const unit = drawUnit(page, key, layout.boxes[key]);
@@ -211,11 +213,13 @@ function updateDrawing(page) {
     updateUnit(page, key, unit);
   }
   page.edges.forEach((edge, n) => {
-    const { line, pill } = drawing.edges[n];
+    const { line, path, own, pill } = drawing.edges[n];
     const running = now.key === edge.head;
     line.classList.toggle("forward", running && now.kind === "forward");
     line.classList.toggle("backward", running && now.kind === "backward");
     line.classList.toggle("path", onPath.has(n));
+    const isLit = running || onPath.has(n); // then all the way from its tail
+    path.setAttribute("d", isLit ? routePath(linePoints(page.layout, edge.link)) : own);
     if (!pill) return;
     pill.group.classList.toggle("backward", running && now.kind === "backward");
     pill.group.classList.toggle("path", onPath.has(n));

@@ -18,7 +18,9 @@ const FOLDED_SIZE = [166, 72];
 // Sizes are [width, height] of the cards, pillWidths has 0 where a link has no local derivative,
 // outer and moduleOf have -1 for none, links are [tail, head, operand]. Boxes are keyed "card:3" or
 // "module:1". Links from one box into one folded module are one line: shown tells which. The modules
-// in derived show a local derivative on the edges that reach them, when folded.
+// in derived show a local derivative on the edges that reach them, when folded. Lines from one card
+// are one line until they part: turns are its points, each with the number of the one before it
+// or -1, and last has the number of the last turn of each link, or -1.
 function arrange(containers, sizes, folded, pillWidths, outer, moduleOf, links, derived = []) {
   const paths = modulePaths(moduleOf, outer);
   const closed = new Set(folded);
@@ -40,29 +42,17 @@ function arrange(containers, sizes, folded, pillWidths, outer, moduleOf, links, 
   containers.forEach((container, c) => {
     if (isOpen[c]) putBoxes(container, placed.get(c), boxes, placed);
   });
-  const { routes, shown } = routeLinks(links, paths, isOpen, placed);
-  const heads = links.map(([, head]) => seenAs(head, paths[head], isOpen));
+  const [tails, heads] = [0, 1].map((end) => links.map((link) => seenAs(link[end], paths[link[end]], isOpen)));
+  const lines = { turns: [], last: [], reached: new Map(), placed };
+  const shown = drawLines(links, paths, tails, heads, lines);
   const homes = heads.map((name) => {
     const [kind, i] = name.split(":");
     return (kind === "card" ? moduleOf : outer)[i] + 1;
   });
   const hasPill = heads.map((name, k) => shown[k] === k && pillWidths[k] > 0 && pillsAt.has(name));
-  const pills = placePills(heads, homes, routes, hasPill, placed);
+  const pills = placePills(heads, homes, lines, hasPill);
   const { width, height } = placed.get(0);
-  return { boxes, routes, shown, pills, width, height };
-}
-
-// The path of an edge: level pieces, and curves that leave and arrive level.
-function routePath(points) {
-  let { x, y } = points[0];
-  let path = `M${x.toFixed(1)} ${y.toFixed(1)}`;
-  for (const to of points.slice(1)) {
-    const middle = ((x + to.x) / 2).toFixed(1);
-    const end = `${to.x.toFixed(1)} ${to.y.toFixed(1)}`;
-    path += y === to.y ? `L${end}` : `C${middle} ${y.toFixed(1)} ${middle} ${to.y.toFixed(1)} ${end}`;
-    ({ x, y } = to);
-  }
-  return path;
+  return { boxes, turns: lines.turns, last: lines.last, shown, pills, width, height };
 }
 
 // --- What passes where (plan.py) ---------------------------------------------------------------
@@ -96,7 +86,7 @@ function seenAs(card, path, isOpen) {
 // --- Columns and boxes (arrange.py) ------------------------------------------------------------
 
 function placeContainer(container, framed, cardSizes, pillsAt, placed) {
-  const { spots, columns, chains } = container;
+  const { spots, columns, trunks } = container;
   const sizes = spots.map(([kind, i]) => {
     if (kind === "card") return cardSizes[i];
     if (kind !== "module") return [0, 0];
@@ -130,8 +120,8 @@ function placeContainer(container, framed, cardSizes, pillsAt, placed) {
       ports.set(`${kind}:${i}`, middles[k] + PADDING_TOP - (height + PADDING_TOP + PADDING) / 2);
     }
   });
-  const chain = new Map(chains.map(([tail, along]) => [`${tail} ${along[along.length - 1]}`, along]));
-  return { spots, lefts, rights, columnOf, sizes, middles, width, height, number, chain, ports, x: 0, y: 0 };
+  const ways = new Map(container.ways.map(([t, length, head]) => [`${trunks[t][0]} ${head}`, [trunks[t][1], length]]));
+  return { spots, lefts, rights, columnOf, sizes, middles, width, height, number, ways, ports, x: 0, y: 0 };
 }
 
 // How far below the middle of a spot an edge touches it; 0 unless it is an open module.
@@ -140,9 +130,11 @@ function portOffset([kind, i], side, source, placed) {
   return inside ? inside.ports.get(`${side}:${source}`) : 0;
 }
 
-function columnSides({ spots, columns, chains }, framed, sizes, pillsAt) {
+function columnSides({ spots, columns, trunks, ways }, framed, sizes, pillsAt) {
   const direct = new Set(); // spots that an edge reaches straight from a port
-  for (const [, chain] of chains) if (spots[chain[0]][0] === "in") direct.add(chain[1]);
+  for (const [t, length, head] of ways) {
+    if (length === 1 && spots[trunks[t][1][0]][0] === "in") direct.add(head);
+  }
   const lefts = [];
   const rights = [];
   columns.forEach((column, i) => {
@@ -175,20 +167,18 @@ function putBoxes({ spots }, here, boxes, placed) {
 
 // --- Heights (heights.py) ----------------------------------------------------------------------
 
-function levelSpots({ spots, columns, chains }, heights, port) {
+function levelSpots({ spots, columns, trunks, ways }, heights, port) {
   const before = spots.map(() => []);
   const after = spots.map(() => []);
-  const seen = new Set();
-  for (const [source, chain] of chains) {
-    for (let i = 0; i + 1 < chain.length; i++) {
-      const [a, b] = [chain[i], chain[i + 1]];
-      if (seen.has(`${a} ${b} ${source}`)) continue; // shared bends
-      seen.add(`${a} ${b} ${source}`);
-      const shift = port(a, "out", source) - port(b, "in", source);
-      before[b].push([a, shift]);
-      after[a].push([b, -shift]);
-    }
+  function join(a, b, source) {
+    const shift = port(a, "out", source) - port(b, "in", source);
+    before[b].push([a, shift]);
+    after[a].push([b, -shift]);
   }
+  for (const [source, trunk] of trunks) {
+    for (let i = 1; i + 1 < trunk.length; i++) join(trunk[i - 1], trunk[i], source);
+  }
+  for (const [t, length, head] of ways) join(trunks[t][1][length - 1], head, trunks[t][0]);
   const middles = spots.map(() => 0);
   for (const column of columns) {
     let y = 0;
@@ -211,12 +201,12 @@ function levelSpots({ spots, columns, chains }, heights, port) {
       spaceOut(own, wishes, GAP_BELOW).forEach((y, i) => (middles[column[i]] = y));
     }
   }
-  straightenBends({ spots, columns, chains }, heights, middles);
+  straightenBends({ spots, columns, trunks }, heights, middles);
   return middles;
 }
 
 // Bring the bends of long edges to one height, as far as their columns have room.
-function straightenBends({ spots, columns, chains }, heights, middles) {
+function straightenBends({ spots, columns, trunks }, heights, middles) {
   const above = new Map();
   const below = new Map();
   for (const column of columns) {
@@ -226,18 +216,16 @@ function straightenBends({ spots, columns, chains }, heights, middles) {
     }
   }
   const distance = (a, b) => (heights[a] + heights[b]) / 2 + GAP_BELOW;
-  const done = new Set();
   function levelOut({ spots: run, low, high }) {
     let total = 0;
     for (const s of run) total += middles[s];
     for (const s of run) middles[s] = Math.max(low, Math.min(high, total / run.length));
   }
-  const longestFirst = chains.slice().sort((a, b) => b[1].length - a[1].length);
-  for (const [, chain] of longestFirst) {
+  const longestFirst = trunks.slice().sort((a, b) => b[1].length - a[1].length);
+  for (const [, passed] of longestFirst) {
     let run = { spots: [], low: -Infinity, high: Infinity };
-    for (const s of chain) {
-      if (done.has(s) || spots[s][0] === "card" || spots[s][0] === "module") continue;
-      done.add(s);
+    for (const s of passed) {
+      if (spots[s][0] === "card" || spots[s][0] === "module") continue;
       const low = above.has(s) ? middles[above.get(s)] + distance(above.get(s), s) : -Infinity;
       const high = below.has(s) ? middles[below.get(s)] - distance(below.get(s), s) : Infinity;
       if (run.spots.length && Math.max(low, run.low) > Math.min(high, run.high)) {
@@ -272,107 +260,4 @@ function spaceOut(heights, wishes, gap, low = -Infinity, high = Infinity) {
   const end = high - offsets[offsets.length - 1];
   const flat = pools.flatMap(([mean, n]) => new Array(n).fill(Math.max(low, Math.min(mean, end))));
   return flat.map((mean, i) => mean + offsets[i]);
-}
-
-// --- Lines and pills (arrange.py) --------------------------------------------------------------
-
-function routeLinks(links, paths, isOpen, placed) {
-  const operands = new Map();
-  const first = new Map(); // "start end" to the link that is drawn into a folded module
-  const into = new Map(); // a folded module to the links that are drawn into it
-  const shown = [];
-  const routes = links.map(([tail, head, operand], k) => {
-    operands.set(head, Math.max(operands.get(head) ?? 0, operand + 1));
-    const start = seenAs(tail, paths[tail], isOpen);
-    const end = seenAs(head, paths[head], isOpen);
-    shown.push(start === end ? -1 : k);
-    if (start === end) return null;
-    if (end.startsWith("module")) {
-      const pair = `${start} ${end}`;
-      if (!first.has(pair)) {
-        first.set(pair, k);
-        into.set(end, [...(into.get(end) ?? []), k]);
-      }
-      shown[k] = first.get(pair);
-    }
-    const points = [];
-    for (const [c, goal] of linkStages(tail, head, paths)) {
-      const here = placed.get(c);
-      if (!here) continue;
-      followChain(here.chain.get(`${tail} ${here.number.get(goal)}`), tail, here, placed, points);
-    }
-    return points;
-  });
-  links.forEach(([, head, operand], k) => {
-    if (routes[k] && seenAs(head, paths[head], isOpen).startsWith("card")) {
-      const end = routes[k][routes[k].length - 1]; // at its circle the operands arrive in order
-      const n = operands.get(head);
-      end.x -= CIRCLE_EDGE;
-      end.y += (operand - (n - 1) / 2) * Math.min(18, CIRCLE_SPREAD / Math.max(n - 1, 1));
-    }
-  });
-  for (const arriving of into.values()) {
-    const lines = arriving.map((k) => ({ y: routes[k][routes[k].length - 2].y, route: routes[k] }));
-    lines.sort((a, b) => a.y - b.y);
-    const n = lines.length;
-    lines.forEach(({ route }, i) => (route[route.length - 1].y += (i - (n - 1) / 2) * Math.min(12, 48 / n)));
-  }
-  shown.forEach((s, k) => {
-    if (s >= 0 && s !== k) routes[k] = routes[s];
-  });
-  return { routes, shown };
-}
-
-// Add the points of one chain: level across each column, curved in the gaps between.
-function followChain(chain, source, here, placed, points) {
-  chain.forEach((spot, i) => {
-    const column = here.columnOf[spot];
-    let left = here.x + here.lefts[column];
-    let right = here.x + here.rights[column];
-    let y = here.y + here.middles[spot];
-    if (i === 0) {
-      y += portOffset(here.spots[spot], "out", source, placed);
-      left += here.sizes[spot][0];
-      if (points.length) ({ x: left, y } = points[points.length - 1]); // it goes on from a port
-    } else if (i === chain.length - 1) {
-      y += portOffset(here.spots[spot], "in", source, placed);
-      right = left;
-    }
-    for (const x of [left, right]) {
-      const last = points[points.length - 1];
-      if (!last || last.x !== x || last.y !== y) points.push({ x, y });
-    }
-  });
-}
-
-function placePills(heads, homes, routes, hasPill, placed) {
-  const pills = routes.map(() => null);
-  const gaps = new Map();
-  routes.forEach((route, k) => {
-    if (!route || !hasPill[k]) return;
-    const [from, to] = route.slice(-2);
-    const isCard = heads[k].startsWith("card");
-    pills[k] = isCard ? { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 } : { x: to.x - BEFORE_MODULE, y: to.y };
-    const here = placed.get(homes[k]);
-    const gap = `${homes[k]} ${here.columnOf[here.number.get(heads[k])]}`;
-    if (!gaps.has(gap)) gaps.set(gap, { here, members: [] });
-    gaps.get(gap).members.push(k);
-  });
-  for (const { here, members } of gaps.values()) {
-    let middles = pillsApart(members, (k) => pills[k].y, here);
-    if (members.some((k) => Math.abs(middles.get(k) - pills[k].y) > PILL_HEIGHT / 2)) {
-      middles = pillsApart(members, (k) => routes[k][routes[k].length - 1].y, here);
-    }
-    for (const k of members) pills[k].y = middles.get(k);
-  }
-  return pills;
-}
-
-// Heights of pills that do not overlap and stay within their container.
-function pillsApart(members, wish, here) {
-  const order = members.slice().sort((a, b) => wish(a) - wish(b) || a - b);
-  const [low, high] = [here.y + PILL_HEIGHT / 2, here.y + here.height - PILL_HEIGHT / 2];
-  const heights = order.map(() => PILL_HEIGHT);
-  const middles = spaceOut(heights, order.map(wish), PILL_GAP, low, high);
-  return new Map(order.map((k, i) => [k, middles[i]]));
 }
