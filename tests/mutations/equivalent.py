@@ -107,7 +107,7 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     (ELEMENTWISE, "_softplus", "of(x).where(x > 0, x, 0.0)",
      "of(x).where(x >= 0, x, 0.0)"): "both are 0 there",
     (TENSOR, "Tensor._fit",
-     "adjoint.dtype != self.data.dtype and (not isinstance(adjoint, Tensor))",
+     "adjoint.dtype != self._data.dtype and (not isinstance(adjoint, Tensor))",
      "not isinstance(adjoint, Tensor)"): "a copy in the same dtype has the same numbers",
     (ARRAYS, "_einsum_adjoint", "c not in ''.join(inputs) + output",
      "c not in ''.join(inputs)"): "letters of the output are letters of the operands",

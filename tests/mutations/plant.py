@@ -30,7 +30,7 @@ WHERE: dict[str, tuple[str, ...]] = {
     "rules/rule.py": ("unchanging", "deferred"),
     "tensor.py": ("unbroadcast", "Tensor._constant", "Tensor.backward", "Tensor._seed",
                   "Tensor._fit"),
-    "value.py": ("_operator", "_reflected_operator", "_function", "Value.backward"),
+    "value.py": ("_operators", "_function", "Value.backward"),
     "graph.py": ("leaves_and_inner", "sweep", "gradients"),
 }  # fmt: skip
 """The modules that faults are planted in, and in which of their functions: all where none is named.
