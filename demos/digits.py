@@ -92,7 +92,8 @@ if __name__ == "__main__":
     print(*(text.format(epoch, *figures) for epoch, figures in enumerate(history, 1)), sep="\n")
     if len(histories) == 2:
         text = "largest differences: train loss {:.0e}, validation loss {:.0e}, accuracy {:.0e}"
-        print(text.format(*np.abs(np.subtract(*histories.values())).max(axis=0)))
+        recorded, replayed = map(np.array, histories.values())
+        print(text.format(*np.abs(recorded - replayed).max(axis=0)))
     plot(history, "digits.png")
     print("curves: digits.png")
     if "--page" in sys.argv:

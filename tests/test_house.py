@@ -43,7 +43,8 @@ ALLOWED = {
     "array_symbols": RULES | {"symbols"},
     "languages": {"array_symbols", "symbols"},
     "replay": NODES | {"array_symbols", "languages", "names", "symbols", "value", "tensor"},
-    "view": GRAPH | {"blocks", "files", "languages", "names", "symbols", "value", "tensor"},
+    "view": GRAPH
+    | {"pickling", "blocks", "files", "languages", "names", "symbols", "value", "tensor"},
 }
 """What each part of the package may import of the others."""
 

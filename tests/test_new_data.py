@@ -162,6 +162,19 @@ def test_a_copy_keeps_data_gradient_and_label(again):
     assert (twin.data, twin.grad, twin.label) == (2.0, 3.0, "x")
 
 
+@pytest.mark.parametrize("draw", [tg.to_svg, tg.to_dot])
+@pytest.mark.parametrize("kind", [Value, Tensor])
+def test_a_picture_of_old_and_new_numbers_says_so(kind, draw):
+    x = kind(2.0, "x")
+    cube = x * x * x
+    cube.backward()
+    draw(cube)
+    x.data = 3.0
+    with pytest.warns(UserWarning, match="mixes old and new numbers: .*run the forward pass again"):
+        draw(cube)
+    draw(x * x * x)
+
+
 # --- in place ------------------------------------------------------------------------------------
 
 

@@ -66,7 +66,7 @@ class Portable(Node):
         state = (self._data, self._grad, self._label, was_compared(self), *groups)
         if self.rule is None:
             return _restore, (type(self), state)
-        again = _run(self.rule, self.operands)[0]
+        again = run_again(self.rule, self.operands)[0]
         check_unchanged(self, again, f"pickling {described(self)} = {name_of(self.rule)}(...): ")
         ancestors = None
         if not _in_order():
@@ -92,7 +92,7 @@ def _in_order() -> bool:
     return mark is not None and mark() is not None
 
 
-def _run(rule: Any, operands: tuple[Any, ...]) -> Any:
+def run_again(rule: Any, operands: tuple[Any, ...]) -> Any:
     """Run a rule again on the data of its operands; NumPy has warned the first time."""
     with np.errstate(all="ignore"):
         return rule(*(x._data if isinstance(x, Node) else x for x in operands))
@@ -182,5 +182,5 @@ def _restore(
                 f"unpickling: there is no rule {rule_name!r}; import the module that declares it"
             )
         node.rule = bind(RULES[rule_name], settings or {})
-        node.pullback = _run(node.rule, operands)[1]
+        node.pullback = run_again(node.rule, operands)[1]
     return node

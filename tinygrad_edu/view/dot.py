@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tinygrad_edu.graph import Node
-from tinygrad_edu.view.reading import read, shown_text
+from tinygrad_edu.view.reading import read, shown_text, warn_of_new_data
 
 if TYPE_CHECKING:
     import graphviz
@@ -20,6 +20,7 @@ def to_graphviz(node: Node) -> graphviz.Digraph:
 
     if not isinstance(node, Node):
         raise TypeError(f"to_graphviz: expected a node, got {type(node).__name__}")
+    warn_of_new_data(node)
     cards, links = read(node)
     graph = graphviz.Digraph(graph_attr={"rankdir": "LR"}, node_attr={"fontname": "Helvetica"})
     for i, card in enumerate(cards):

@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import math
 import unicodedata
+import warnings
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.graph import Node, topological_order
+from tinygrad_edu.graph import (
+    Node,
+    check_unchanged,
+    described,
+    leaves_and_inner,
+    topological_order,
+)
+from tinygrad_edu.pickling import run_again
 
 _FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
 UNKNOWN = "·"
@@ -108,6 +116,16 @@ def _card(node: Node, is_root: bool, done: bool) -> Card:
 def _backward_ran(root: Node) -> bool:
     """Whether a backward pass started here: its seed is then the root's gradient."""
     return bool(np.any(np.asarray(root.grad) != 0))
+
+
+def warn_of_new_data(root: Node) -> None:
+    """Warn if a node has new data since the forward pass: the picture would mix old and new."""
+    for node in leaves_and_inner(root)[1]:
+        try:
+            check_unchanged(node, run_again(node.rule, node.operands)[0], f"{described(node)}: ")
+        except (ArithmeticError, ValueError) as error:
+            warnings.warn(f"the picture mixes old and new numbers: {error}", stacklevel=3)
+            return
 
 
 def _drawable(x: Any) -> bool:

@@ -17,7 +17,7 @@ from tinygrad_edu.view.looks import look, opening
 from tinygrad_edu.view.modules import Module, find_modules
 from tinygrad_edu.view.pills import PILL_HEIGHT
 from tinygrad_edu.view.plan import paths_of, plan
-from tinygrad_edu.view.reading import UNKNOWN, Card, Link, read, shown_text
+from tinygrad_edu.view.reading import UNKNOWN, Card, Link, read, shown_text, warn_of_new_data
 from tinygrad_edu.view.strips import bars, strip
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def to_svg(node: Node, path: str | Path | None = None) -> str:
     """
     if not isinstance(node, Node):
         raise TypeError(f"to_svg: expected a node, got {type(node).__name__}")
+    warn_of_new_data(node)
     cards, links = read(node)
     modules, module_of = find_modules(cards, links)
     is_large = len(cards) > MOST_OPEN
