@@ -38,7 +38,7 @@ WHERE: dict[str, tuple[str, ...]] = {
 Of the engine, those are the backward passes, un-broadcasting, and what a node is recorded with.
 """
 
-CHECKS = ("_some", "_at_least_one", "_plain_index", "_any", "_seed", "_constant")
+CHECKS = ("_some", "_at_least_one", "_plain_part", "_any", "_seed", "_constant")
 """Functions that look at what they are given more than they compute: their faults count apart."""
 
 SWAPPABLE = {"matmul": 0, "power": 0, "where": 1, "deferred": -2, "_as_matrix": 1}

@@ -285,8 +285,6 @@ def _plain_part(part: Any) -> Any:
         ends = (part.start, part.stop, part.step)
         return slice(*[None if end is None else operator.index(end) for end in ends])
     if hasattr(part, "_record"):
-        if getattr(part, "dtype", np.dtype(float)).kind in "iu":
-            return part  # an array symbol
         raise IndexError("indexing: the index is a node; index with plain integers (.data)")
     try:
         return operator.index(part)

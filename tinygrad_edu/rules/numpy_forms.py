@@ -100,20 +100,19 @@ def arguments_of(
 
 @functools.lru_cache(maxsize=256)
 def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], int]:
-    """The names of a function's parameters, and how many of them are operands.
-
-    No names if there are as many operands as one likes, or if they are unknown, as those of some
-    functions in C are to older versions of NumPy.
-    """
+    """The names of a function's parameters, and how many of them are operands; no names if there
+    are as many operands as one likes."""
     try:
         parameters = inspect.signature(function).parameters.values()
-    except ValueError:
-        return (), 0
+    except ValueError:  # a function in C, of which NumPy 2.0 does not know it
+        return _IN_C.get(function.__name__, ()), 1
     if any(p.kind is p.VAR_POSITIONAL for p in parameters):
         return (), 0
     operands = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
     return tuple(p.name for p in parameters), max(operands, 1)
 
+
+_IN_C = {"concatenate": ("arrays", "axis", "out", "dtype", "casting")}
 
 _WRITE = {
     "x @ y": "dot mm mv bmm", "sum(x * y)": "vdot inner vecdot", "x[:, None] * y": "outer",
