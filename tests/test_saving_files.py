@@ -111,7 +111,7 @@ def test_permissions_links_and_what_is_no_file(path, tmp_path):
     with pytest.raises(OSError, match=r"No such file"):
         tg.save(model, "")
     assert sorted(os.listdir(tmp_path)) == ["fifo", "link.npz", "model.npz"]
-    with pytest.raises(ValueError, match=r"fifo is no regular file"):
+    with pytest.raises(ValueError, match=r"fifo is not a regular file"):
         tg.load(model, fifo)
     with pytest.raises(IsADirectoryError):
         tg.load(model, tmp_path)

@@ -54,9 +54,9 @@ class Bomb:
 GOOD = npy(np.array([3.0, 4.0]))
 ZEROS = npy(np.zeros(2)) + bytes(20_000_000)
 FILES = {
-    "no zip": (b"hello", r"is no whole \.npz file"),
-    "nothing": (b"", r"is no whole \.npz file"),
-    "a pickle": (pickle.dumps(Bomb()), r"is no whole \.npz file"),
+    "no zip": (b"hello", r"is not a whole \.npz file"),
+    "nothing": (b"", r"is not a whole \.npz file"),
+    "a pickle": (pickle.dumps(Bomb()), r"is not a whole \.npz file"),
     "a pickled member": (packed(("x.npy", pickle.dumps(Bomb()))), r"no array of numbers"),
     "an object array": (
         packed(("x.npy", npy(np.zeros(2), descr="'|O'")[:128] + pickle.dumps(Bomb()))),

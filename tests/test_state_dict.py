@@ -133,7 +133,11 @@ def without(state, name):
             r"2\.bias is float32 and the model float64; .*dtype=np\.float32",
         ),
         (lambda s: s | {"2.bias": ["a"]}, TypeError, r"2\.bias is of dtype <U1, not real numbers"),
-        (lambda s: s | {"2.bias": [[1], [1, 2]]}, TypeError, r"2\.bias is no array: .*inhomogen"),
+        (
+            lambda s: s | {"2.bias": [[1], [1, 2]]},
+            TypeError,
+            r"2\.bias is not an array: .*inhom",
+        ),
         (lambda s: s | {"2.bias": np.array([None])}, TypeError, r"2\.bias is of dtype object, not"),
     ],
 )

@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_edu.names import escaped
+
 Array = npt.NDArray[Any]
 Shape = tuple[int, int] | None
 
@@ -36,7 +38,7 @@ def read_csv(
         try:
             table, column = _table(lines, header, delimiter, label, shape)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"load_csv: {path} is cut off or damaged: {error}") from error
+            raise ValueError(f"load_csv: {escaped(path)} is cut off or damaged: {error}") from error
         except csv.Error as error:  # such as an entry of more than 131 072 characters
             raise lines.error(f"cannot be read: {error}") from error
     lines.check(table, np.isfinite(table), "is not finite; leave the line out, or mend it")
@@ -67,7 +69,7 @@ class _Lines:
                 yield line
 
     def error(self, said: str, row: int = -1) -> ValueError:
-        return ValueError(f"load_csv: line {self.numbers[row]} of {self.path} {said}")
+        return ValueError(f"load_csv: line {self.numbers[row]} of {escaped(self.path)} {said}")
 
     def check(self, numbers: Array, right: Array, said: str) -> None:
         """ValueError for the first number that is not right."""
@@ -87,7 +89,9 @@ def _table(
     rows = iter(lines)
     first = next(rows, "")
     if not first:
-        raise ValueError(f"load_csv: {lines.path} is empty; it should have a line for each sample")
+        raise ValueError(
+            f"load_csv: {escaped(lines.path)} is empty; it should have a line for each sample"
+        )
     outside_quotes = re.sub('"[^"]*"', "", first)
     delimiter = delimiter or next((sign for sign in ";\t" if sign in outside_quotes), ",")
     cells = _cells(first, delimiter)
@@ -103,7 +107,7 @@ def _table(
         lines.numbers.clear()
         first = next(rows, "")
         if not first:
-            raise ValueError(f"load_csv: {lines.path} has no rows below its header")
+            raise ValueError(f"load_csv: {escaped(lines.path)} has no rows below its header")
     entries = len(_cells(first, delimiter))
     if shape is not None and entries != shape[0] * shape[1] + 1:
         raise lines.error(

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_edu.names import escaped
+
 Array = npt.NDArray[Any]
 NUMBER = (int, float, np.number)
 if TYPE_CHECKING:  # numpy.random is loaded only when somebody draws from it
@@ -187,11 +189,13 @@ def load_idx(images: str | Path, labels: str | Path, classes: int = 10) -> tuple
     pixels, found = _read_idx(images, 3), _read_idx(labels, 1)
     if len(pixels) != len(found):
         raise ValueError(
-            f"load_idx: {images} has {len(pixels)} pictures, {labels} {len(found)} labels"
+            f"load_idx: {escaped(images)} has {len(pixels)} pictures, {escaped(labels)} "
+            f"{len(found)} labels"
         )
     if len(found) and found.max() >= classes:
         raise IndexError(
-            f"load_idx: label {found.max()} in {labels} is out of range for {classes} classes"
+            f"load_idx: label {found.max()} in {escaped(labels)} is out of range for "
+            f"{classes} classes"
         )
     return pixels.reshape(len(pixels), math.prod(pixels.shape[1:])), found.astype(np.int64)
 
@@ -217,30 +221,31 @@ def _read_idx(path: str | Path, ndim: int) -> Array:
             # no more is read than the file can hold and its header names, and one byte to tell
             content: bytes = file.read(named - header + 1) if named <= possible else b""
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"load_idx: {path} is cut off or damaged: {error}") from error
+            raise ValueError(f"load_idx: {escaped(path)} is cut off or damaged: {error}") from error
     if header + len(content) != named:
         has = f"{size}" if not zipped else f"at most {possible}"
         if zipped and named <= possible:
             has = f"{header + len(content)}" + (" or more" if len(content) > named - header else "")
         raise ValueError(
-            f"load_idx: {path} names lengths {shape}, so it should have {named} bytes, but has "
-            f"{has}"
+            f"load_idx: {escaped(path)} names lengths {shape}, so it should have {named} bytes, "
+            f"but has {has}"
         )
     return np.frombuffer(content, np.uint8).reshape(shape).copy()
 
 
 def _idx_shape(path: str | Path, start: bytes, ndim: int) -> tuple[int, ...]:
-    """The lengths that the header of an IDX file names; ValueError if it is no such header."""
+    """The lengths that the header of an IDX file names; ValueError for any other."""
     expected = 0x0800 + ndim  # unsigned bytes in so many dimensions
     magic = int.from_bytes(start[:4], "big")
     if len(start) >= 4 and magic != expected:
         raise ValueError(
-            f"load_idx: {path} starts with the magic number {magic:#010x}; a file of "
+            f"load_idx: {escaped(path)} starts with the magic number {magic:#010x}; a file of "
             f"{'pictures' if ndim == 3 else 'labels'} starts with {expected:#010x}"
         )
     header = 4 + 4 * ndim
     if len(start) < header:
         raise ValueError(
-            f"load_idx: {path} has {len(start)} bytes; its header alone should have {header}"
+            f"load_idx: {escaped(path)} has {len(start)} bytes; its header alone should have "
+            f"{header}"
         )
     return struct.unpack(f">{ndim}I", start[4:])

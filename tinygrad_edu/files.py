@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tinygrad_edu.names import escaped
+
 _EXCLUSIVE = os.O_CREAT | os.O_EXCL | os.O_RDWR | getattr(os, "O_BINARY", 0)
 
 Content = str | bytes | Callable[[BinaryIO], Any]
@@ -63,24 +65,27 @@ def _write(file: BinaryIO, content: Content) -> None:
 def _status_of_target(target: str, folder: str, replace: bool) -> os.stat_result | None:
     """The status of a file that is to be replaced; None if there is none, or a link."""
     if not os.path.isdir(folder):
-        raise FileNotFoundError(f"{target} cannot be written: there is no folder {folder}")
+        raise _refusal(FileNotFoundError, target, f"there is no folder {escaped(folder)}")
     try:
         status = os.lstat(target)
     except FileNotFoundError:
         return None
     if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(f"{target} cannot be written: it is a folder")
+        raise _refusal(IsADirectoryError, target, "it is a folder")
     if not replace:
-        raise FileExistsError(f"{target} cannot be written: it exists")
+        raise _refusal(FileExistsError, target, "it exists")
     if stat.S_ISLNK(status.st_mode):
         return None
     if not stat.S_ISREG(status.st_mode):
-        raise FileExistsError(f"{target} cannot be written: it is not a regular file")
+        raise _refusal(FileExistsError, target, "it is not a regular file")
     if not status.st_mode & 0o222:
-        raise PermissionError(
-            f"{target} cannot be written: it is read-only; make it writable, or choose another name"
-        )
+        why = "it is read-only; make it writable, or choose another name"
+        raise _refusal(PermissionError, target, why)
     return status
+
+
+def _refusal(kind: type[OSError], target: str, why: str | None) -> OSError:
+    return kind(f"{escaped(target)} cannot be written: {why}")
 
 
 def _free_name(start: str) -> str:
@@ -99,8 +104,12 @@ def _new_file(temporary: str, target: str, old: os.stat_result | None) -> int:
     except OSError as error:
         folder = os.path.dirname(temporary) or "."
         forbidden = isinstance(error, PermissionError)
-        why = f"you may not make files in the folder {folder}" if forbidden else error.strerror
-        raise type(error)(f"{target} cannot be written: {why}") from error
+        why = (
+            f"you may not make files in the folder {escaped(folder)}"
+            if forbidden
+            else error.strerror
+        )
+        raise _refusal(type(error), target, why) from error
 
 
 def _give_owner_and_permissions(handle: int, old: os.stat_result) -> None:
@@ -119,10 +128,10 @@ def _rename_without_replacing(temporary: str, target: str) -> None:
     try:
         os.link(temporary, target)  # unlike a rename, it fails if there is a file, in one step
     except FileExistsError:
-        raise FileExistsError(f"{target} cannot be written: it exists") from None
+        raise _refusal(FileExistsError, target, "it exists") from None
     except OSError:  # this disk knows no links
         if os.path.lexists(target):
-            raise FileExistsError(f"{target} cannot be written: it exists") from None
+            raise _refusal(FileExistsError, target, "it exists") from None
         os.rename(temporary, target)
     else:
         os.unlink(temporary)

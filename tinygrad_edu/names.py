@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 LONGEST_NAME = 40
-LONGEST_SHOWN = 120
+LONGEST_SHOWN = 200
 
 
 def escaped(name: object) -> str:
@@ -15,7 +15,7 @@ def escaped(name: object) -> str:
 
     What cannot be seen is escaped as Python does it in a string: control characters, which a
     terminal would obey; marks that turn the direction of writing; halves of surrogate pairs. A
-    name of more than 120 characters is cut in the middle, since its end tells it from others.
+    name of more than 200 characters is cut in the middle, since its end tells it from others.
     """
     text = str(name)
     if len(text) > LONGEST_SHOWN:

@@ -257,7 +257,7 @@ def cross_entropy(
     `logits` is (N, classes), or (classes,) for one sample. `target` is class indices, an integer
     array of shape (N,), or one-hot rows or probabilities, of the shape of the logits. Label
     smoothing mixes the target with a uniform distribution. ValueError for shapes that do not fit,
-    an empty batch, rows that are no distribution, nan; IndexError for labels out of range.
+    an empty batch, rows that are not a distribution, nan; IndexError for labels out of range.
     """
     shape = _as_tensor(logits, "cross_entropy").data.shape
     if len(shape) not in (1, 2) or 0 in shape:

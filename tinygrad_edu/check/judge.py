@@ -196,7 +196,7 @@ class _Elements:
                 confirmed += bool(self.errors[index] > 1)
 
     def _look_closer(self, index: tuple[int, ...]) -> None:
-        """A kink at x, or near it, is no error; a function too rough for differences tells none."""
+        """A kink at x, or near it, is not an error; nor is a function too rough for differences."""
         analytic = float(self.question.analytic[index])
         best = Estimate(float(self.numeric[index]), float(self.doubt[index]))
         path, x = self.question.path(index), float(self.question.x[index])

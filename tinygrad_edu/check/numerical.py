@@ -195,7 +195,7 @@ def sides(path: Path, x: float, magnitude: float = 0.0) -> Sides:
     more exact, as far as they agree. So neither a kink nearby nor a function that changes over
     1e-9 is overlooked. Steps over which nothing changes say nothing, if they are so short that
     float32 inside of the function would explain it. What is small against `magnitude`, the largest
-    number on the way to the result, is no jump. An exception at every step is raised again.
+    number on the way to the result, is not a jump. An exception at every step is raised again.
     """
     middle = _value(path, 0.0)[0]
     hs, highs, lows = [], [], []

@@ -23,6 +23,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_edu.names import escaped
+
 Array = npt.NDArray[Any]
 
 DIRECTORY_LIMIT = 4 << 20
@@ -182,15 +184,25 @@ class Archive:
 @contextmanager
 def opened(path: str) -> Iterator[Archive]:
     """An .npz file for reading; ValueError if it is none, OSError as `open` raises it."""
+    shown = escaped(path)
     if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
-        raise ValueError(f"load: {path} is no regular file")
+        raise ValueError(f"load: {shown} is not a regular file")
     with _Bounded(io.FileIO(path)) as file:
         try:
             archive = zipfile.ZipFile(file)
         except (*_BROKEN, ValueError) as error:
-            raise ValueError(f"load: {path} is no whole .npz file: {plain(error)}") from error
+            raise ValueError(f"load: {shown} is not a whole .npz file: {plain(error)}") from error
         with archive:
-            yield Archive(path, archive, os.fstat(file.fileno()).st_size)
+            yield Archive(shown, archive, os.fstat(file.fileno()).st_size)
+
+
+def check_name(operation: str, name: str) -> None:
+    """ValueError for a name that no file may hold, before any other message shows it."""
+    if not name.isprintable() or len(name) > 1000 or set(name) & set("/\\"):
+        raise ValueError(
+            f"{operation}: {name[:60]!r} cannot be a name in a file; use at most 1000 letters, "
+            "digits and dots"
+        )
 
 
 def described(descr: str) -> str:

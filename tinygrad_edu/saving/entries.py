@@ -20,7 +20,7 @@ from tinygrad_edu.data import DataLoader
 from tinygrad_edu.graph import Node
 from tinygrad_edu.nn import Module
 from tinygrad_edu.optim import Optimizer
-from tinygrad_edu.saving.archive import Array, descr_of
+from tinygrad_edu.saving.archive import Array, check_name, descr_of
 from tinygrad_edu.saving.generators import set_words, words_of
 
 Setter = Callable[[Any], Any]
@@ -100,6 +100,7 @@ class Walk:
 
     def _part(self, name: str, part: Any, setter: Setter | None) -> None:
         """What the user named; `setter`, if there can be one, puts something in its place."""
+        check_name(self.operation, name)
         if isinstance(part, Node | Module | Optimizer | DataLoader) or _is_generator(part):
             if id(part) not in self._seen:
                 self._object(name, part)
@@ -188,6 +189,7 @@ class Walk:
             self._seen.add(id(part))
             buffers = type(part).buffers
             for key in buffers:
+                check_name(self.operation, join(name, key))
                 if not hasattr(part, key):
                     raise TypeError(
                         f"{self.operation}: {join(name, key)} is named in the buffers of "
@@ -327,11 +329,7 @@ class Walk:
         name = entry.name
         if not name:
             raise TypeError(f"{self.operation}: give the numbers a name, as in " + '{"x": x}')
-        if not name.isprintable() or len(name) > 1000 or set(name) & set("/\\"):
-            raise ValueError(
-                f"{self.operation}: {name[:60]!r} cannot be a name in a file; use at most 1000 "
-                "letters, digits and dots"
-            )
+        check_name(self.operation, name)
         if name in self.entries:
             raise ValueError(f"{self.operation}: two things have the name {name}; rename one")
         self.entries[name] = entry

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.graph import Node
+from tinygrad_edu.names import escaped
 from tinygrad_edu.nn import Linear, Module, Sequential
 
 Array = npt.NDArray[Any]
@@ -50,8 +51,9 @@ def load_state_dict(model: Module, arrays: Mapping[str, Any]) -> None:
             "the model must have the layers that the arrays are of"
         )
     new: dict[int, tuple[str, Any, Array]] = {}
-    for name, leaf, transposed in named:
-        array = _array(name, arrays[name])
+    for key, leaf, transposed in named:
+        name = escaped(key)
+        array = _array(name, arrays[key])
         shape = leaf.data.shape[::-1] if transposed else leaf.data.shape
         if array.shape != shape:
             turned = " (outputs, inputs)" if transposed else ""
@@ -78,7 +80,7 @@ def _array(name: str, given: Any) -> Array:
     try:
         array = np.asarray(given.detach() if hasattr(given, "detach") else given)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(f"load_state_dict: {name} is no array: {error}") from error
+        raise TypeError(f"load_state_dict: {name} is not an array: {error}") from error
     if array.dtype.kind not in "biuf":
         raise TypeError(f"load_state_dict: {name} is of dtype {array.dtype}, not real numbers")
     return array
@@ -98,8 +100,8 @@ def _walk(
         if not part.operands:
             if not isinstance(part.data, np.ndarray):
                 raise TypeError(
-                    f"{operation}: {name} is a Value; torch has no layers of single numbers, use "
-                    "nn.MLP or save"
+                    f"{operation}: {escaped(name)} is a Value; torch has no layers of single "
+                    "numbers, use nn.MLP or save"
                 )
             yield name, part, transposed
         return

@@ -150,7 +150,7 @@ def _spread(data: Any, near: list[Any]) -> float:
 def functions_of(rules: Rules | None, known: Mapping[str, Any]) -> dict[Any, Domain | None]:
     """Rules by name and functions with their domains; None is for rules over arrays.
 
-    ValueError for a name that is not known, TypeError for what is no function.
+    ValueError for an unknown name, TypeError for what is not a function.
     """
     if rules is None:
         return {name: DOMAINS.get(name) for name in known}

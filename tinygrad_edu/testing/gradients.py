@@ -43,7 +43,7 @@ def assert_gradients(
         return
     if hypothesis.currently_in_test_context():
         raise TypeError(
-            "assert_gradients: got strategies inside of a test with @given, which would draw anew "
+            "assert_gradients: got strategies inside a test with @given, which would draw again "
             "for every drawn example; draw all inputs in @given, or leave @given out"
         )
     strategies = [x if isinstance(x, SearchStrategy) else st.just(x) for x in (f, *inputs)]

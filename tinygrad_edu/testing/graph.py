@@ -86,7 +86,7 @@ class Graph:
     The graph itself is the function, so that it can be handed to whatever takes one:
     `gradcheck(graph, *graph.leaves)`, `jacobian(graph)`, `graph(*other_leaves)`. Its repr is the
     code that makes it again, for which `import numpy as np`, `import tinygrad_edu as tg` and your
-    own functions are needed. TypeError for inputs that are no real numbers.
+    own functions are needed. TypeError for inputs that are not real numbers.
     """
 
     def __init__(self, function: Callable[..., Any], *inputs: Any) -> None:

@@ -178,7 +178,7 @@ def _numbers(
 def floats_between(low: float, high: float, dtype: npt.DTypeLike) -> st.SearchStrategy[float]:
     """Numbers of a dtype in an interval, that are 0 or at least SMALLEST in size."""
     kind: Any = np.dtype(dtype).type
-    # 0.1 is no float32: the interval may only become narrower by rounding its ends
+    # 0.1 is not a float32: the interval may only become narrower by rounding its ends
     ends = [kind(low), kind(high)]
     ends[0] = ends[0] if ends[0] >= low else np.nextafter(ends[0], kind(np.inf))
     ends[1] = ends[1] if ends[1] <= high else np.nextafter(ends[1], kind(-np.inf))

@@ -119,7 +119,7 @@ def _evaluated(formula: Any, at: dict[Any, Any]) -> Any:
 
 
 def _as_float(x: Any) -> float:
-    """A float; nan for what is no real number."""
+    """A float; nan for what is not a real number."""
     return float(x) if x.is_extended_real else float("nan")
 
 
