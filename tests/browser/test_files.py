@@ -301,8 +301,8 @@ def write_page(folder, path):
 
 
 @pytest.mark.skipif(
-    importlib.util.find_spec("hatchling") is None,
-    reason="hatchling is not installed (pip install hatchling)",
+    importlib.util.find_spec("hatch_fancy_pypi_readme") is None,
+    reason="what builds a wheel is not installed (pip install -e '.[browser]')",
 )
 def test_a_wheel_makes_the_same_bytes_as_the_checkout(tmp_path):
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
