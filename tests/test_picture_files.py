@@ -118,7 +118,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_old_one_as_it_was(tmp_path,
         raise PermissionError("the folder is read-only")
 
     monkeypatch.setattr(os, step, refuse)
-    with pytest.raises(PermissionError, match="read-only|may not make files"):
+    with pytest.raises(PermissionError, match=r"read-only|may not make files"):
         to_svg(Value(3), path)
     monkeypatch.undo()
     assert path.read_text() == "old"
