@@ -10,7 +10,7 @@ from rule_table import ARRAYS, ELEMENTWISE
 from test_rules import operands_for
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, gradients, replay
+from tinygrad_edu import Tensor, Value, gradients, replay
 from tinygrad_edu.rules import operations, softmax_cross_entropy
 
 X = np.random.default_rng(0).permutation(np.linspace(-1.4, 1.6, 6)).reshape(2, 3)
@@ -106,3 +106,10 @@ def test_floating_arrays_promote_as_numpy_has_it(call, dtype):
     assert y.dtype == call(np, x, a).dtype
     y.backward(np.ones(y.shape))
     assert leaf.grad.dtype == np.float32
+
+
+def test_bounds_of_whole_numbers_suit_plain_numbers_too():
+    assert tg.clip(0.5, np.array(1)) == 1.0
+    assert tg.clip(Value(0.5), np.array(1), np.array(2)).data == 1.0
+    clipped = tg.clip(np.array([0, 5, 1]), np.array([1, 1, 0]), 2)
+    assert (clipped.tolist(), clipped.dtype.kind) == ([1, 2, 1], "i")

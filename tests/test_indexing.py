@@ -65,7 +65,9 @@ def parts(draw, n):
         return draw(st.sampled_from([list, tuple, np.array, deque]))(truths)
     if kind == "range":
         return range(draw(st.integers(0, n)))
-    return draw(st.sampled_from([None, ..., True, np.False_, np.array(True), 1.0, "a", [0.5]]))
+    return draw(
+        st.sampled_from([None, ..., True, np.False_, np.array(True), 1.0, "a", [0.5], np.zeros(0)])
+    )
 
 
 @st.composite
@@ -147,3 +149,10 @@ def test_what_is_done_to_a_setting_afterwards_changes_no_derivative(
     np.testing.assert_allclose(x.grad, slopes, rtol=1e-6)
     np.testing.assert_allclose(gradients(y, x)[0].data, slopes, rtol=1e-6)
     np.testing.assert_allclose(tg.replay(y)(x.data)[1][0], slopes, rtol=1e-6)
+
+
+def test_an_empty_array_of_floats_is_refused_and_an_empty_list_is_not():
+    x = Tensor([1.0, 2.0])
+    assert x[[]].shape == x[:, None][((), 0)].shape == x[deque()].shape == (0,)
+    with pytest.raises(IndexError, match="integers or booleans, not float64"):
+        x[np.zeros(0)]

@@ -22,6 +22,8 @@ LOOP = "the loop that follows finds the same namespace"
 NANS = "nan and anything is nan, as a sum and as a difference"
 FIRST_NAN = "of Python's max and min a nan that stands first is the result"
 NEGATIVE = "of a negative base to the power 0 the slope is 0 in both ways, and the next one is nan"
+LENGTH = "NumPy takes any negative length for the open one"
+PAIRS = "two by two or all at once, the sum is the same; a test measures how long it takes"
 ZERO = "a zero has no bit set in integers either"
 
 EQUIVALENT: dict[tuple[str, str, str, str], str] = {
@@ -30,7 +32,7 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
      "target * of(target, log_p).where(target > 0, log_p, 1.0)"): NO_WEIGHT,
     (REDUCTIONS, "_logsumexp", "False", "True"): GIVEN,
     (REDUCTIONS, "softmax_cross_entropy_of_labels", "losses = log_p.reshape(-1)[places]",
-     "losses = log_p.reshape(-2)[places]"): "NumPy takes any negative length for the open one",
+     "losses = log_p.reshape(-2)[places]"): LENGTH,
     (NAMESPACES, "_put", "(isinstance(i, np.ndarray) and i.dtype != bool for i in parts)",
      "(isinstance(i, np.ndarray) for i in parts)"): MASK,
     (ARRAYS, "_einsum_adjoint", "c in wanted", "c not in wanted"): EYE,
@@ -73,8 +75,26 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
      "x.ndim != 2 == y.ndim"): GENERAL,
     (ARRAYS, "_matmul_by_y", "x.ndim == 2 == y.ndim",
      "x.ndim == 2 != y.ndim"): GENERAL,
-    (REDUCTIONS, "_others_of_row", "unpaired = [others[..., half:]] if n % 2 else []",
-     "unpaired = [others[..., half:]] if n else []"): "nothing is left of an even number",
+    **dict.fromkeys(
+        [(REDUCTIONS, "_others_of_row", "unpaired = [others[..., half:]] if n % 2 else []", after)
+         for after in ("unpaired = [others[..., half:]] if n else []",
+                       "unpaired = [others[..., half:]] if n // 2 else []")],
+        "nothing is left of an even number"),
+    (ARRAYS, "concatenate", "(tuple((of(x).reshape(x, -1) for x in operands)), 0)",
+     "(tuple((of(x).reshape(x, -2) for x in operands)), 0)"): LENGTH,
+    (ARRAYS, "_plain_part",
+     "type(part) is int or part is None or part is Ellipsis or isinstance(part, bool | np.bool)",
+     "part is None or part is Ellipsis or isinstance(part, bool | np.bool)"):
+        "an integer is the index that it has; this way is shorter",
+    **dict.fromkeys([(NAMESPACES, "_einsum", "len(operands) < 3", after) for after in
+                     ("len(operands) <= 3", "len(operands) > 3", "len(operands) < 4")], PAIRS),
+    **dict.fromkeys([(NAMESPACES, "_einsum", "optimize=math.prod(lengths.values()) > 10000", after)
+                     for after in ("optimize=math.prod(lengths.values()) >= 10000",
+                                   "optimize=math.prod(lengths.values()) < 10000",
+                                   "optimize=math.prod(lengths.values()) > 10001")], PAIRS),
+    (NAMESPACES, "_einsum",
+     "np.einsum(subscripts, *operands, optimize=math.prod(lengths.values()) > 10000)",
+     "np.einsum(subscripts, *operands)"): PAIRS,
     (TENSOR, "unbroadcast", "lead == 1",
      "lead == 2"): GENERAL,
     (TENSOR, "unbroadcast", "adjoint.shape[1:] == shape",
