@@ -49,17 +49,6 @@ def test_the_function_is_called_at_calls_1_2_4_8_and_so_on(kind):
     assert calls_with_a_look(function, run, inputs) == LOOKS
 
 
-def test_with_numba_too():
-    pytest.importorskip("numba")
-    function = Scaled()
-    run = replay(function, [1.0], backend="numba")
-    assert calls_with_a_look(function, run, lambda call: 1.0 + call) == LOOKS
-    function.coefficient = 3.0
-    assert [run(2.0)[0] for _ in range(127 - 70)] == [8.0] * (127 - 70)
-    with pytest.raises(RuntimeError, match=r"gives 12\.0 where its recording gives 8\.0"):
-        run(2.0)
-
-
 def test_a_graph_at_hand_has_no_function_to_look_at():
     x = Value(1.0)
     run = replay(x * 2, [x])
@@ -231,3 +220,12 @@ def test_a_loss_coefficient_that_changed_is_noticed_with_the_steps_before_it_tak
         np.testing.assert_array_equal(p.data, data)
     loss.coefficient = 1.0
     assert len(step.epoch(loader)) == 10
+
+
+def test_with_the_rate_0_the_loss_is_compared():
+    loss = Loss(nn.MLP(3, [4, 2], rng=0))
+    step = TrainingStep(loss, SGD(loss.model.parameters(), 0.0))
+    step(X[:4], LABELS[:4])
+    loss.coefficient = 2.0
+    with pytest.raises(RuntimeError, match="where its recording gives"):
+        step(X[4:8], LABELS[4:8])

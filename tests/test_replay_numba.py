@@ -148,6 +148,17 @@ def test_a_function_goes_the_right_way_and_is_compiled_anew_only_for_another():
         assert square_root(a)[0] == pytest.approx(math.sqrt(a), rel=1e-9)
 
 
+def test_the_function_is_looked_at_at_calls_2_4_8_and_so_on():
+    slope = [2.0]
+    run = replay(lambda x: x * slope[0], [1.0], backend="numba")
+    assert [run(2.0)[0] for _ in range(9)] == [4.0] * 9
+    slope[0] = 3.0
+    assert [run(2.0)[0] for _ in range(6)] == [4.0] * 6
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match=r"gives 6\.0 where its recording gives 4\.0"):
+            run(2.0)
+
+
 @pytest.mark.parametrize(
     ("function", "x", "error"),
     [

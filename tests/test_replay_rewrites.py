@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from rule_table import ARRAYS
 from test_replay_edges import EDGES, FUNCTIONS
 from test_replay_values import recorded
 
@@ -59,6 +60,37 @@ def test_arrays_at_edges_have_the_numbers_of_the_graph_and_no_warnings_of_their_
     (_, expected), graph_warns = total
     (_, found), replay_warns = quietly(lambda: gradients(*arrays))
     assert_same((0.0, found), (0.0, expected), rel, slack)
+    assert replay_warns <= graph_warns
+
+
+ARRAY_EDGES = [0.0, -0.0, 1.0, -1.0, 3.0, 1e-200, 5e-324, math.inf, -math.inf, math.nan, 1e200]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("extreme", [False, True])
+@pytest.mark.parametrize(
+    "call", [pytest.param(c, id=f"{n}-{i}") for n, cs in ARRAYS.items() for i, c in enumerate(cs)]
+)
+def test_array_rules_at_edges_have_the_numbers_of_the_graph(call, extreme, dtype):
+    rng = np.random.default_rng(1)
+
+    def weighed(*nodes):
+        y = call.ours(*nodes)
+        weights = np.arange(1, y.size + 1, dtype=dtype).reshape(y.shape)
+        return (y * weights).sum()
+
+    with np.errstate(all="ignore"):
+        edges = np.array(ARRAY_EDGES[: None if extreme else 8]).astype(dtype)
+        arrays = [np.array(rng.choice(edges, shape), dtype) for shape in call.shapes]
+        ordinary = [np.array(rng.uniform(0.5, 1.5, shape), dtype) for shape in call.shapes]
+        run = replay(weighed, list(map(Tensor, ordinary)))
+        for x in (0.25, 0.5, 0.125, 0.75):  # calls 5 to 7 are a replay without a look
+            run(*[np.array(x + y, dtype) for y in ordinary])
+        run(*arrays)  # records `where(x > 0, ...)` again, after it has run with the mask of before
+    expected, graph_warns = quietly(lambda: of_the_graph(weighed, *arrays))
+    found, replay_warns = quietly(lambda: run(*arrays))
+    rel, slack = (1e-11, 1e-300) if dtype == np.float64 else (1e-4, 1e-37)
+    assert_same(found, expected, rel, slack)
     assert replay_warns <= graph_warns
 
 

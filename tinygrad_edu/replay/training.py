@@ -199,16 +199,15 @@ class TrainingStep:
             return  # it is recorded again
         self._hand_back()
         fresh = record(self.loss, arrays)
-        rate = self.update.rate_now()
-        if rate:
-            gradients = tuple(view / rate for view in self.gradient.views)
-            parameters = self.optimizer.parameters
+        rate = self.update.rate_now()  # with the rate 0 there is a loss to compare, and no gradient
+        parameters = self.optimizer.parameters
+        gradients = tuple(view / rate for view in self.gradient.views) if rate else ()
 
-            def is_the_same() -> bool:
-                new = trace_graph(fresh.root, fresh.inputs, parameters, (), fresh.comparisons)
-                return same_program(recorded.traced, new)
+        def is_the_same() -> bool:
+            new = trace_graph(fresh.root, fresh.inputs, parameters, (), fresh.comparisons)
+            return same_program(recorded.traced, new)
 
-            check_same(fresh.root, parameters, (loss, gradients), is_the_same)
+        check_same(fresh.root, parameters if rate else [], (loss, gradients), is_the_same)
         recorded.repeated, recorded.checked = True, checked or not same
 
     def _take_over(self) -> None:
