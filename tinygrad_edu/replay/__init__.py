@@ -58,7 +58,9 @@ def replay(
     A graph of Tensors takes arrays of the shapes and dtypes that were recorded.
 
     Comparisons of nodes are watched while a function is recorded; where one comes out differently,
-    it is recorded anew. What a function computes from `.data` is a constant of the recording.
+    it is recorded again. What a function computes from `.data`, or reads from a variable, is
+    a constant of the recording; calls 1, 2, 4, 8, … compare with the function itself, and raise
+    RuntimeError from the first difference on.
     Raises TypeError for nodes that cannot be replayed and inputs of another kind, ValueError for
     other shapes, and the errors of the operations.
     """

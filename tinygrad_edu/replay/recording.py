@@ -76,7 +76,7 @@ def at_hand(root: Node, inputs: Sequence[Any] | None) -> Recording:
         if was_compared(node):
             what = f"{node.label!r}" if node.label else repr(node)
             raise TypeError(
-                f"replay: {what}, or what was made of it, was compared (<, >, <= or >=), and the "
+                f"replay: {what}, or what was made of it, was compared (<, ==, ...), and the "
                 "graph may be one of several branches; replay the function that makes it, as in "
                 "replay(f, [x]), so that comparisons are watched"
             )
