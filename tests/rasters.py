@@ -39,6 +39,15 @@ def resvg(svg):
     return on_white(bytes(resvg_py.svg_to_bytes(svg_string=svg)))
 
 
+def pdf(data):
+    """The pixels of the one page of a PDF file, at 96 to an inch."""
+    import pypdfium2
+
+    (page,) = pypdfium2.PdfDocument(data)
+    image = page.render(scale=96 / 72).to_pil()
+    return np.asarray(image.convert("RGB"), dtype=float)
+
+
 def librsvg(svg):
     run = subprocess.run(
         ["rsvg-convert"], input=svg.encode("utf-8"), capture_output=True, check=True, timeout=60

@@ -56,6 +56,22 @@ def test_apples_and_oranges_as_a_picture(run, folder):
     assert os.listdir(folder) == ["price.svg"]
 
 
+@pytest.mark.parametrize(("name", "start"), [("x.png", b"\x89PNG"), ("x.pdf", b"%PDF-")])
+def test_the_ending_says_which_picture_is_written(run, folder, name, start):
+    assert run(*APPLES, "-o", name)[0] == 0
+    assert Path(name).read_bytes().startswith(start)
+    assert os.listdir(folder) == [name]
+
+
+def test_without_typst_nothing_is_run_and_it_is_said_what_to_install(run, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "typst", None)
+    Path("s.py").write_text("raise SystemExit(3)", encoding="utf-8")
+    status, _, err = run("s.py:y", "-o", "y.png")
+    assert status == 2
+    assert "y.png: PNG and PDF pictures need typst; install it with: pip install" in err
+    assert os.listdir(folder) == ["s.py"]
+
+
 def test_apples_and_oranges_for_graphviz(run):
     assert run(*APPLES, "-o", "price.DOT")[0] == 0
     text = Path("price.DOT").read_text(encoding="utf-8")
@@ -109,7 +125,7 @@ def test_numbers_are_those_of_float(run):
         (["x", "=1"], "expected name=number"),
         (["x", "x=1", "x=2"], "x is given twice"),
         (["fig", "fig=1", "ﬁg=2"], "fig is given twice"),
-        (["x", "x=1", "-o", "x.png"], "must end in .html, .svg or .dot"),
+        (["x", "x=1", "-o", "x.gif"], "must end in .html, .svg, .png, .pdf or .dot"),
         (["x", "x=1", "-o", "x"], "must end in"),
         (["x", "x=1", "-o", ".html"], "must end in"),
         (["x", "x=1", "-o", "no/x.svg"], "there is no folder no"),
@@ -122,7 +138,7 @@ def test_numbers_are_those_of_float(run):
         (["apple", "apple=1", "--range", "aple=0:1"], "did you mean apple?"),
         (["x", "x=1", "--range", "x=0:1", "-o", "x.svg"], "--range is for pages"),
         (["x", "x=1", "--title", "", "-o", "x.svg"], "--title is for pages"),
-        (["x", "x=1", "--open", "-o", "x.dot"], "--open is for .html and .svg"),
+        (["x", "x=1", "--open", "-o", "x.dot"], "--open is for .html and pictures"),
         (["x", "x=1", "--wrong"], "--wrong"),
         (["x", "x=1", "--forc"], "--forc"),
         (["-x", "x=1"], "see tinygrad-edu show --help"),

@@ -180,7 +180,13 @@ def test_the_page_opens_a_rule_for_arrays_into_scalars(javascript, normalize):
 
 
 HOSTILE = ["</script>", "</style><script>alert(1)</script>", "<!--", "]]>", "${alert(1)}", "`", '"',
-           "\\", "\u2028", "\u202e", "__proto__", "{a|b}", "\x00", "a" * 300]  # fmt: skip
+           "\\", "__proto__", "{a|b}", "a" * 300]  # fmt: skip
+
+
+@pytest.mark.parametrize("symbol", ["\u2028", "\u202e", "\x00", "\x1b[2J", "\ud800"], ids=ascii)
+def test_a_symbol_that_cannot_be_drawn_is_refused(symbol):
+    with pytest.raises(ValueError, match="cannot be drawn"):
+        rule(symbol)
 
 
 @pytest.mark.parametrize("symbol", HOSTILE)

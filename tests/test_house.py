@@ -48,7 +48,8 @@ ALLOWED = {
 }
 """What each part of the package may import of the others."""
 
-LIBRARIES = {"rules": {"numpy"}, "view": {"numpy", "graphviz"}, "replay": {"numpy", "numba"},
+LIBRARIES = {"rules": {"numpy"}, "view": {"numpy", "graphviz", "typst"},
+             "replay": {"numpy", "numba"},
              "testing": {"numpy", "hypothesis"}}  # fmt: skip
 """Packages from outside that a part may import; numpy for all."""
 
@@ -104,7 +105,17 @@ def test_graph_names_no_operation():
 def test_importing_pulls_in_no_plotting_browser_or_learning_library():
     code = "import sys, tinygrad_edu; print(*sorted({m.split('.')[0] for m in sys.modules}))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = {"matplotlib", "tqdm", "graphviz", "sklearn", "scipy", "sympy", "IPython", "torch"}
+    heavy = {
+        "matplotlib",
+        "typst",
+        "tqdm",
+        "graphviz",
+        "sklearn",
+        "scipy",
+        "sympy",
+        "IPython",
+        "torch",
+    }
     assert not heavy & set(run.stdout.split())
 
 

@@ -158,14 +158,13 @@ def test_the_script_holds_no_comment_lines_of_the_source_and_no_tag():
 # --- the file ------------------------------------------------------------------------------------
 
 
-def test_the_file_is_what_is_returned_and_replaces_another(tmp_path):
+def test_the_file_is_the_page_and_its_path_is_returned(tmp_path):
     node = Value(1.0, "größe") * 2.0
     path = tmp_path / "page.html"
     path.write_text("old")
     for target in (path, str(path)):
-        html = to_html(node, target)
-        assert path.read_bytes() == html.encode("utf-8")
-        assert html == to_html(node)
+        assert to_html(node, target) == path
+        assert path.read_bytes() == to_html(node).encode("utf-8")
     assert [x.name for x in tmp_path.iterdir()] == ["page.html"]
 
 

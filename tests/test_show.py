@@ -1,5 +1,6 @@
 """Showing: the browser is never opened here, and the notebook is a stand-in."""
 
+import base64
 import importlib
 import os
 import stat
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_edu
-from tinygrad_edu import Tensor, Value
+from tinygrad_edu import Tensor, Value, gradcheck
 from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import representations
 
@@ -170,23 +171,31 @@ def test_show_takes_nodes_only(browser):
         show(3.0)
 
 
-def attributes(html):
-    """The attributes of the one element that a text consists of."""
-    found = []
+def elements(html):
+    """The elements of a text by their tags, with their attributes; what stands in them by \"\"."""
+    found = {"": ""}
 
     class Reader(HTMLParser):
         def handle_starttag(self, tag, attrs):
-            found.append((tag, dict(attrs)))
+            assert tag not in found
+            found[tag] = dict(attrs)
 
         def handle_data(self, data):
-            found.append(data)
+            found[""] += data
 
     reader = Reader()
     reader.feed(html)
     reader.close()
-    [(tag, attrs)] = found
-    assert tag == "iframe"
-    return attrs
+    return found
+
+
+def attributes(html):
+    """The attributes of a frame, beside which there may be a picture that is hidden."""
+    found = elements(html)
+    assert found.keys() in ({"", "iframe"}, {"", "style", "iframe", "img"})
+    assert found[""] == (".tinygrad-edu+img{display:none}" if "img" in found else "")
+    assert found["iframe"]["class"] == "tinygrad-edu"
+    return found["iframe"]
 
 
 @given(st.text(max_size=80))
@@ -215,6 +224,32 @@ def test_a_node_shows_itself_as_text_picture_and_page(pages, registered):
         assert bundle["text/plain"] == repr(node)
         assert bundle["image/svg+xml"] == tinygrad_edu.to_svg(node)
         assert attributes(bundle["text/html"])["srcdoc"].startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize("label", ["x", "<b> & \"quotes\" 'x'", "größe\ud800\0"], ids=ascii)
+def test_what_a_notebook_shows_without_trust_is_the_picture(pages, notebook, registered, label):
+    node = Value(3, label) * 2
+    show(node)
+    report = gradcheck(lambda x: x * 2, Tensor([1.0], label))
+    for html, svg in (
+        (node._repr_mimebundle_()["text/html"], tinygrad_edu.to_svg(node)),
+        (notebook[0][0]["text/html"], tinygrad_edu.to_svg(node)),
+        (report._repr_html_(), report.to_svg()),
+    ):
+        image = elements(html)["img"]  # the sanitizer drops frames and styles, and keeps this
+        assert image.keys() == {"alt", "src"}
+        kind, data = image["src"].split(",")
+        assert kind == "data:image/svg+xml;base64"
+        assert base64.b64decode(data).decode("utf-8") == svg
+    assert elements(report._repr_html_())[""] == str(report)
+
+
+def test_a_page_that_has_no_picture_stands_alone(pages, notebook):
+    x = Value(1.0)
+    for _ in range(1501):
+        x = x + 1.0
+    show(x)
+    assert elements(notebook[0][0]["text/html"]).keys() == {"", "iframe"}
 
 
 def test_a_notebook_may_include_and_exclude_types(pages, registered):

@@ -69,7 +69,7 @@ from tinygrad_edu.rules import sum as sum
 from tinygrad_edu.saving import load, load_state_dict, save, to_state_dict
 from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.value import Value
-from tinygrad_edu.view import show, to_dot, to_graphviz, to_html, to_svg
+from tinygrad_edu.view import show, to_dot, to_graphviz, to_html, to_pdf, to_png, to_svg
 
 if TYPE_CHECKING:
     from tinygrad_edu.replay import Replay, TrainingStep
@@ -84,8 +84,9 @@ __all__ = [
     "load_state_dict", "log", "log1p", "log_softmax", "logsumexp", "matmul", "maximum", "mean",
     "minimum", "nn", "no_grad", "numerical_gradient", "optim", "prod", "relu", "replay", "reshape",
     "rule", "save", "scalar_nn", "show", "sigmoid", "sin", "sinh", "softmax", "softplus", "sqrt",
-    "squeeze", "stack", "std", "tan", "tanh", "to_dot", "to_graphviz", "to_html", "to_state_dict",
-    "to_svg", "topological_order", "transpose", "value_and_grad", "var", "vjp", "where",
+    "squeeze", "stack", "std", "tan", "tanh", "to_dot", "to_graphviz", "to_html", "to_pdf",
+    "to_png", "to_state_dict", "to_svg", "topological_order", "transpose", "value_and_grad", "var",
+    "vjp", "where",
 ]  # fmt: skip
 """What `from tinygrad_edu import *` brings: not abs, max, min and sum, which Python has too."""
 

@@ -11,7 +11,7 @@ import pytest
 import rasters
 from rasters import LIMIT, difference, on_white
 
-from tinygrad_edu import Tensor, Value, group, nn, to_svg
+from tinygrad_edu import Tensor, Value, group, nn, to_pdf, to_png, to_svg
 
 DOCS = Path(__file__).parents[2] / "docs"
 PROGRAMS = [rasters.cairosvg, rasters.librsvg, rasters.resvg]
@@ -20,7 +20,11 @@ PROGRAMS = [rasters.cairosvg, rasters.librsvg, rasters.resvg]
 @pytest.fixture(autouse=True, scope="module")
 def programs():
     """All of them, or none of these tests; where they are asked for, they must be there."""
-    missing = [name for name in ("cairosvg", "resvg_py") if not importlib.util.find_spec(name)]
+    missing = [
+        name
+        for name in ("cairosvg", "pypdfium2", "resvg_py", "typst")
+        if not importlib.util.find_spec(name)
+    ]
     if shutil.which("rsvg-convert") is None:
         missing.append("rsvg-convert (librsvg2-bin)")
     if missing and not os.environ.get("TINYGRAD_EDU_NEEDS_BROWSER"):
@@ -88,6 +92,13 @@ def test_every_program_draws_the_picture_that_chromium_draws(chromium, picture):
     assert difference(true, chromium(svg, dark=True)) == 0
     for draw in PROGRAMS:
         assert difference(true, draw(svg)) < LIMIT, draw.__name__
+
+
+def test_png_and_pdf_show_the_same_picture(chromium):
+    root = neuron()
+    true = chromium(to_svg(root))
+    assert difference(true, on_white(to_png(root, scale=2), 2)) < LIMIT
+    assert difference(true, rasters.pdf(to_pdf(root))) < LIMIT
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

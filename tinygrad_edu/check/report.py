@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from html import escape
+from pathlib import Path
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.view.heat_map import HeatMap, to_heat_maps
 from tinygrad_edu.view.reading import shown_text
+from tinygrad_edu.view.show import still
+from tinygrad_edu.view.targets import Target, target, write
 
 Array = npt.NDArray[Any]
 Verdict = Literal["ok", "kink", "wrong", "unsure", "missing", "not given"]
@@ -112,16 +115,28 @@ class Report:
     def __repr__(self) -> str:
         return self.text()
 
-    def to_svg(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The picture of where it fails, as SVG text; written to `path` if one is given.
+    @overload
+    def to_svg(self, path: None = None) -> str: ...
+    @overload
+    def to_svg(self, path: Target) -> Path: ...
+    def to_svg(self, path: Target | None = None) -> str | Path:
+        """The picture of where it fails, as SVG text; with `path`, written there, and the path is
+        returned.
 
         One map for each parameter: green where both derivatives agree, red where they do not,
-        yellow for a kink, grey where nothing was compared.
+        yellow for a kink, grey where nothing was compared. ValueError for a path that ends in
+        anything but .svg.
         """
-        return to_heat_maps([_heat_map(row) for row in self.rows], self.what, path)
+        place = None if path is None else target(path, "to_svg")
+        text = to_heat_maps([_heat_map(row) for row in self.rows], self.what)
+        return text if place is None else write(place, text)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()
+
+    def _repr_html_(self) -> str:
+        """The table and the picture, in tags that a notebook shows even if it trusts nobody."""
+        return f"<pre>{escape(self.text())}</pre>{still(self.to_svg(), shown_text(self.what))}"
 
 
 class GradientError(AssertionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from tinygrad_edu.commands.printing import say
 from tinygrad_edu.expression import closest, read_expression
 from tinygrad_edu.graph import Node, topological_order
 from tinygrad_edu.script import node_of_script
-from tinygrad_edu.view import to_dot, to_svg
+from tinygrad_edu.view import to_dot, to_pdf, to_png, to_svg
+from tinygrad_edu.view.figures import renderer
 from tinygrad_edu.view.reading import short, shown_text
 from tinygrad_edu.view.show import open_in_browser
 
@@ -59,7 +61,8 @@ def parser() -> Parser:
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE",
-        help="the file to write, .html, .svg or .dot (default: graph.html, again at every run)",
+        help="the file to write: .html, .svg, .png, .pdf or .dot (default: graph.html, again at "
+        "every run)",
     )  # fmt: skip
     parser.add_argument("--title", help="the title of the page")
     parser.add_argument(
@@ -108,25 +111,35 @@ def _is_own_page(path: str) -> bool:
     return False
 
 
-def _content(kind: str, node: Node, title: str | None, ranges: dict[str, Any]) -> str:
+WRITERS: dict[str, Callable[[Node], str | bytes]] = {
+    ".svg": to_svg, ".png": to_png, ".pdf": to_pdf, ".dot": to_dot,
+}  # fmt: skip
+
+
+def _content(kind: str, node: Node, title: str | None, ranges: dict[str, Any]) -> str | bytes:
     """What is written to a file of a kind."""
     if kind == ".html":
         from tinygrad_edu.view.html import to_html
 
         return to_html(node, title=title, ranges=ranges or None)
-    return to_svg(node) if kind == ".svg" else to_dot(node)
+    return WRITERS[kind](node)
 
 
 def _kind(path: str, options: argparse.Namespace) -> str:
     """The ending that says what to write."""
     kind = Path(path).suffix.lower()
-    if kind not in (".html", ".svg", ".dot"):
-        raise UsageError(f"{path}: the name must end in .html, .svg or .dot")
+    if kind != ".html" and kind not in WRITERS:
+        raise UsageError(f"{path}: the name must end in .html, .svg, .png, .pdf or .dot")
     for option, given in (("--title", options.title is not None), ("--range", options.ranges)):
         if given and kind != ".html":
             raise UsageError(f"{option} is for pages; {path} is none, write to a .html file")
     if options.open and kind == ".dot":
-        raise UsageError("--open is for .html and .svg; browsers do not show .dot")
+        raise UsageError("--open is for .html and pictures; browsers do not show .dot")
+    if kind in (".png", ".pdf"):
+        try:
+            renderer()
+        except ImportError as error:
+            raise UsageError(f"{path}: {error}") from error
     return kind
 
 

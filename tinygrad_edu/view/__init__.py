@@ -1,14 +1,16 @@
 """Pictures and pages of graphs: the only part of the package that knows SVG, DOT and HTML.
 
-`reading.py` is what a picture says, `plan.py` and `arrange.py` where it stands; `svg.py` and
-`dot.py` draw it. `page.py` makes the interactive page of `page_data.py` and the code in `static/`.
+`reading.py` is what a picture says, `plan.py` and `arrange.py` where it stands; `svg.py`, `dot.py`
+and `figures.py` draw it. `page.py` makes the interactive page of `page_data.py` and the code in
+`static/`.
 """
 
 from tinygrad_edu.view.dot import to_dot, to_graphviz
+from tinygrad_edu.view.figures import to_pdf, to_png
 from tinygrad_edu.view.html import to_html
 from tinygrad_edu.view.show import register, show
 from tinygrad_edu.view.svg import to_svg
 
-__all__ = ["show", "to_dot", "to_graphviz", "to_html", "to_svg"]
+__all__ = ["show", "to_dot", "to_graphviz", "to_html", "to_pdf", "to_png", "to_svg"]
 
 register()

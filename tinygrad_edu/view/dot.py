@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from tinygrad_edu.graph import Node
 from tinygrad_edu.view.reading import read, shown_text, warn_of_new_data
+from tinygrad_edu.view.targets import Target, target, write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import graphviz
 
 
@@ -32,15 +35,25 @@ def to_graphviz(node: Node) -> graphviz.Digraph:
         label = graphviz.nohtml(r"\n".join(line for line in lines if line))
         graph.node(f"n{i}", label, shape="box", style="rounded,bold" if card.is_root else "rounded")
         if card.symbol:
-            graph.node(f"n{i}op", graphviz.escape(card.symbol), shape="circle")
+            symbol = shown_text(card.symbol, 60).replace("&", "&amp;")
+            graph.node(f"n{i}op", graphviz.escape(symbol), shape="circle")
             graph.edge(f"n{i}op", f"n{i}", arrowhead="none")
     for link in links:
         graph.edge(f"n{link.tail}", f"n{link.head}op", graphviz.nohtml(link.derivative))
     return graph
 
 
-def to_dot(node: Node) -> str:
-    """The graph of a node in the DOT language. TypeError unless given a node."""
+@overload
+def to_dot(node: Node, path: None = None) -> str: ...
+@overload
+def to_dot(node: Node, path: Target) -> Path: ...
+def to_dot(node: Node, path: Target | None = None) -> str | Path:
+    """The graph of a node in the DOT language; with `path`, written there, and it is returned.
+
+    TypeError unless given a node, ValueError for a path that ends in anything but .dot.
+    """
     if not isinstance(node, Node):
         raise TypeError(f"to_dot: expected a node, got {type(node).__name__}")
-    return str(to_graphviz(node).source)
+    place = None if path is None else target(path, "to_dot")
+    text = str(to_graphviz(node).source)
+    return text if place is None else write(place, text)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.files import write_whole
 from tinygrad_edu.view.looks import look, opening
 from tinygrad_edu.view.reading import shown_text
 
@@ -36,19 +35,16 @@ class HeatMap:
     kinds: npt.NDArray[Any]
 
 
-def to_heat_maps(maps: Sequence[HeatMap], name: str, path: Any = None) -> str:
-    """The maps one below the other, as SVG text; written to `path` if one is given."""
+def to_heat_maps(maps: Sequence[HeatMap], name: str) -> str:
+    """The maps one below the other, as SVG text."""
     parts: list[str] = []
     y = MARGIN
     for drawn in maps:
         text, y = _draw(drawn, y)
         parts.append(text)
     height = y + 34
-    svg = "\n".join([opening(WIDTH, height, escape(shown_text(name))), *parts,
+    return "\n".join([opening(WIDTH, height, escape(shown_text(name))), *parts,
                      _legend(height - 20), "</svg>\n"])  # fmt: skip
-    if path is not None:
-        write_whole(path, svg)
-    return svg
 
 
 def _draw(drawn: HeatMap, y: float) -> tuple[str, float]:

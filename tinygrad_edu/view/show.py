@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import os
 import re
@@ -38,7 +39,7 @@ def show(
         raise TypeError(f"show: expected a node, got {type(node).__name__}")
     if in_notebook():
         page = to_html(node, title=title, ranges=ranges)
-        shown = {"text/plain": repr(node), "text/html": frame(page)}
+        shown = {"text/plain": repr(node), "text/html": frame(page, picture_of(node))}
         importlib.import_module("IPython.display").display(shown, raw=True)
         return None
     import tempfile  # here, because it costs 3 ms that most programs never need
@@ -51,12 +52,33 @@ def show(
     return path
 
 
-def frame(html_text: str) -> str:
-    """A page inside another: its scripts run, but reach neither the notebook nor its cookies."""
-    return (
-        '<iframe title="computation graph" width="100%" height="640" style="border:0" '
-        f'sandbox="allow-scripts allow-downloads" srcdoc="{escape(html_text)}"></iframe>'
+def frame(html_text: str, svg: str = "") -> str:
+    """A page inside another: its scripts run, but reach neither the notebook nor its cookies.
+
+    A notebook that is not trusted drops the frame and the style, and so shows the picture that
+    the style hides beside a frame.
+    """
+    page = (
+        '<iframe class="tinygrad-edu" title="computation graph" width="100%" height="640" '
+        'style="border:0" sandbox="allow-scripts allow-downloads" '
+        f'srcdoc="{escape(html_text)}"></iframe>'
     )
+    style = "<style>.tinygrad-edu+img{display:none}</style>"
+    return f"{style}{page}{still(svg, 'computation graph')}" if svg else page
+
+
+def still(svg: str, name: str) -> str:
+    """A picture in a tag of its own: it runs nothing, and every notebook shows it."""
+    data = base64.b64encode(svg.encode("utf-8")).decode("ascii")
+    return f'<img alt="{escape(name)}" src="data:image/svg+xml;base64,{data}">'
+
+
+def picture_of(node: Node) -> str:
+    """The picture that stands in for a page; empty where the graph is too large to be drawn."""
+    try:
+        return to_svg(node)
+    except ValueError:
+        return ""
 
 
 def in_notebook() -> bool:
@@ -109,7 +131,7 @@ def _page(node: Node) -> str:
     from tinygrad_edu.view.html import to_html
 
     _check_size(node)
-    return frame(to_html(node))
+    return frame(to_html(node), to_svg(node))
 
 
 def _check_size(node: Node) -> None:

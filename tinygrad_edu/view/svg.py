@@ -6,11 +6,10 @@ import math
 import unicodedata
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from tinygrad_edu.files import write_whole
 from tinygrad_edu.graph import Node
 from tinygrad_edu.view.arrange import Arrangement, Point, arrange
 from tinygrad_edu.view.looks import look, opening
@@ -19,6 +18,7 @@ from tinygrad_edu.view.pills import PILL_HEIGHT
 from tinygrad_edu.view.plan import paths_of, plan
 from tinygrad_edu.view.reading import UNKNOWN, Card, Link, read, shown_text, warn_of_new_data
 from tinygrad_edu.view.strips import bars, strip
+from tinygrad_edu.view.targets import Target, target, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,25 +36,29 @@ MOST_OPEN, MOST_CARDS = 300, 1500
 """Above so many cards modules are folded; above so many that are still seen nothing is drawn."""
 
 
-def to_svg(node: Node, path: str | Path | None = None) -> str:
-    """The graph of a node as an SVG picture; with `path`, also written there, whole or not at all.
+@overload
+def to_svg(node: Node, path: None = None) -> str: ...
+@overload
+def to_svg(node: Node, path: Target) -> Path: ...
+def to_svg(node: Node, path: Target | None = None) -> str | Path:
+    """The graph of a node as an SVG picture; with `path`, written there, and the path is returned.
 
     Every node is a card with its name, value and gradient (a dot while it is not known), its
     operation in a circle; every edge shows the local derivative. Modules stand in frames; above
-    300 cards they are folded. Point at a card for all digits. Light or dark as the reader's
-    system is. TypeError unless given a node, ValueError for more than 1500 cards.
+    300 cards they are folded. Point at a card for all digits. TypeError unless given a node,
+    ValueError for more than 1500 cards, or for a path that ends in anything but .svg. A file is
+    written whole or not at all.
     """
     if not isinstance(node, Node):
         raise TypeError(f"to_svg: expected a node, got {type(node).__name__}")
+    place = None if path is None else target(path, "to_svg")
     warn_of_new_data(node)
     cards, links = read(node)
     modules, module_of = find_modules(cards, links)
     is_large = len(cards) > MOST_OPEN
     folded = {m for m, module in enumerate(modules) if module.outer < 0} if is_large else set()
     text = draw(cards, links, modules, module_of, folded, node.label)
-    if path is not None:
-        write_whole(path, text)
-    return text
+    return text if place is None else write(place, text)
 
 
 def draw(
