@@ -24,7 +24,7 @@ ARITHMETIC = {"__abs__", "__neg__", "__pos__"} | {
 def own_methods(kind):
     """Everything that a node has of its own: methods and properties, and operators."""
     for name in dir(kind):
-        of_every_object = getattr(object, name, None) is getattr(kind, name)
+        of_every_object = getattr(object, name, None) is getattr(kind, name, None)
         if not of_every_object and (not name.startswith("_") or name in ARITHMETIC):
             yield name
 

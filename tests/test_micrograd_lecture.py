@@ -317,6 +317,13 @@ def test_a_cell_gives_what_the_class_of_the_lecture_gives(cell, notebooks):
 def test_what_cannot_work_says_what_to_write():
     with pytest.raises(TypeError, match="write functions of Values, a @rule"):
         type("Mine", (tinygrad_edu.Value,), {})
-    with pytest.raises(AttributeError):
-        tinygrad_edu.Value(1.0).m = 0.0
-    assert "velocity = {p: 0.0 for p in parameters}" in tinygrad_edu.Node.__doc__
+    p = tinygrad_edu.Value(1.0)
+    for name in ("m", "v", "velocity", "momentum"):
+        with pytest.raises(AttributeError, match=f"as in {name} = {{p: 0.0 for p in parameters}}"):
+            setattr(p, name, 0.0)
+        assert not hasattr(p, name)
+        assert name not in dir(p)
+    with pytest.raises(AttributeError, match="leave it out of the list"):
+        p.requires_grad = False
+    with pytest.raises(AttributeError, match="no attribute"):
+        p.anything_else = 0.0

@@ -15,9 +15,10 @@ from typing import Any, Self, TypeVar
 import numpy as np
 
 from tinygrad_edu import rules
+from tinygrad_edu.absent import Absent
 from tinygrad_edu.blocks import in_no_grad, note_comparison
 from tinygrad_edu.rules import operations
-from tinygrad_edu.rules.numpy_forms import INSTEAD, arguments_of, instead_of, under_our_names
+from tinygrad_edu.rules.numpy_forms import arguments_of, instead_of, under_our_names
 from tinygrad_edu.rules.rule import RULES, Rule, declared
 
 # The rules themselves, (output, pullback) and all; `rules.add` is the public function.
@@ -28,7 +29,7 @@ _divide, _power, _negative = RULES["divide"], RULES["power"], RULES["negative"]
 N = TypeVar("N", bound="Methods")
 
 
-class Methods:
+class Methods(Absent):
     """Arithmetic, comparison by data, and NumPy's functions, for any node."""
 
     __slots__ = ()
@@ -173,59 +174,6 @@ class Methods:
             f"NumPy asked for a plain array of a {kind}, which would lose its derivative; use the "
             "functions of tinygrad_edu, and stack([x, y]) to join nodes (a plot takes x.data)"
         )
-
-    def __dir__(self) -> list[str]:
-        absent = {name for name, x in vars(Methods).items() if isinstance(x, _Absent)}
-        return [name for name in object.__dir__(self) if name not in absent]
-
-
-def _refuse(name: str, written: str, cure: str) -> None:
-    """Add a method for what has no rule: TypeError that says what to write. {0} is this node."""
-
-    def method(self: Methods, *others: Any) -> Any:
-        said = written.format(*(type(x).__name__ for x in (self, *others)))
-        raise TypeError(f"{said}: there is no such operation on nodes; {cure}")
-
-    method.__name__, method.__qualname__ = name, f"Methods.{name}"
-    method.__doc__ = f"TypeError: {cure}."
-    setattr(Methods, name, method)
-
-
-_PLAIN = "for the plain number, without a derivative, use x.data"
-for _name, _sign, _cure in (  # operators of Python that no rule stands behind
-    ("xor", "^", "a power is x ** 2"),
-    ("floordiv", "//", f"a quotient is x / y; {_PLAIN} // y"),
-    ("mod", "%", f"{_PLAIN} % y"),
-    ("divmod", "divmod", f"a quotient is x / y; {_PLAIN}"),
-    ("and", "&", "comparisons can be joined, as in (x > 0) & (x < 1)"),
-    ("or", "|", "comparisons can be joined, as in (x < 0) | (x > 1)"),
-    ("lshift", "<<", "a product is x * y"),
-    ("rshift", ">>", "a quotient is x / y"),
-    ("matmul", "@", "a Value is one number; multiply Values with *, and matrices as Tensors"),
-):
-    _refuse(f"__{_name}__", f"{{0}} {_sign} {{1}}", _cure)
-    _refuse(f"__r{_name}__", f"{{1}} {_sign} {{0}}", _cure)
-for _name, _written in (
-    ("invert", "~{0}"), ("int", "int({0})"), ("round", "round({0})"),
-    ("floor", "math.floor({0})"), ("ceil", "math.ceil({0})"),
-):  # fmt: skip
-    _refuse(f"__{_name}__", _written, _PLAIN)
-
-
-class _Absent:
-    """An attribute that is not there, like any other, but says what to write."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, node: Any, kind: type) -> Any:
-        raise AttributeError(
-            f"{kind.__name__!r} object has no attribute {self.name!r}{instead_of(self.name)}"
-        )
-
-
-for _name in INSTEAD:  # in the class, because a `__getattr__` makes every attribute slower to read
-    setattr(Methods, _name, _Absent(_name))
 
 
 def _without_rule(shown: str, name: str) -> TypeError:
