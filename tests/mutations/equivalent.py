@@ -78,13 +78,14 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     **dict.fromkeys(
         [(REDUCTIONS, "_others_of_row", "unpaired = [others[..., half:]] if n % 2 else []", after)
          for after in ("unpaired = [others[..., half:]] if n else []",
+                       "unpaired = [others[..., half:]] if 2 else []",
                        "unpaired = [others[..., half:]] if n // 2 else []")],
         "nothing is left of an even number"),
     (ARRAYS, "concatenate", "(tuple((of(x).reshape(x, -1) for x in operands)), 0)",
      "(tuple((of(x).reshape(x, -2) for x in operands)), 0)"): LENGTH,
     (ARRAYS, "_plain_part",
-     "type(part) is int or part is None or part is Ellipsis or isinstance(part, bool | np.bool)",
-     "part is None or part is Ellipsis or isinstance(part, bool | np.bool)"):
+     "type(part) is int or part is None or part is Ellipsis or isinstance(part, bool)",
+     "part is None or part is Ellipsis or isinstance(part, bool)"):
         "an integer is the index that it has; this way is shorter",
     **dict.fromkeys([(NAMESPACES, "_einsum", "len(operands) < 3", after) for after in
                      ("len(operands) <= 3", "len(operands) > 3", "len(operands) < 4")], PAIRS),

@@ -279,7 +279,7 @@ def _plain_index(index: Any) -> Any:
 
 
 def _plain_part(part: Any) -> Any:
-    if type(part) is int or part is None or part is Ellipsis or isinstance(part, bool | np.bool):
+    if type(part) is int or part is None or part is Ellipsis or isinstance(part, bool):
         return part
     if isinstance(part, slice):
         ends = (part.start, part.stop, part.step)
