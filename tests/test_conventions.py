@@ -133,7 +133,7 @@ def test_labels_are_told_apart_by_dtype_and_shape():
     with pytest.raises(ValueError, match="integer labels"):
         nn.cross_entropy(logits, np.array([0.0, 1.0]))
     for wrong in (-1, 2):
-        with pytest.raises(IndexError, match=f"label {wrong} is out of range"):
+        with pytest.raises(IndexError, match=f"label {wrong} of sample 1 is out of range"):
             nn.cross_entropy(logits, np.array([0, wrong]))
 
 

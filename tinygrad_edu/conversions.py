@@ -33,6 +33,8 @@ def warn_if_gradient_is_lost(node: Any) -> None:
         )
     frame = sys._getframe(2)  # of the code that uses the node: __float__ is between
     what = _what_runs(frame.f_code, frame.f_lasti)
+    if what.startswith("@") or hasattr(frame.f_locals.get(what), "_record"):
+        what = _not_known(frame.f_code)  # positions that pytest before 8.4 gives to assertions
     meant = what in _MEANT or frame.f_locals.get(what) is float  # as in `convert = float`
     if not meant and not in_no_grad():
         warnings.warn(
@@ -55,7 +57,11 @@ def _what_runs(code: CodeType, offset: int) -> str:
         return "%" if "%" in running.argrepr else f"the operator {running.argrepr}"
     if "CALL" in running.opname and running.positions:
         return _called(instructions[:index], running.positions)
-    # an iterator in Python's own hands, such as map(float, xs) in a loop
+    return _not_known(code)  # an iterator in Python's own hands: for x in map(float, xs)
+
+
+def _not_known(code: CodeType) -> str:
+    """What is said if the place tells nothing: `float` is meant where its name occurs."""
     return "float" if "float" in code.co_names else "a function of plain numbers"
 
 
