@@ -5,7 +5,7 @@ import math
 import re
 import shutil
 import subprocess
-from collections import namedtuple
+from collections import Counter, namedtuple
 from dataclasses import asdict
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -199,6 +199,19 @@ def test_links_between_the_same_two_boxes_are_one_line_into_a_folded_module(p):
         assert found.shown[k] == wanted
         if wanted >= 0:
             assert found.route(k) == found.route(wanted)
+
+
+@given(pictures())
+def test_the_lines_of_a_card_are_drawn_once_as_far_as_they_are_one_line(p):
+    found = arranged(p)
+    pieces = found.pieces()
+    assert list(pieces) == [k for k, shown in enumerate(found.shown) if shown == k]
+    drawn = Counter(
+        (p.links[k][0], stretch) for k, piece in pieces.items() for stretch in pairwise(piece)
+    )
+    assert set(drawn.values()) <= {1}
+    lines = [route for route in routes(found) if route]
+    assert {stretch for _, stretch in drawn} == {x for line in lines for x in pairwise(line)}
 
 
 @given(pictures())

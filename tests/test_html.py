@@ -17,6 +17,7 @@ from test_page_data import HOSTILE, in_page, several
 
 import tinygrad_edu
 from tinygrad_edu import Tensor, Value, to_html
+from tinygrad_edu.view.looks import FONTS
 
 DEMOS = Path(__file__).parents[1] / "demos"
 NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML"}
@@ -153,6 +154,10 @@ def test_the_script_holds_no_comment_lines_of_the_source_and_no_tag():
     assert "</" not in script
     assert "<!--" not in script
     assert not re.search(r"^\s*//", script, re.M)
+
+
+def test_a_picture_that_the_page_saves_asks_for_the_fonts_that_others_ask_for():
+    assert f'const FONTS = "{FONTS}";' in to_html(apples())
 
 
 # --- the file ------------------------------------------------------------------------------------

@@ -9,7 +9,16 @@ import weakref
 import numpy as np
 import pytest
 
-from tinygrad_edu import Tensor, Value, collector_paused, gradients, no_grad, topological_order
+from tinygrad_edu import (
+    Tensor,
+    Value,
+    collector_paused,
+    gradients,
+    no_grad,
+    to_html,
+    to_svg,
+    topological_order,
+)
 
 N = 200_000
 
@@ -129,3 +138,21 @@ def test_without_recording_a_long_loop_keeps_nothing(collector_off):
             y = y * 1.0
     assert nodes_alive() <= before + 1
     assert topological_order(y) == [y]
+
+
+def with_shared_leaves(n):
+    """A chain of n operations, each with one of three leaves."""
+    leaves, y = [Value(1.0 + i / 10, f"w{i}") for i in range(3)], Value(1.0, "x")
+    for i in range(n):
+        y = y * leaves[i % 3] if i % 2 else y + leaves[i % 3]
+    y.backward()
+    return y
+
+
+@pytest.mark.untraced
+def test_a_picture_and_a_page_grow_with_the_graph_and_not_with_its_square():
+    small, large = with_shared_leaves(250), with_shared_leaves(1000)
+    assert len(to_svg(large)) < 1_500_000
+    assert len(to_svg(large)) < 4.2 * len(to_svg(small))
+    rest = len(to_html(Value(1.0, "x") * 2.0))  # the code of the page
+    assert len(to_html(large)) - rest < 4.2 * (len(to_html(small)) - rest)

@@ -227,6 +227,30 @@ def test_pointing_at_a_factor_lights_its_edge(open_page):
     assert len(set(edges)) == 6  # the three paths share edges
 
 
+RIGHT_SIDES = """(units) => units.map((unit) => unit.transform.baseVal.getItem(0).matrix.e
+  + unit.querySelector(".box").width.baseVal.value)"""
+
+
+def test_an_edge_that_is_lit_is_lit_from_its_card_on(open_page):
+    w, y = Value(0.5, "w"), Value(2.0, "x")
+    for _ in range(4):
+        y = y * w  # one line that leaves a trunk four times
+    y.backward()
+    page = open_page(y)
+    lengths = "(paths) => paths.map((path) => path.getTotalLength())"
+    starts = "(paths) => paths.map((path) => path.getPointAtLength(0).x)"
+    page.locator('.unit[aria-label^="x, "]').click()
+    before = page.locator(".edge path").evaluate_all(lengths)
+    page.locator('.unit[aria-label^="w, "]').click()
+    lit = page.locator(".edge.path path")
+    assert lit.count() == 7
+    ends = page.locator(".unit").evaluate_all(RIGHT_SIDES)
+    assert set(map(round, lit.evaluate_all(starts))) <= set(map(round, ends))
+    assert sum(page.locator(".edge path").evaluate_all(lengths)) > sum(before)
+    page.locator('.unit[aria-label^="x, "]').click()
+    assert page.locator(".edge path").evaluate_all(lengths) == before
+
+
 def test_at_a_kink_the_check_says_so(open_page):
     x = Value(0.0, "x")
     y = named(x.relu() * 3.0, "y")

@@ -23,7 +23,7 @@ function buildDrawing(page) {
     edges.append(line);
     const pill = layout.pills[edge.link] ? drawPill(layout.pills[edge.link]) : null;
     if (pill) pills.append(pill.group);
-    drawing.edges.push({ line, path, own, pill });
+    drawing.edges.push({ line, path, own, pill, isLit: false });
   }
   for (const key of view.units.keys()) {
     const unit = drawUnit(page, key, layout.boxes[key]);
@@ -213,13 +213,15 @@ function updateDrawing(page) {
     updateUnit(page, key, unit);
   }
   page.edges.forEach((edge, n) => {
-    const { line, path, own, pill } = drawing.edges[n];
+    const drawn = drawing.edges[n];
+    const { line, path, own, pill } = drawn;
     const running = now.key === edge.head;
     line.classList.toggle("forward", running && now.kind === "forward");
     line.classList.toggle("backward", running && now.kind === "backward");
     line.classList.toggle("path", onPath.has(n));
     const isLit = running || onPath.has(n); // then all the way from its tail
-    path.setAttribute("d", isLit ? routePath(linePoints(page.layout, edge.link)) : own);
+    if (isLit !== drawn.isLit) path.setAttribute("d", isLit ? routePath(linePoints(page.layout, edge.link)) : own);
+    drawn.isLit = isLit;
     if (!pill) return;
     pill.group.classList.toggle("backward", running && now.kind === "backward");
     pill.group.classList.toggle("path", onPath.has(n));
