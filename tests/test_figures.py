@@ -97,7 +97,11 @@ def test_the_same_picture_is_the_same_bytes_every_time(draw):
 
 
 @pytest.mark.parametrize("draw", [tg.to_png, tg.to_pdf])
-@pytest.mark.parametrize("thing", [3.0, None, "x", [Value(1)], Value, gradcheck], ids=repr)
+@pytest.mark.parametrize(
+    "thing",
+    [3.0, None, "x", [Value(1)], Value, gradcheck],
+    ids=["number", "None", "text", "list", "class", "function"],
+)
 def test_only_what_has_a_picture_is_drawn(draw, thing):
     with pytest.raises(TypeError, match=rf"{draw.__name__}: expected a node or the report"):
         draw(thing)
