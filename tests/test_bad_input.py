@@ -31,14 +31,14 @@ ALONG_AXIS = [*REDUCTIONS, "softmax", "log_softmax"]
 # What is called (with the nodes of `world`), the error, and what its message says, as a regex.
 BAD_CALLS = {
     # no real numbers
-    "Value of a string": (lambda w: Value("3"), TypeError, f"Value: '3'.*str.*{NO_NUMBER}"),
+    "Value of a string": (lambda w: Value("3"), TypeError, "the data are '3', a string.*Value"),
     "Value of a complex": (lambda w: Value(1j), TypeError, f"Value: 1j.*complex.*{NO_NUMBER}"),
     "Value of None": (lambda w: Value(None), TypeError, f"Value: None.*{NO_NUMBER}"),
     "Value of a list": (lambda w: Value([1, 2]), TypeError, r"shape \(2,\).*use Tensor"),
     "Value of a Value": (lambda w: Value(w.v), TypeError, r"Value: got Value\(2.*\.data"),
-    "Value of a Tensor": (lambda w: Value(w.x), TypeError, "Value: got Tensor"),
+    "Value of a Tensor": (lambda w: Value(w.x), TypeError, "Value: got x of shape"),
     "Value of a huge integer": (lambda w: Value(10**400), OverflowError, "larger than any float"),
-    "Tensor of a string": (lambda w: Tensor("3"), TypeError, f"Tensor: '3'.*str.*{NO_NUMBER}"),
+    "Tensor of a string": (lambda w: Tensor("3"), TypeError, "the data are '3', a string.*Tensor"),
     "Tensor of strings": (lambda w: Tensor(["3"]), TypeError, f"Tensor: .*<U1.*{NO_NUMBER}"),
     "Tensor of complex": (lambda w: Tensor([1j]), TypeError, f"Tensor: .*complex.*{NO_NUMBER}"),
     "Tensor of objects": (lambda w: Tensor(OBJECTS), TypeError, f"Tensor: .*object.*{NO_NUMBER}"),

@@ -109,7 +109,7 @@ def test_what_runs_in_the_library_behaves_as_a_node(name, own_rules):
             assert x.item() == float(x) == x.data == 3.0
             with pytest.raises(TypeError, match="no truth value"):
                 bool(x)
-            with pytest.raises(TypeError, match="arctanh does not work on a Foreign"):
+            with pytest.raises(TypeError, match=r"numpy\.arctanh has no rule"):
                 np.arctanh(x)
             with pytest.raises(TypeError, match="loses its derivative"):
                 careless(x)

@@ -160,6 +160,12 @@ def test_nodes_are_keys_by_identity_comparisons_are_of_data_and_truth_is_refused
     np.testing.assert_array_equal(Tensor([1.0, 3.0]) != [1.0, 2.0], [False, True])
     np.testing.assert_array_equal(np.array([1.0, 2.0]) == Tensor([1.0, 3.0]), [True, False])
     assert np.mean(Tensor([1.0, 3.0]) == Tensor([1.0, 2.0])) == 0.5
+    tensors = [Tensor([1.0]), Tensor([1.0]), Tensor([1.0, 1.0])]
+    for i, x in enumerate(tensors):  # a list is searched for the node, not for its numbers
+        assert x in tensors
+        assert x not in (*tensors[:i], *tensors[i + 1 :])
+        assert tensors.index(x) == i
+        assert tensors.count(x) == 1
     with pytest.raises(ValueError, match=r"equal\("):
         assert Tensor([1.0, 2.0]) == [1.0, 2.0, 3.0]
     np.testing.assert_array_equal(Tensor([1.0, 3.0]) > 2, [False, True])

@@ -225,7 +225,7 @@ def test_an_empty_data_set_is_refused(operation):
 
 
 def test_a_tensor_is_no_data_set():
-    with pytest.raises(TypeError, match=r"use x\.data"):
+    with pytest.raises(TypeError, match=r"takes x\.data"):
         DataLoader(Tensor([1.0, 2.0]), [0, 1])
 
 

@@ -201,7 +201,9 @@ AS_NUMPY = {  # what the text means with these operands
     "column_stack": ([ROW, OTHER],), "dstack": ([A, B],), "append": (ROW, OTHER), "roll": (ROW, 1),
     "take": (ROW, [0, 2]), "repeat": (ROW[:2], 2), "flip": (ROW,), "flipud": (A,), "fliplr": (A,),
     "tril": (A,), "triu": (A,), "cumprod": (ROW,), "pow": (A, B), "vecdot": (ROW, OTHER),
-    "split": (ROW, 2), "compress": (MASK, ROW[:3]), "tensordot": (A, B, 1),
+    "arcsinh": (A,), "asinh": (A,), "arccosh": (A + 1.0,), "acosh": (A + 1.0,),
+    "arctanh": (A / 9.0,), "atanh": (A / 9.0,), "split": (ROW, 2),
+    "compress": (MASK, ROW[:3]), "tensordot": (A, B, 1),
 }  # fmt: skip
 
 

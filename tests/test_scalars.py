@@ -147,7 +147,7 @@ def test_the_values_of_a_network_have_names_and_the_rules_that_one_expects():
     assert opened.root.label == "loss"
     assert opened.root is array_of["loss"][()]
     order = [t for t, _ in opened.elements]
-    (product,) = [i for i, t in enumerate(order) if t.parents[:1] == (leaves["W1"],)]
+    (product,) = [i for i, t in enumerate(order) if t.parents and t.parents[0] is leaves["W1"]]
     assert names(opened, product) == ["add"] * 16 + ["multiply"] * 24
     assert names(opened, order.index(next(t for t in order if t.label == "h"))) == ["relu"] * 8
 

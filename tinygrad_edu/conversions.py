@@ -1,7 +1,8 @@
-"""From a node to a plain number: `float(x)` is meant, `math.exp(x)` loses the gradient.
+"""What Python wants of a node, where it asks in one way for two things.
 
-Python asks the node for its number in the same way in both cases. What the caller was doing stands
-in the caller's compiled code, at the instruction that runs.
+For its number: `float(x)` is meant, `math.exp(x)` loses the gradient. Whether it equals another:
+`x == y` compares data, `x in nodes` looks for the node. What the caller was doing stands in the
+caller's compiled code, at the instruction that runs.
 """
 
 from __future__ import annotations
@@ -45,12 +46,22 @@ def warn_if_gradient_is_lost(node: Any) -> None:
         )
 
 
+def looks_for_a_node() -> bool:
+    """Whether `==` was asked by a search for a node: `x in nodes`, `nodes.index(x)`."""
+    frame = sys._getframe(2)  # of the code that searches: __eq__ is between
+    what = _what_runs(frame.f_code, frame.f_lasti)
+    called = frame.f_locals.get(what)  # as in `find = nodes.index`
+    return getattr(called, "__name__", what) in ("in", "index", "remove", "count")
+
+
 @functools.lru_cache(maxsize=1024)
 def _what_runs(code: CodeType, offset: int) -> str:
     """The name of what the instruction at `offset` calls or does: `exp`, `float`, `%`."""
     instructions = list(dis.get_instructions(code))
     index = next((i for i, x in enumerate(instructions) if x.offset == offset), 0)
     running = instructions[index]
+    if running.opname.startswith("CONTAINS"):
+        return "in"
     if running.opname.startswith("STORE"):
         return "an assignment"
     if running.opname.startswith("BINARY"):

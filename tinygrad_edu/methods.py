@@ -17,6 +17,7 @@ import numpy as np
 from tinygrad_edu import rules
 from tinygrad_edu.absent import Absent
 from tinygrad_edu.blocks import in_no_grad, note_comparison
+from tinygrad_edu.conversions import looks_for_a_node
 from tinygrad_edu.rules import operations
 from tinygrad_edu.rules.numpy_forms import arguments_of, instead_of, under_our_names
 from tinygrad_edu.rules.rule import RULES, Rule, declared
@@ -211,7 +212,12 @@ class ArrayMethods(Methods):
     matmul = rules.matmul
 
     def __eq__(self, other: object) -> Any:
-        """Where the data are equal, as plain booleans; False beside what holds no numbers."""
+        """Where the data are equal, as plain booleans; False beside what holds no numbers.
+
+        `x in nodes` looks for the node itself.
+        """
+        if isinstance(other, Methods) and looks_for_a_node():
+            return self is other
         if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
             return compared("equal", self, other)
         return NotImplemented

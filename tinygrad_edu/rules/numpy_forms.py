@@ -120,6 +120,8 @@ _WRITE = {
     'einsum("ii->i", x)': "diagonal diag", "sqrt(sum(x ** 2))": "norm", "x ** 2": "square",
     "x ** y": "pow", "1 / x": "reciprocal", "2 ** x": "exp2", "x ** (1 / 3)": "cbrt",
     "log(x) / math.log(2)": "log2", "log(x) / math.log(10)": "log10", "arctan(y / x)": "arctan2",
+    "log(x + sqrt(x ** 2 + 1))": "arcsinh asinh", "log(x + sqrt(x ** 2 - 1))": "arccosh acosh",
+    "log((1 + x) / (1 - x)) / 2": "arctanh atanh",
     "sqrt(x ** 2 + y ** 2)": "hypot", "logsumexp(stack([x, y]), axis=0)": "logaddexp",
     "where(x > 0, 1.0, -1.0)": "sign", "where(x > 0, 1.0, 0.0)": "heaviside",
     "maximum(x, y)": "fmax", "minimum(x, y)": "fmin", "max(x) - min(x)": "ptp",
