@@ -21,7 +21,7 @@ ALLOWED = {
     "files": {"names"},
     "graph": RULES | {"blocks", "names"},
     "absent": RULES,
-    "methods": RULES | {"absent", "blocks", "conversions"},
+    "methods": GRAPH | {"absent", "blocks", "conversions"},
     "pickling": GRAPH | {"blocks"},
     "conversions": GRAPH | {"blocks"},
     "value": NODES | {"conversions"},

@@ -222,6 +222,20 @@ def test_an_operator_in_place_changes_a_leaf_inside_no_grad_and_records_outside(
     np.testing.assert_array_equal(recorded.data, expected)
 
 
+@pytest.mark.parametrize("make", [lambda: Value(4.0, "w"), lambda: Tensor([4.0, 5.0], "w")])
+def test_a_step_outside_no_grad_says_that_the_parameter_has_not_moved(make):
+    w = p = make()
+    (w * w).sum().backward() if isinstance(w, Tensor) else (w * w).backward()
+    with pytest.warns(UserWarning, match="outside no_grad made a new node, and .* kept its data"):
+        p -= 0.1 * w.grad
+    assert p is not w
+    np.testing.assert_array_equal(w.data, make().data)
+    loss = w  # what is added up is a node, or has no gradient yet: nothing to say
+    loss += w * 2.0
+    fresh = make()
+    fresh += 1.0
+
+
 def test_matmul_in_place_too():
     p, m = Tensor(np.eye(2)), np.array([[1.0, 2.0], [3.0, 4.0]])
     with no_grad():

@@ -43,7 +43,7 @@ def read_csv(
             raise lines.error(f"cannot be read: {error}") from error
     lines.check(table, np.isfinite(table), "is not finite; leave the line out, or mend it")
     labels, rest = table[:, column], np.delete(table, column, axis=1)
-    whole = (np.rint(labels) == labels) & (abs(labels) <= 2**53)
+    whole = (np.rint(labels) == labels) & (abs(labels) < 2**53)
     if shape is not None:
         pixels = (rest >= 0) & (rest <= 255)
         lines.check(

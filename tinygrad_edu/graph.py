@@ -154,7 +154,7 @@ representations: dict[str, Callable[[Node], str]] = {}
 
 
 def topological_order(root: Node) -> list[Node]:
-    """Every node that `root` depends on and `root` itself, once each, parents before children.
+    """Every node that `root` depends on and `root` itself, once each, operands first.
 
     The leaves come first, then the recorded nodes in the order of a forward pass. It follows the
     operands, so it is the same on every run.
@@ -198,7 +198,7 @@ def leaves_and_inner(root: Node) -> tuple[list[Any], list[Any]]:
 def sweep(
     root: Node, seed: Any, pullback_of: Callable[[Node], Pullback], wanted: set[Node] | None = None
 ) -> dict[Node, Any]:
-    """The reverse sweep: the adjoint of every node, children before parents.
+    """The reverse sweep: the adjoint of every node, the root first.
 
     `wanted`, if given, limits it to these nodes. Nothing is written to any node.
     """
@@ -333,8 +333,8 @@ def check_label(label: Any) -> str:
     """The label if it is a string, else TypeError."""
     if not isinstance(label, str):
         raise TypeError(
-            f"label: expected a string, got {described(label)}; several numbers are given as a "
-            "list, as in Tensor([1, 2])"
+            f"label: expected a string, got {described(label)}; a label is a name, and several "
+            "numbers are given as a list, as in Tensor([1, 2])"
         )
     return label
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numbers
 import operator
+import warnings
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -18,6 +19,7 @@ from tinygrad_edu import rules
 from tinygrad_edu.absent import Absent
 from tinygrad_edu.blocks import in_no_grad, note_comparison
 from tinygrad_edu.conversions import looks_for_a_node
+from tinygrad_edu.graph import described
 from tinygrad_edu.rules import operations
 from tinygrad_edu.rules.numpy_forms import arguments_of, instead_of, under_our_names
 from tinygrad_edu.rules.rule import RULES, Rule, declared
@@ -36,6 +38,7 @@ class Methods(Absent):
     __slots__ = ()
 
     data: Any
+    grad: Any
     operands: tuple[Any, ...]
 
     def _unary(self, rule: Rule) -> Self:
@@ -319,8 +322,18 @@ declared.append(_make_method)
 
 def updated(node: N, result: Any) -> N:
     """What `node op= other` gives: the node with the data of the result, if it is a leaf inside
-    `no_grad`, else the result. ValueError if the shape would change."""
-    if not in_no_grad() or node.operands:
+    `no_grad`, else the result. ValueError if the shape would change.
+
+    A leaf with a gradient that meets plain numbers outside is most likely a parameter: then a
+    warning says that it has not moved.
+    """
+    if node.operands or not in_no_grad():
+        if not node.operands and result.parents == (node,) and np.any(node.grad):
+            warnings.warn(
+                f"an operator in place outside no_grad made a new node, and {described(node)} kept "
+                "its data; to move a parameter, write it inside `with no_grad():`",
+                stacklevel=3,
+            )
         recorded: N = result
         return recorded
     old, new = np.shape(node.data), np.shape(result.data)

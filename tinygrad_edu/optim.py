@@ -122,12 +122,15 @@ class SGD(Optimizer):
     def __init__(
         self,
         parameters: Iterable[Node],
-        lr: float,
+        lr: float | None = None,
         momentum: float = 0.0,
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, lr, weight_decay)
+        leaves = _checked_parameters("SGD", parameters)  # before the rate, which nobody gave either
+        if lr is None:
+            raise TypeError("SGD: lr is missing; give a learning rate, as in SGD(..., lr=0.1)")
+        super().__init__(leaves, lr, weight_decay)
         self.momentum = not_negative("SGD", momentum=momentum)
         self.nesterov = nesterov
         self.velocities: list[Any] = [0.0] * len(self.parameters)
@@ -271,7 +274,7 @@ def _checked_parameters(name: str, parameters: Any) -> list[Any]:
         )
     if not isinstance(parameters, Iterable):
         cure = f"give its parameters, as in {name}(model.parameters(), ...)"
-        raise TypeError(f"{name}: expected parameters, got a {given}; {cure}")
+        raise TypeError(f"{name}: expected parameters, got {given}; {cure}")
     leaves = list(parameters)
     if not leaves:
         raise ValueError(f"{name}: there are no parameters; give model.parameters()")

@@ -91,7 +91,7 @@ def _operators(name: str, special: str) -> tuple[Any, Any, Any]:
 
     def in_place(self: Value, other: Any) -> Value:
         result = operator(self, other)
-        return updated(self, result) if blocks.open_blocks else result
+        return updated(self, result) if self._grad or blocks.open_blocks else result
 
     methods = operator, reflected, in_place
     for method, prefix in zip(methods, ("", "r", "i"), strict=True):

@@ -55,7 +55,7 @@ class Link:
 
 
 def read(root: Node) -> tuple[list[Card], list[Link]]:
-    """The cards of a graph, parents before children, and the links between them.
+    """The cards of a graph, operands first, and the links between them.
 
     A constant gets a card of its own wherever it is used.
     """
