@@ -1,10 +1,13 @@
 """The conventions of the design, one test for each row."""
 
+import operator
+
 import numpy as np
 import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, nn
+from tinygrad_edu.blocks import was_compared
 
 
 def slope(f, x):
@@ -166,6 +169,13 @@ def test_nodes_are_keys_by_identity_comparisons_are_of_data_and_truth_is_refused
         assert x not in (*tensors[:i], *tensors[i + 1 :])
         assert tensors.index(x) == i
         assert tensors.count(x) == 1
+        assert x in [0.0, [1.0], *tensors]
+        assert x not in [1.0, [x]]
+        assert operator.contains(tensors, x)
+        assert [0.0, x].index(x) == 1
+    v = Value(1.0)
+    assert v not in [1.0, 2]
+    assert not was_compared(v)
     with pytest.raises(ValueError, match=r"equal\("):
         assert Tensor([1.0, 2.0]) == [1.0, 2.0, 3.0]
     np.testing.assert_array_equal(Tensor([1.0, 3.0]) > 2, [False, True])

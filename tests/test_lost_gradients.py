@@ -1,8 +1,11 @@
 """A number that leaves the graph: said where its gradient is lost, and only there."""
 
 import array
+import json
 import math
 import statistics
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -75,6 +78,9 @@ def formatted(x):
     return f"{x:.3f}", "%.3f" % x, "{:.3f}".format(x), format(x, ".3f"), "%s %5.1f" % ("x", x)  # noqa: UP031, UP032
 
 
+CONVERT = float
+
+
 def loop_over_a_map(x):
     for number in map(float, [x, x]):
         assert number == 0.5
@@ -88,6 +94,14 @@ MEANT = {
     "a map in a list": lambda x: list(map(float, [x, x])),
     "a map in a loop": loop_over_a_map,
     "a map unpacked": lambda x: [*map(float, [x])],
+    "a map in any call": lambda x: (
+        math.fsum(map(float, [x])),
+        [0.0].extend(map(float, [x])),
+        np.fromiter(map(float, [x]), float),
+    ),
+    "a sort": lambda x: [x, x].sort(key=float),
+    "another name": lambda x: CONVERT(x),
+    "json": lambda x: json.dumps({"loss": x}, default=float),
     "a key": lambda x: (sorted([x, x], key=float), max(x, x, key=float)),
     "a comprehension": lambda x: [float(y) for y in (x, x)],
     "truths": lambda x: (math.isnan(x), math.isinf(x), math.isfinite(x), math.isclose(x, 0.5)),
@@ -127,3 +141,10 @@ def test_an_array_is_formatted_element_by_element():
     assert [n.strip() for n in numbers] == ["1.00", "2.50", "-0.12", "1000000.00"]
     with pytest.raises(ValueError, match="format"):
         format(x, "no format")
+
+
+def test_without_columns_in_the_code_float_is_still_meant():
+    code = "from tinygrad_edu import Value\nprint(float(Value(2.0)))"
+    run = subprocess.run([sys.executable, "-W", "error", "-X", "no_debug_ranges", "-c", code],
+                         capture_output=True, text=True, check=False)  # fmt: skip
+    assert (run.stdout, run.stderr) == ("2.0\n", "")

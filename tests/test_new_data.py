@@ -203,7 +203,7 @@ def operators():
 
 
 @pytest.mark.parametrize("update", operators(), ids=lambda f: f.__name__)
-@pytest.mark.parametrize("operand", [2.0, 3, "node"])
+@pytest.mark.parametrize("operand", [2.0, 3, np.float64(0.5), "node"])
 @pytest.mark.parametrize("make", [lambda: Value(4.0), lambda: Tensor([4.0, 5.0])])
 def test_an_operator_in_place_changes_a_leaf_inside_no_grad_and_records_outside(
     make, operand, update
@@ -215,11 +215,13 @@ def test_an_operator_in_place_changes_a_leaf_inside_no_grad_and_records_outside(
     assert recorded is not p
     assert recorded.parents
     np.testing.assert_array_equal(p.data, start)
-    with no_grad():
-        assert update(p, other) is p
+    with no_grad():  # what meets another node is part of a forward pass
+        moved = update(p, other)
+    assert (moved is p) == (operand != "node")
     assert not p.operands
-    np.testing.assert_array_equal(p.data, expected)
+    np.testing.assert_array_equal(moved.data, expected)
     np.testing.assert_array_equal(recorded.data, expected)
+    np.testing.assert_array_equal(p.data, start if operand == "node" else expected)
 
 
 @pytest.mark.parametrize("make", [lambda: Value(4.0, "w"), lambda: Tensor([4.0, 5.0], "w")])
@@ -264,6 +266,58 @@ def test_in_place_keeps_shape_and_dtype():
         with pytest.raises(ValueError, match=r"in place: data of shape \(2,\) .* \(3, 2\)"):
             p += np.ones((3, 2), np.float32)
     assert p.data.tolist() == [0.5, 0.75]
+
+
+def neuron(weights, bias, x):
+    act = bias
+    for w in weights:
+        act += w * x
+    return act
+
+
+def skip(x):
+    h = x * 2.0
+    before = h
+    h += h * h
+    h *= 0.5
+    h -= 1.0
+    return h + before
+
+
+@pytest.mark.parametrize("kind", [Value, Tensor])
+def test_a_forward_pass_gives_the_same_numbers_inside_no_grad_and_changes_nothing(kind):
+    weights, bias, x = [kind(2.0), kind(3.0)], kind(1.0), kind(1.5)
+    recorded = [neuron(weights, bias, x).data, skip(x).data]
+    for _ in range(2):
+        with no_grad():
+            assert [neuron(weights, bias, x).data, skip(x).data] == recorded
+    assert [bias.data, x.data] == [1.0, 1.5]
+
+
+@pytest.mark.parametrize("rate", [0.1, np.float64(0.1), np.array(0.1), np.array([0.1, 0.1])])
+def test_a_step_in_place_keeps_float32(rate):
+    p = Tensor(np.ones(2, np.float32))
+    (p * p).sum().backward()
+    with no_grad():
+        p -= rate * p.grad
+    assert p.dtype == np.float32
+    np.testing.assert_allclose(p.data, 0.8, rtol=1e-6)
+
+
+def copies(x):
+    return copy.deepcopy(x), pickle.loads(pickle.dumps(x))
+
+
+@pytest.mark.parametrize("f", [lambda x: (x @ x.T).sum(),
+                               lambda x: x.mean(axis=0).broadcast_to((31, 40)).mean()])  # fmt: skip
+def test_a_copy_that_is_rounded_otherwise_has_no_new_data(f):
+    x = Tensor(np.random.default_rng(0).normal(size=(31, 40)), "x")
+    (expected,) = gradients(f(x), x)
+    for twin in copies(f(x)):
+        leaf = next(n for n in tg.topological_order(twin) if n.label == "x")
+        np.testing.assert_allclose(gradients(twin, leaf)[0].data, expected.data, rtol=1e-12)
+        tg.to_dot(twin)
+        pickle.dumps(twin)
 
 
 def test_what_was_recorded_is_no_leaf_and_stays_as_it_is_inside_no_grad():

@@ -283,3 +283,19 @@ def test_a_rule_of_an_absent_name_takes_its_place():
     np.testing.assert_allclose(x.grad, 4 * X)
     del Methods.square  # what says what to write is below it
     assert not hasattr(x, "square")
+
+
+def test_the_rows_of_one_node_are_joined_along_an_axis_given_by_position():
+    for join in ("stack", "concatenate"):
+        found = getattr(tg, join)(Tensor(X[None]), 1)
+        np.testing.assert_array_equal(found.data, getattr(np, join)(X[None], 1))
+
+
+def test_numbers_are_operands_of_einsum():
+    for subscripts, operands in (("i,->i", (X[0], 2.0)), (",i->i", (2, X[0]))):
+        leaves = [Tensor(x) if isinstance(x, np.ndarray) else x for x in operands]
+        y = tg.einsum(subscripts, *leaves)
+        y.sum().backward()
+        np.testing.assert_array_equal(y.data, np.einsum(subscripts, *operands))
+        (leaf,) = (x for x in leaves if isinstance(x, Tensor))
+        np.testing.assert_array_equal(leaf.grad, [2.0] * 3)

@@ -110,13 +110,19 @@ def _still_open(block: Any) -> Any:
     return block
 
 
+def _gives_nothing(g: Any) -> tuple[Any, ...]:
+    """The pullback of a result that was not recorded: it has no operands."""
+    return ()
+
+
 def note(node: Any) -> None:
     """Do to a node that was just made what the open blocks of this thread ask for."""
     no_grad, group, lock, watch, _ = _innermost.get()
     if no_grad is not None and _still_open(no_grad):
+        if node.operands:
+            node.pullback = _gives_nothing  # so that it is known from a leaf of the user's
         node.operands = ()
         node.rule = None
-        node.pullback = None
     elif lock is not None and node.operands and (lock := _still_open(lock)):
         lock.take(node)
     if group is not None and (group := _still_open(group)):
@@ -214,7 +220,8 @@ class Decorator(ContextDecorator):
             name = type(self).__name__
             raise TypeError(
                 f"{name}: {getattr(function, '__name__', function)} is a generator or an async "
-                f"function, which runs after its call is over; write with {name}(...): inside it"
+                f"function, which runs after its call is over; write with {name}(...): around the "
+                "lines between two yields or awaits"
             )
         return super().__call__(function)
 

@@ -7,12 +7,12 @@ caller's compiled code, at the instruction that runs.
 
 from __future__ import annotations
 
-import builtins
 import dis
 import functools
+import math
 import sys
 import warnings
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 from tinygrad_edu.blocks import in_no_grad, in_rules
@@ -20,6 +20,8 @@ from tinygrad_edu.graph import described
 
 _MEANT = {"float", "float64", "complex", "%", "isnan", "isinf", "isfinite", "isclose"}
 """What asks for the number of a node, or gives a truth, which has no derivative anyway."""
+
+_SEARCHES = {"in", "index", "remove", "count", "contains", "__contains__", "indexOf", "countOf"}
 
 
 def warn_if_gradient_is_lost(node: Any) -> None:
@@ -33,11 +35,11 @@ def warn_if_gradient_is_lost(node: Any) -> None:
             "of(x), such as of(x).exp(x), and other rules"
         )
     frame = sys._getframe(2)  # of the code that uses the node: __float__ is between
-    what = _what_runs(frame.f_code, frame.f_lasti)
-    if what.startswith("@") or hasattr(frame.f_locals.get(what), "_record"):
-        what = _not_known(frame.f_code)  # positions that pytest before 8.4 gives to assertions
-    meant = what in _MEANT or frame.f_locals.get(what) is float  # as in `convert = float`
-    if not meant and not in_no_grad():
+    what = _name_of(frame, _what_runs(frame.f_code, frame.f_lasti))
+    # a library calls the `float` that it was given, as json does with `default=float`
+    module = frame.f_globals.get("__name__", "").partition(".")[0]
+    of_a_library = module in sys.stdlib_module_names and not hasattr(math, what)
+    if what not in _MEANT and not of_a_library and not in_no_grad():
         warnings.warn(
             f"{what} took the plain number of {described(node)}, so its gradient is lost; use the "
             "functions of tinygrad_edu, such as x.exp(), and stack to join nodes, or write "
@@ -46,12 +48,20 @@ def warn_if_gradient_is_lost(node: Any) -> None:
         )
 
 
+def _name_of(frame: FrameType, what: str) -> str:
+    """The own name of what is called: of `float` for `convert = float`."""
+    called = frame.f_locals.get(what, frame.f_globals.get(what))
+    if what.startswith("@") or hasattr(called, "_record"):
+        return _not_known(frame.f_code)  # positions that pytest before 8.4 gives to assertions
+    return str(getattr(called, "__name__", what))
+
+
 def looks_for_a_node() -> bool:
     """Whether `==` was asked by a search for a node: `x in nodes`, `nodes.index(x)`."""
     frame = sys._getframe(2)  # of the code that searches: __eq__ is between
     what = _what_runs(frame.f_code, frame.f_lasti)
     called = frame.f_locals.get(what)  # as in `find = nodes.index`
-    return getattr(called, "__name__", what) in ("in", "index", "remove", "count")
+    return getattr(called, "__name__", what) in _SEARCHES
 
 
 @functools.lru_cache(maxsize=1024)
@@ -64,10 +74,18 @@ def _what_runs(code: CodeType, offset: int) -> str:
         return "in"
     if running.opname.startswith("STORE"):
         return "an assignment"
+    place = running.positions
+    if place is None or None in place:  # Python was told to keep no columns
+        return _not_known(code)
+    before = [x for x in instructions[:index] if _lies_in(place, x.positions)]
+    if _is_handed_on("float", before):
+        return "float"
     if running.opname.startswith("BINARY"):
         return "%" if "%" in running.argrepr else f"the operator {running.argrepr}"
-    if "CALL" in running.opname and running.positions:
-        return _called(instructions[:index], running.positions)
+    if "CALL" in running.opname:
+        # the callee is loaded last among what begins where the call begins
+        named = [x for x in before if _begins(x) == place[0::2] and isinstance(x.argval, str)]
+        return named[-1].argval if named else "a function of plain numbers"
     return _not_known(code)  # an iterator in Python's own hands: for x in map(float, xs)
 
 
@@ -76,19 +94,19 @@ def _not_known(code: CodeType) -> str:
     return "float" if "float" in code.co_names else "a function of plain numbers"
 
 
-def _called(before: list[dis.Instruction], call: dis.Positions) -> str:
-    """The name of what a call calls: what was loaded last among that which begins where it begins.
+def _begins(instruction: dis.Instruction) -> tuple[int | None, ...]:
+    """The line and column where what an instruction computes begins."""
+    assert instruction.positions is not None
+    return instruction.positions[0::2]
 
-    `list(map(float, xs))` and `max(xs, key=float)` count as `float`.
-    """
-    begins, ends = call[0::2], call[1::2]  # line and column
-    name, loaded = "a function of plain numbers", set()
-    for x in before:
-        place = x.positions
-        if not place or None in (*begins, *ends, *place) or not isinstance(x.argval, str):
-            continue
-        if place[0::2] >= begins and place[1::2] <= ends:
-            loaded.add(x.argval)
-            if place[0::2] == begins:
-                name = x.argval
-    return "float" if "float" in loaded and hasattr(builtins, name) else name
+
+def _lies_in(outer: dis.Positions, inner: dis.Positions | None) -> bool:
+    if inner is None or None in inner:
+        return False
+    return inner[0::2] >= outer[0::2] and inner[1::2] <= outer[1::2]
+
+
+def _is_handed_on(name: str, instructions: list[dis.Instruction]) -> bool:
+    """Whether a name is an argument, as in `map(float, xs)`, and not what is called."""
+    calls = {_begins(x) for x in instructions if "CALL" in x.opname}
+    return any(x.argval == name and _begins(x) not in calls for x in instructions)

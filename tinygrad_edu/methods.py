@@ -39,7 +39,9 @@ class Methods(Absent):
 
     data: Any
     grad: Any
+    dtype: Any
     operands: tuple[Any, ...]
+    pullback: Any
 
     def _unary(self, rule: Rule) -> Self:
         """Record a rule of this one operand."""
@@ -84,19 +86,19 @@ class Methods(Absent):
 
     # In place: a leaf inside no_grad gets new data, as in torch; all else is recorded as ever.
     def __iadd__(self, other: Any) -> Self:
-        return updated(self, self + other)
+        return updated(self, other, self + other)
 
     def __isub__(self, other: Any) -> Self:
-        return updated(self, self - other)
+        return updated(self, other, self - other)
 
     def __imul__(self, other: Any) -> Self:
-        return updated(self, self * other)
+        return updated(self, other, self * other)
 
     def __itruediv__(self, other: Any) -> Self:
-        return updated(self, self / other)
+        return updated(self, other, self / other)
 
     def __ipow__(self, other: Any) -> Self:
-        return updated(self, self**other)
+        return updated(self, other, self**other)
 
     def __lt__(self, other: Any) -> Any:
         """Where the data are less, as plain booleans."""
@@ -219,7 +221,7 @@ class ArrayMethods(Methods):
 
         `x in nodes` looks for the node itself.
         """
-        if isinstance(other, Methods) and looks_for_a_node():
+        if looks_for_a_node():
             return self is other
         if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
             return compared("equal", self, other)
@@ -240,7 +242,7 @@ class ArrayMethods(Methods):
         return self._binary(RULES["matmul"], other, self)
 
     def __imatmul__(self, other: Any) -> Self:
-        return updated(self, self @ other)
+        return updated(self, other, self @ other)
 
     def __getitem__(self, index: Any) -> Self:
         """x[index] with slices, integers, ..., None and integer or boolean arrays."""
@@ -320,27 +322,29 @@ def _make_method(name: str, operation: Any) -> None:
 declared.append(_make_method)
 
 
-def updated(node: N, result: Any) -> N:
-    """What `node op= other` gives: the node with the data of the result, if it is a leaf inside
-    `no_grad`, else the result. ValueError if the shape would change.
+def updated(node: N, other: Any, result: Any) -> N:
+    """What `node op= other` gives: the result, a new node, or inside `no_grad` the node itself with
+    the data of the result, if it is a leaf that meets plain numbers, as in `p -= lr * p.grad`.
 
-    A leaf with a gradient that meets plain numbers outside is most likely a parameter: then a
-    warning says that it has not moved.
+    Results of operations inside the block and operands that are nodes belong to a forward pass: it
+    gives the same numbers inside and outside. A warning says where a parameter has not moved.
+    ValueError if the shape would change.
     """
-    if node.operands or not in_no_grad():
-        if not node.operands and result.parents == (node,) and np.any(node.grad):
-            warnings.warn(
-                f"an operator in place outside no_grad made a new node, and {described(node)} kept "
-                "its data; to move a parameter, write it inside `with no_grad():`",
-                stacklevel=3,
-            )
-        recorded: N = result
-        return recorded
-    old, new = np.shape(node.data), np.shape(result.data)
-    if old != new:
-        raise ValueError(f"in place: data of shape {old} cannot become data of shape {new}")
-    node.data = result.data
-    return node
+    is_leaf = node.pullback is None and not isinstance(other, Methods)
+    if is_leaf and in_no_grad():
+        old, new = np.shape(node.data), np.shape(result.data)
+        if old != new:
+            raise ValueError(f"in place: data of shape {old} cannot become data of shape {new}")
+        node.data = result.data if type(result.data) is float else result.data.astype(node.dtype)
+        return node
+    if is_leaf and np.any(node.grad):
+        warnings.warn(
+            f"an operator in place outside no_grad made a new node, and {described(node)} kept its "
+            "data; to move a parameter, write it inside `with no_grad():`",
+            stacklevel=3,
+        )
+    recorded: N = result
+    return recorded
 
 
 def compared(name: str, x: Any, y: Any) -> Any:

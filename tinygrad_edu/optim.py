@@ -78,8 +78,8 @@ class Optimizer:
         if not any(np.any(p.grad) for p in reversed(self.parameters)):
             warnings.warn(
                 f"{type(self).__name__}.step: the gradients of all {len(self.parameters)} "
-                "parameters are 0; call loss.backward() after zero_grad() and before step(), with "
-                "a loss that depends on the parameters",
+                "parameters are 0; unless the loss is flat here, call loss.backward() after "
+                "zero_grad() and before step(), with a loss that depends on the parameters",
                 stacklevel=3,
             )
 

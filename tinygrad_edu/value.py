@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from tinygrad_edu import blocks
-from tinygrad_edu.conversions import warn_if_gradient_is_lost
+from tinygrad_edu.conversions import looks_for_a_node, warn_if_gradient_is_lost
 from tinygrad_edu.graph import (
     PULLBACK_ERRORS,
     Node,
@@ -91,7 +91,7 @@ def _operators(name: str, special: str) -> tuple[Any, Any, Any]:
 
     def in_place(self: Value, other: Any) -> Value:
         result = operator(self, other)
-        return updated(self, result) if self._grad or blocks.open_blocks else result
+        return updated(self, other, result) if self._grad or blocks.open_blocks else result
 
     methods = operator, reflected, in_place
     for method, prefix in zip(methods, ("", "r", "i"), strict=True):
@@ -156,7 +156,7 @@ class Value(Methods, Portable):
         """Whether the number is `other`, a plain number; with a node, whether it is that node."""
         if isinstance(other, Node):
             return self is other  # code that looks for a node in a list relies on it
-        if isinstance(other, numbers.Real):
+        if isinstance(other, numbers.Real) and not looks_for_a_node():
             return bool(compared("equal", self, other))
         return NotImplemented
 

@@ -106,7 +106,8 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = None, **settings: An
         settings = under_our_names("einsum", settings, ())
     if operands and isinstance(operands[0], list | tuple):  # one operand, not a list of them
         operands = (as_plain(operands[0], "einsum"), *operands[1:])
-    return _einsum(*operands, subscripts=subscripts, **settings)
+    arrays = [np.asarray(x) if isinstance(x, int | float) else x for x in operands]
+    return _einsum(*arrays, subscripts=subscripts, **settings)
 
 
 operations.einsum = einsum  # NumPy's signature, subscripts first, for everybody

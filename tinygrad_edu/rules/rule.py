@@ -122,7 +122,9 @@ def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P,
         def operation(*operands: Any, **settings: Any) -> Any:
             nonlocal gives_a_pair
             if many:
-                if operands and isinstance(operands[0], list | tuple):
+                if isinstance(operands[0] if operands else None, list | tuple) or (
+                    setting_names and type(operands[-1]) is int  # stack(x, 1): the rows of x
+                ):
                     operands, settings = from_list(name, operands, setting_names, settings)
             elif len(operands) > arity:  # x.sum(0): a setting given by position
                 operands, settings = by_position(name, operands, arity, setting_names, settings)
@@ -246,7 +248,7 @@ def _look_at_the_adjoints(node: Any, found_right: Callable[[], None]) -> None:
 
     Nodes that are recorded after it need no such look.
     """
-    if getattr(node, "pullback", None) is None:  # inside no_grad, or a symbol
+    if not getattr(node, "operands", ()):  # inside no_grad
         return
 
     def pullback(g: Any, unchecked: Pullback = node.pullback, n: int = len(node.operands)) -> Any:
