@@ -73,7 +73,7 @@ def test_the_limit_is_exact(values_made):
         (lambda x: np.linalg.inv(x), "Cannot cast ufunc 'inv'"),
         (lambda x: np.max(x, initial=0.0), "where and initial"),
         (lambda x: np.add.reduceat(x, [0, 1]), "reduceat does not work"),
-        (lambda x: x.astype(float), "gradient is lost"),
+        (lambda x: x.astype(float), "derivative is lost"),
         (lambda x: x.sum() if x.dtype == object else x, "gives shape"),
     ],
 )

@@ -12,6 +12,7 @@ import itertools
 import keyword
 import re
 import textwrap
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -126,10 +127,15 @@ def rule_source(rule: Rule) -> str:
     return "\n\n".join(sources)
 
 
+_parser = threading.Lock()
+"""Python 3.11 counts how deep it is in a tree once for all threads: two that parse raise errors."""
+
+
 def _source(function: Any) -> str | None:
     try:
         source = textwrap.dedent(inspect.getsource(function))
-        definition = ast.parse(source).body[0]
+        with _parser:
+            definition = ast.parse(source).body[0]
     except (OSError, TypeError, SyntaxError):
         return None
     lines = source.rstrip().split("\n")
