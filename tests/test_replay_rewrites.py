@@ -16,8 +16,6 @@ from tinygrad_edu.nn import cross_entropy
 from tinygrad_edu.replay.recording import eager
 from tinygrad_edu.rules import rule
 
-pytestmark = pytest.mark.untraced
-
 RNG = np.random.default_rng(7)
 
 

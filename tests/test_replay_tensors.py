@@ -21,8 +21,6 @@ from tinygrad_edu.replay.lines import lines_of
 from tinygrad_edu.replay.source import TAKEN, constant_values
 from tinygrad_edu.rules import operations
 
-pytestmark = pytest.mark.untraced
-
 X = np.arange(6.0).reshape(2, 3) - 2.5
 
 
