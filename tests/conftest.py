@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tinygrad_edu.methods import Methods
 from tinygrad_edu.rules import RULES, operations
 from tinygrad_edu.rules.namespaces import arrays, scalars
 
@@ -17,24 +18,18 @@ settings.register_profile(
 settings.load_profile("deep" if os.environ.get("TINYGRAD_EDU_DEEP_TESTS") else "quick")
 
 
-@pytest.fixture
-def own_rules():
-    """Rules and formulas that a test declares are gone after it."""
-    spaces = [RULES, *(vars(space) for space in (operations, scalars, arrays))]
-    before = [dict(space) for space in spaces]
-    yield
-    for space, names in zip(spaces, before, strict=True):
-        for name in space.keys() - names.keys():
-            del space[name]
-        space.update(names)
+REGISTRIES = (RULES, *(vars(space) for space in (operations, scalars, arrays)))
 
 
 @pytest.fixture(autouse=True)
-def no_rules_left():
-    """A test that declares a rule asks for `own_rules`, so that no other test meets it."""
-    before = set(RULES)
+def rules_are_forgotten():
+    """Rules, formulas and methods that a test declares are gone after it: no other test meets
+    them."""
+    before, methods = [dict(names) for names in REGISTRIES], set(vars(Methods))
     yield
-    left = set(RULES) - before
-    for name in left:
-        del RULES[name]
-    assert not left, f"rules left behind: {left}"
+    for space, names in zip(REGISTRIES, before, strict=True):
+        if space != names:
+            space.clear()
+            space.update(names)
+    for name in set(vars(Methods)) - methods:
+        delattr(Methods, name)

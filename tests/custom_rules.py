@@ -6,25 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from tinygrad_edu.methods import Methods
-from tinygrad_edu.rules import RULES, of, operations, rule
-
-
-@pytest.fixture(autouse=True)
-def forgotten(own_rules):
-    """What a test declares is gone after it, methods too."""
-    before = set(vars(Methods))
-    yield
-    for name in set(vars(Methods)) - before:
-        delattr(Methods, name)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def nothing_left():
-    registries = (RULES, vars(operations), vars(Methods))
-    before = [set(names) for names in registries]
-    yield
-    assert [set(names) for names in registries] == before
+from tinygrad_edu.rules import of, operations, rule
 
 
 @pytest.fixture

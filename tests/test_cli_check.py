@@ -12,7 +12,6 @@ from oracles import INSTALL
 from tinygrad_edu import cli
 from tinygrad_edu.commands import check, printing
 
-pytestmark = pytest.mark.usefixtures("own_rules")  # scripts are run here, and declare some
 
 SCRIPT = """\
 import numpy as np

@@ -57,7 +57,7 @@ def test_a_layer_in_the_manner_of_arrays(name):
 
 
 @every_library
-def test_a_rule_of_a_user_runs_on_the_functions_of_the_library(name, own_rules):
+def test_a_rule_of_a_user_runs_on_the_functions_of_the_library(name):
     @rule("gauss")
     def gauss(x, /, width=1.0):
         y = of(x).exp(-(x * x) / width)
@@ -94,7 +94,7 @@ def test_parameters_that_a_function_holds_are_compared_too(name):
 
 
 @every_library
-def test_what_runs_in_the_library_behaves_as_a_node(name, own_rules):
+def test_what_runs_in_the_library_behaves_as_a_node(name):
     seen = []
 
     @rule("careless")
@@ -218,7 +218,7 @@ compare of a function with sympy: values and gradients agree
     )
 
 
-def test_one_wrong_element_of_many_is_named(own_rules):
+def test_one_wrong_element_of_many_is_named():
     @rule("wrong")
     def wrong(x, /):
         return x * x, lambda g, x=x: (g * np.where(x == x.max(), x, 2 * x),)
@@ -238,7 +238,7 @@ def test_conventions_at_kinks_are_no_errors():
     assert compare(tg.max, tied, with_="autograd").ok
 
 
-def test_a_wrong_value_at_a_kink_is_an_error(own_rules):
+def test_a_wrong_value_at_a_kink_is_an_error():
     @rule("outside")
     def outside(x, /):
         return of(x).relu(x) if hasattr(x, "_record") else np.maximum(x, 0.0), lambda g: (g * 2.0,)

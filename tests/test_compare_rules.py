@@ -103,7 +103,6 @@ def planted(rule_name, settings, factor):
 
 
 @every_library
-@pytest.mark.usefixtures("own_rules")
 @pytest.mark.parametrize("rule_name", ELEMENTWISE)
 def test_a_wrong_rule_of_numbers_is_found(rule_name, name):
     row, draw = ELEMENTWISE[rule_name], random.Random(rule_name)

@@ -25,9 +25,6 @@ import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, gradcheck, gradients, to_dot, to_html, to_svg
 from tinygrad_edu.rules import RULES, operations, rule
 
-forgotten, nothing_left = (
-    custom_rules.forgotten, custom_rules.nothing_left,
-)  # fmt: skip
 softsign, swish, normalize = custom_rules.softsign, custom_rules.swish, custom_rules.normalize
 javascript = page_in_node.javascript
 

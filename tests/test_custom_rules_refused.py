@@ -10,9 +10,6 @@ from custom_rules import declare
 from tinygrad_edu import Tensor, Value, gradients
 from tinygrad_edu.rules import RULES, operations, rule
 
-forgotten, nothing_left = (
-    custom_rules.forgotten, custom_rules.nothing_left,
-)  # fmt: skip
 softsign, swish, normalize = custom_rules.softsign, custom_rules.swish, custom_rules.normalize
 
 

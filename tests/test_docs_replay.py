@@ -3,15 +3,10 @@
 import re
 from pathlib import Path
 
-import custom_rules
 import numpy as np
 import pytest
 
 from tinygrad_edu import Value, nn, replay
-
-forgotten, nothing_left = (
-    custom_rules.forgotten, custom_rules.nothing_left,
-)  # fmt: skip
 
 ROOT = Path(__file__).parent.parent
 

@@ -288,7 +288,6 @@ def test_a_copy_of_a_graph_whose_leaf_has_new_data_is_of_its_own_time_too():
     assert copied.grad.tolist() == [6.0]
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_arrays_that_pullbacks_hold_in_any_way_are_copied():
     @tg.rule("masked")
     def masked(x, /, deep=None):

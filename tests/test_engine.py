@@ -252,7 +252,6 @@ def test_elements_of_tensors_have_the_numbers_of_the_tensors(javascript, name):
 # --- rules of one's own --------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_rule_of_ones_own_moves_with_no_second_table(javascript):
     @rule("bump")
     def bump(x, y, /, width=1.0):
@@ -299,7 +298,6 @@ def check_recorded(javascript, page, leaves):
             assert bits(found["sent"][k]) == bits(as_number(sent))
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_rule_that_symbols_cannot_run_shows_the_numbers_that_python_recorded(javascript):
     @rule("erf")
     def erf(x, /):
@@ -314,7 +312,6 @@ def test_a_rule_that_symbols_cannot_run_shows_the_numbers_that_python_recorded(j
     check_recorded(javascript, page, [a])
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_rule_that_javascript_cannot_write_shows_recorded_numbers_as_well(
     javascript, monkeypatch
 ):
@@ -332,7 +329,6 @@ def test_a_rule_that_javascript_cannot_write_shows_recorded_numbers_as_well(
     check_recorded(javascript, page, [a])
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_recorded_graph_without_a_derivative_has_values_and_unknown_gradients(javascript):
     @rule("root")
     def root(x, /):

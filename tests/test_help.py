@@ -73,7 +73,7 @@ def test_a_rules_signature_names_its_operands_and_settings_and_returns_the_outpu
      (tuple[float, object], float), (inspect.Signature.empty, None)],
     ids=str,
 )  # fmt: skip
-def test_a_users_rule_says_what_it_returns_or_nothing(own_rules, annotation, shown):
+def test_a_users_rule_says_what_it_returns_or_nothing(annotation, shown):
     def my_doubled(x, /):
         return x * 2.0, lambda g: (g * 2.0,)
 

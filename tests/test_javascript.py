@@ -164,7 +164,6 @@ def test_only_names_made_here_operations_and_numbers_occur():
     assert words - ours - {"Math", "null"} <= set(allowed.split())
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_new_rule_runs_on_the_page_with_no_second_table(javascript):
     @plain_function
     def _bump(x):
@@ -197,7 +196,6 @@ def test_a_new_rule_runs_on_the_page_with_no_second_table(javascript):
         compare(javascript, RULES[name], n, expected, close)
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_what_occurs_often_is_computed_once(javascript):
     @rule("tower")
     def tower(x, /):

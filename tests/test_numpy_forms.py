@@ -270,7 +270,6 @@ def test_the_attribute_and_the_function_say_what_to_write_too():
         np.put(Tensor(X), [0], [1.0])
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_rule_of_an_absent_name_takes_its_place():
     @tg.rule("square")
     def square(x, /):

@@ -105,7 +105,6 @@ def test_numbers_of_arrays_do_not_move():
     assert in_page(to_html(tensor(50, 50) * 2))["live"] is False
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_rule_that_scalars_cannot_run_says_so():
     @rule("det")
     def determinant(x, /):
@@ -120,7 +119,6 @@ def test_a_rule_that_scalars_cannot_run_says_so():
     assert data["recorded"]["g"] == [None, 1]
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_tensor_that_opens_but_cannot_move_shows_what_python_recorded(javascript, monkeypatch):
     monkeypatch.setattr(scalars, "erf", math.erf, raising=False)
     monkeypatch.setattr(arrays, "erf", np.vectorize(math.erf), raising=False)

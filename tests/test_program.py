@@ -362,7 +362,6 @@ def test_the_source_reads_as_it_was_written():
     )
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_rule_without_a_source_shows_what_running_it_says():
     typed = (
         '@rule("cube")\ndef cube(x, /):\n    z = x * x * x\n'
@@ -374,7 +373,6 @@ def test_a_rule_without_a_source_shows_what_running_it_says():
     assert rule_source(RULES["odd"]) == "# the source of odd is not at hand"
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_rule_whose_formula_is_too_long_is_shown_by_its_name():
     @rule("tower")
     def tower(x, /):

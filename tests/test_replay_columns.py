@@ -17,7 +17,7 @@ from test_replay_values import close, graph_of, points, recorded, rule_function
 from tinygrad_edu import Value, replay, where
 from tinygrad_edu.replay.columns import BLOCK
 
-forgotten, softsign, swish = custom_rules.forgotten, custom_rules.softsign, custom_rules.swish
+softsign, swish = custom_rules.softsign, custom_rules.swish
 
 
 def named(**numbers):

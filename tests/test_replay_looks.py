@@ -109,7 +109,6 @@ def test_another_shape_is_a_difference():
         run(np.ones(3) * 2)
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_random_numbers_inside_a_rule_and_a_setting_of_it_that_changed_are_found():
     rng = np.random.default_rng(0)
     slope = [2.0]

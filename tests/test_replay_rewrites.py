@@ -214,7 +214,6 @@ def test_errors_of_labels_and_shapes_are_those_of_the_graph(wrong):
 # --- truths in formulas --------------------------------------------------------------------------
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_numbers_beside_truths_keep_their_value_in_columns_and_arrays():
     @rule("steps")
     def steps(x, /):

@@ -30,7 +30,7 @@ from test_replay_values import (
 from tinygrad_edu import Tensor, Value, nn, replay
 
 javascript = page_in_node.javascript
-forgotten, softsign, swish = custom_rules.forgotten, custom_rules.softsign, custom_rules.swish
+softsign, swish = custom_rules.softsign, custom_rules.swish
 
 LANGUAGES = ("python", "numpy", "javascript", "latex", "mathml")
 CALL = "new Function(text + '; return program')()(...xs)"

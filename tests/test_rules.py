@@ -275,13 +275,10 @@ def test_a_rule_that_users_declare_works_on_every_operand():
         """x³."""
         return x * x * x, lambda g, x=x: (g * 3.0 * x * x,)
 
-    try:
-        assert cube(2.0) == 8.0
-        for node in (Value(2.0), Tensor([2.0])):
-            y = cube(node)
-            assert y.symbol == "cube"
-            (first,) = gradients(y, node)
-            assert float(first) == 12.0
-            assert float(gradients(first, node)[0]) == 12.0
-    finally:
-        del RULES["cube"], operations.cube
+    assert cube(2.0) == 8.0
+    for node in (Value(2.0), Tensor([2.0])):
+        y = cube(node)
+        assert y.symbol == "cube"
+        (first,) = gradients(y, node)
+        assert float(first) == 12.0
+        assert float(gradients(first, node)[0]) == 12.0

@@ -226,7 +226,6 @@ def test_the_log_of_a_sum_of_nothing_but_vanished_exponentials_warns_of_nothing(
     assert x.logsumexp().item() == -np.inf
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_gradients_ask_for_no_adjoint_that_they_do_not_need():
     def costly(g):
         raise AssertionError("nobody asked for this adjoint")
@@ -265,7 +264,6 @@ def test_a_constant_stands_in_a_large_table_where_the_condition_holds(constant):
     assert tg.where(y > 0, constant, Tensor(y)).data.tolist() == expected.tolist()
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_each_of_many_operands_gets_the_adjoint_in_its_place():
     @tg.rule("weighed")
     def weighed(a, b, c, d, /):

@@ -10,7 +10,7 @@ import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value
 from tinygrad_edu.graph import topological_order
 from tinygrad_edu.nn import cross_entropy
-from tinygrad_edu.rules import RULES, name_of, operations
+from tinygrad_edu.rules import name_of, operations
 from tinygrad_edu.view.scalars import open_as_scalars
 
 every_call = pytest.mark.parametrize(
@@ -290,17 +290,7 @@ def test_a_deep_graph_opens_without_recursion():
     assert opened.elements[0][0] is x
 
 
-@pytest.fixture
-def declared():
-    """Rules that a test declares are forgotten after it."""
-    known = set(RULES)
-    yield
-    for name in set(RULES) - known:
-        del RULES[name]
-        delattr(operations, name)
-
-
-def test_rules_that_users_declare_open(declared):
+def test_rules_that_users_declare_open():
     @tg.rule("cube")
     def cube(x, /):
         """x³."""

@@ -287,7 +287,6 @@ def test_rules_for_arrays_say_that_they_have_no_formula(name):
         trace(RULES[name], n)
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_rules_that_ask_what_their_operand_is_say_what_to_write():
     @rule("erf")
     def erf(x, /):
@@ -312,7 +311,6 @@ def test_rules_that_ask_what_their_operand_is_say_what_to_write():
         trace(RULES["too_many"], 1)
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_a_new_rule_and_a_new_formula_need_no_second_table():
     @plain_function
     def _softsign(x):

@@ -25,7 +25,7 @@ from tinygrad_edu.testing import (
     values,
 )
 
-forgotten, softsign, swish = custom_rules.forgotten, custom_rules.softsign, custom_rules.swish
+softsign, swish = custom_rules.softsign, custom_rules.swish
 
 WRONG = {
     "sign": "def wrong(x, /):\n return of(x).cos(x), lambda g, x=x: (g * of(x).sin(x),)",

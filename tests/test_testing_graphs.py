@@ -23,7 +23,7 @@ from tinygrad_edu.testing.drawing import STEEPEST
 from tinygrad_edu.testing.leaves import MARGIN
 from tinygrad_edu.testing.tensor_graphs import KNOWN
 
-forgotten, softsign, swish = custom_rules.forgotten, custom_rules.softsign, custom_rules.swish
+softsign, swish = custom_rules.softsign, custom_rules.swish
 QUICK = settings(database=None, max_examples=500, phases=[Phase.generate, Phase.shrink])
 
 

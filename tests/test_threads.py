@@ -176,7 +176,6 @@ def test_a_graph_may_be_copied_and_differentiated_as_nodes_by_many():
     assert not x.grad.any()
 
 
-@pytest.mark.usefixtures("own_rules")
 def test_an_error_in_one_thread_is_no_error_in_another():
     @rules.rule("picky")
     def picky(x, /):
