@@ -12,7 +12,7 @@ from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-from tinygrad_edu.methods import Methods
+from tinygrad_edu.engine.methods import Methods
 from tinygrad_edu.rules import RULES, operations
 
 # Options for this run, such as those of CI, are not for the runs of pytest that tests start.

@@ -7,9 +7,9 @@ import sys
 
 
 def main() -> int:
-    """Import the package and run `tinygrad_edu.cli.main`; the exit status."""
+    """Import the package and run `tinygrad_edu.commands.main.main`; the exit status."""
     try:
-        from tinygrad_edu import cli
+        from tinygrad_edu.commands import main as cli
 
         return cli.main()
     except KeyboardInterrupt:

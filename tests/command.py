@@ -2,7 +2,7 @@
 
 import pytest
 
-from tinygrad_edu import cli
+from tinygrad_edu.commands import main as cli
 
 
 @pytest.fixture(autouse=True)

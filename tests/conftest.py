@@ -5,9 +5,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tinygrad_edu.methods import Methods
+from tinygrad_edu.engine.methods import Methods
 from tinygrad_edu.rules import RULES, operations
-from tinygrad_edu.rules.namespaces import arrays, scalars
+from tinygrad_edu.rules.tables import arrays, scalars
 
 settings.register_profile(
     "quick", max_examples=30, deadline=None, derandomize=True, print_blob=True

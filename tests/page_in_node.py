@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 import tinygrad_edu
-from tinygrad_edu.graph import Node
-from tinygrad_edu.view.page_data import page_data
-from tinygrad_edu.view.reading import Card, Link, read
+from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.view.cards.reading import Card, Link, read
+from tinygrad_edu.view.page.page_data import page_data
 
 STATIC = Path(tinygrad_edu.__file__).parent / "view" / "static"
 FILES = ("text", "engine", "steps", "layout", "routes", "predict")

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinygrad_edu
-from tinygrad_edu.view.arrange import arrange
-from tinygrad_edu.view.plan import plan
-from tinygrad_edu.view.svg import pill_width, route_path
+from tinygrad_edu.view.layout.arrange import arrange
+from tinygrad_edu.view.layout.plan import plan
+from tinygrad_edu.view.picture.svg import pill_width, route_path
 
 STATIC = Path(tinygrad_edu.__file__).parent / "view" / "static"
 ROUNDING = 1e-6

@@ -10,7 +10,7 @@ from test_rules import operands_for
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor
-from tinygrad_edu.array_symbols import (
+from tinygrad_edu.programs.array_symbols import (
     OPERATIONS,
     ArraySymbol,
     Place,
@@ -19,9 +19,9 @@ from tinygrad_edu.array_symbols import (
     is_elementwise,
     operation,
 )
-from tinygrad_edu.languages import written
+from tinygrad_edu.programs.languages import written
+from tinygrad_edu.programs.symbols import operations_in
 from tinygrad_edu.rules import RULES, of
-from tinygrad_edu.symbols import operations_in
 
 every_call = pytest.mark.parametrize(
     "call",

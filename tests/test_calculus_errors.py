@@ -8,7 +8,6 @@ import pytest
 from tinygrad_edu import (
     Tensor,
     Value,
-    blocks,
     grad,
     gradients,
     group,
@@ -20,6 +19,7 @@ from tinygrad_edu import (
     value_and_grad,
     vjp,
 )
+from tinygrad_edu.engine import contexts as blocks
 
 DIRECTIONS = [grad, value_and_grad, jacobian, hessian]
 X = np.array([1.0, 2.0, 3.0])

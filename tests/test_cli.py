@@ -17,8 +17,9 @@ import pytest
 from command import rows
 
 import tinygrad_edu
-from tinygrad_edu import cli
-from tinygrad_edu.commands import calling, show
+from tinygrad_edu.commands import main as cli
+from tinygrad_edu.commands import options as calling
+from tinygrad_edu.commands import show_command as show
 
 APPLES = ["(apple * 2 + orange * 3) * tax", "apple=100", "orange=150", "tax=1.1"]
 folder, run = command.folder, command.run
@@ -35,9 +36,9 @@ def pages(monkeypatch):
             f'<!doctype html><meta name="generator" content="tinygrad_edu"><title>{title}</title>'
         )
 
-    fake = ModuleType("tinygrad_edu.view.html")
+    fake = ModuleType("tinygrad_edu.view.page.html")
     fake.to_html = to_html
-    monkeypatch.setitem(sys.modules, "tinygrad_edu.view.html", fake)
+    monkeypatch.setitem(sys.modules, "tinygrad_edu.view.page.html", fake)
     return calls
 
 
@@ -283,7 +284,8 @@ def test_a_terminal_of_few_characters_is_enough(monkeypatch, folder):
 
 
 def test_the_command_as_a_process_of_its_own(folder):
-    command = [sys.executable, "-m", "tinygrad_edu.cli", "show", *APPLES, "-o", "price.svg"]
+    module = "tinygrad_edu.commands.main"
+    command = [sys.executable, "-m", module, "show", *APPLES, "-o", "price.svg"]
     first = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (first.returncode, first.stderr) == (0, "")
     assert "715" in first.stdout
@@ -304,4 +306,4 @@ def test_importing_the_package_does_not_import_the_command():
     code = "import sys, tinygrad_edu; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
-    assert not loaded & {"tinygrad_edu.cli", "tinygrad_edu.script", "argparse", "webbrowser"}
+    assert not loaded & {"tinygrad_edu.commands", "argparse", "webbrowser"}

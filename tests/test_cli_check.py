@@ -9,9 +9,9 @@ import command
 import pytest
 from oracles import INSTALL
 
-from tinygrad_edu import cli
-from tinygrad_edu.commands import check, printing
-
+from tinygrad_edu.commands import check_command as check
+from tinygrad_edu.commands import main as cli
+from tinygrad_edu.commands import printing
 
 SCRIPT = """\
 import numpy as np
@@ -342,7 +342,7 @@ def test_the_examples_of_the_help_are_sound(capsys):
 
 def test_as_a_process_of_its_own(folder):
     Path("s.py").write_text(SCRIPT, encoding="utf-8")
-    command = [sys.executable, "-m", "tinygrad_edu.cli", "check", "s.py:wrong", "x=3"]
+    command = [sys.executable, "-m", "tinygrad_edu.commands.main", "check", "s.py:wrong", "x=3"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (1, "")
     assert "x           3         3        6         5.0e-01  WRONG" in done.stdout

@@ -9,7 +9,7 @@ from pathlib import Path
 import command
 import pytest
 
-from tinygrad_edu import cli
+from tinygrad_edu.commands import main as cli
 
 REPOSITORY = Path(__file__).parent.parent
 CODE = "import sys, tinygrad_edu_command; sys.exit(tinygrad_edu_command.main())"

@@ -12,7 +12,7 @@ from rule_table import ARRAYS, ELEMENTWISE
 from tinygrad_edu import Tensor, compare, rule, topological_order
 from tinygrad_edu.check import GradientError
 from tinygrad_edu.check.oracles import opened
-from tinygrad_edu.graph import Node
+from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules import RULES, elementwise, operations
 from tinygrad_edu.testing import tensor_graphs, value_graphs
 

@@ -12,8 +12,8 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, no_grad, replay
-from tinygrad_edu.blocks import was_compared, watched
 from tinygrad_edu.data import DataLoader
+from tinygrad_edu.engine.contexts import was_compared, watched
 
 COMPARISONS = {
     "less": operator.lt, "greater": operator.gt,

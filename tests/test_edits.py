@@ -18,7 +18,6 @@ from tinygrad_edu import (
     Tensor,
     TrainingStep,
     Value,
-    blocks,
     data,
     data_locked,
     nn,
@@ -26,6 +25,7 @@ from tinygrad_edu import (
     optim,
     topological_order,
 )
+from tinygrad_edu.engine import contexts as blocks
 
 READ_ONLY = "read-only"
 

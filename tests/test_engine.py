@@ -24,7 +24,7 @@ from test_symbols import bits
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, nn
 from tinygrad_edu.rules import RULES, name_of, of, operations, rule
-from tinygrad_edu.rules.namespaces import scalars
+from tinygrad_edu.rules.tables import scalars
 from tinygrad_edu.testing import DOMAINS
 
 javascript = page_in_node.javascript

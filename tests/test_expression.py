@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu import Value, expression, topological_order
-from tinygrad_edu.expression import FUNCTIONS, read_expression
+from tinygrad_edu import Value, topological_order
+from tinygrad_edu.commands import expression
+from tinygrad_edu.commands.expression import FUNCTIONS, read_expression
 from tinygrad_edu.rules import elementwise
 
 NAMES = ("x", "y", "größe")

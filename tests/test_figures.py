@@ -10,7 +10,7 @@ from picture_reader import apple_and_tax
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, gradcheck, group
-from tinygrad_edu.view.figures import LARGEST
+from tinygrad_edu.view.picture.figures import LARGEST
 from tinygrad_edu.view.targets import ENDINGS
 
 WRITERS = {ending: getattr(tg, name) for ending, name in ENDINGS.items()}

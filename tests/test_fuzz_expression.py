@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tinygrad_edu import Value, topological_order
-from tinygrad_edu.expression import DEEPEST, FUNCTIONS, LONGEST, read_expression
+from tinygrad_edu.commands.expression import DEEPEST, FUNCTIONS, LONGEST, read_expression
 
 INPUTS = {"x": 1.5, "y": -2.25, "größe": 0.0}
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu import Tensor, Value, blocks, gradients, group, nn, no_grad, topological_order
+from tinygrad_edu import Tensor, Value, gradients, group, nn, no_grad, topological_order
+from tinygrad_edu.engine import contexts as blocks
 
 BOTH = pytest.mark.parametrize("kind", [Value, Tensor])
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, check_backward, data, gradcheck, nn, optim, save
-from tinygrad_edu.names import LONGEST_SHOWN, escaped
+from tinygrad_edu.engine.names import LONGEST_SHOWN, escaped
 
 EVIL = "\x1b[2J\u202e\x9b"  # clear the screen; write from right to left; a control sequence in one
 HALF = EVIL + "\ud800"  # half of a surrogate pair, which UTF-8 cannot write

@@ -17,7 +17,7 @@ from test_page_data import HOSTILE, in_page, several
 
 import tinygrad_edu
 from tinygrad_edu import Tensor, Value, to_html
-from tinygrad_edu.view.looks import FONTS
+from tinygrad_edu.view.picture.style import FONTS
 
 DEMOS = Path(__file__).parents[1] / "demos"
 NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1998/Math/MathML"}

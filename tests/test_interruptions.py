@@ -12,7 +12,6 @@ from tinygrad_edu import (
     Tensor,
     TrainingStep,
     Value,
-    blocks,
     collector_paused,
     data,
     data_locked,
@@ -21,6 +20,7 @@ from tinygrad_edu import (
     no_grad,
     optim,
 )
+from tinygrad_edu.engine import contexts as blocks
 
 
 @pytest.fixture(autouse=True)

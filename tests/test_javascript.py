@@ -16,10 +16,10 @@ from rule_table import ELEMENTWISE
 from test_symbols import A, B, C, bits, build, numbers
 
 import tinygrad_edu as tg
-from tinygrad_edu.languages import written
+from tinygrad_edu.programs.languages import written
 from tinygrad_edu.rules import RULES, of, rule
-from tinygrad_edu.rules.namespaces import plain_function
-from tinygrad_edu.view.javascript import javascript_rule, javascript_rules
+from tinygrad_edu.rules.tables import plain_function
+from tinygrad_edu.view.page.javascript import javascript_rule, javascript_rules
 
 NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(NODE is None, reason="node, which runs the JavaScript, is missing")

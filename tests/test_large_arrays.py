@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, gradients, replay
-from tinygrad_edu.rules.namespaces import arrays
+from tinygrad_edu.rules.tables import arrays
 
 SPECIAL = np.array([0.0, -0.0, 1.5, -2.5, np.inf, -np.inf, np.nan, 1e-40, -5e-324])
 

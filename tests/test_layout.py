@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu.view.arrange import arrange
-from tinygrad_edu.view.plan import plan
+from tinygrad_edu.view.layout.arrange import arrange
+from tinygrad_edu.view.layout.plan import plan
 
 ROUNDING = 1e-6
 GAP_X, GAP_Y = 96.0, 24.0  # between columns, and between the boxes of one

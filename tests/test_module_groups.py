@@ -5,8 +5,8 @@ import pytest
 from test_modules import found, text_of
 
 from tinygrad_edu import Value, group, nn
-from tinygrad_edu.view.modules import Module, find_modules
-from tinygrad_edu.view.reading import read
+from tinygrad_edu.view.cards.modules import Module, find_modules
+from tinygrad_edu.view.cards.reading import read
 
 
 def test_a_group_around_a_neuron_leaves_its_inputs_outside():

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_edu import Value, group, nn, scalar_nn
-from tinygrad_edu.view.cycles import cycles_of
-from tinygrad_edu.view.modules import find_modules, path_of
-from tinygrad_edu.view.reading import read
+from tinygrad_edu.view.cards.cycles import cycles_of
+from tinygrad_edu.view.cards.modules import find_modules, path_of
+from tinygrad_edu.view.cards.reading import read
 
 
 def text_of(card):

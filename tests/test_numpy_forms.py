@@ -14,7 +14,7 @@ from test_axes import numerical
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, gradients
-from tinygrad_edu.methods import Methods
+from tinygrad_edu.engine.methods import Methods
 from tinygrad_edu.rules import operations
 from tinygrad_edu.rules.numpy_forms import INSTEAD
 

@@ -10,7 +10,7 @@ from test_page_data import in_page, tensor
 
 from tinygrad_edu import Tensor, nn, rule, to_html
 from tinygrad_edu.rules import of
-from tinygrad_edu.rules.namespaces import arrays, scalars
+from tinygrad_edu.rules.tables import arrays, scalars
 
 javascript = page_in_node.javascript
 

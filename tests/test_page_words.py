@@ -10,7 +10,7 @@ from page_in_node import open_page
 from random_graphs import GRAPHS
 
 from tinygrad_edu import Value, group
-from tinygrad_edu.view.reading import short
+from tinygrad_edu.view.cards.reading import short
 
 javascript = page_in_node.javascript
 

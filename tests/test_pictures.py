@@ -23,10 +23,10 @@ from picture_reader import (
 
 from tinygrad_edu import Tensor, Value, to_dot, to_svg, topological_order, where
 from tinygrad_edu.scalar_nn import MLP
-from tinygrad_edu.view.modules import Module
-from tinygrad_edu.view.reading import Card as Drawn
-from tinygrad_edu.view.reading import Link
-from tinygrad_edu.view.svg import badge_width, card_size, draw, fitted, name_inside
+from tinygrad_edu.view.cards.modules import Module
+from tinygrad_edu.view.cards.reading import Card as Drawn
+from tinygrad_edu.view.cards.reading import Link
+from tinygrad_edu.view.picture.svg import badge_width, card_size, draw, fitted, name_inside
 
 numbers = st.floats(-1e300, 1e300)
 
@@ -240,7 +240,7 @@ def test_a_crowd_is_refused_and_the_message_says_what_to_do():
 
 
 def test_above_300_cards_modules_are_drawn_folded(monkeypatch):
-    import tinygrad_edu.view.svg as module
+    import tinygrad_edu.view.picture.svg as module
 
     root = Value(1)
     for _ in range(301):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_edu import Value, to_svg
-from tinygrad_edu.view.heights import spaced
+from tinygrad_edu.view.layout.heights import spaced
 
 PILLS = re.compile(r'<g class="pill".*?</g>', re.S)
 RECT = re.compile(r'<rect x="(\S+)" y="(\S+)" width="(\S+)" height="(\S+)"')

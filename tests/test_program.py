@@ -17,8 +17,8 @@ import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value
 from tinygrad_edu.rules import RULES, rule
 from tinygrad_edu.scalar_nn import MLP
-from tinygrad_edu.view.program import formula, identifiers, program, rule_source
-from tinygrad_edu.view.reading import read
+from tinygrad_edu.view.cards.listing import formula, identifiers, program, rule_source
+from tinygrad_edu.view.cards.reading import read
 
 HOSTILE = [
     "</script><script>alert(1)</script>", "a b", "a b", "class", "None", "exp", "where", "nan",

@@ -15,7 +15,7 @@ from test_replay_source import CALL, assert_clean
 from test_replay_values import program_of
 
 from tinygrad_edu import Value, replay
-from tinygrad_edu.symbols import function_names
+from tinygrad_edu.programs.symbols import function_names
 
 javascript = page_in_node.javascript
 

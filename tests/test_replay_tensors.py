@@ -17,8 +17,8 @@ from tinygrad_edu.nn import (
     max_margin_loss,
     mse_loss,
 )
-from tinygrad_edu.replay.lines import lines_of
-from tinygrad_edu.replay.source import TAKEN, constant_values
+from tinygrad_edu.programs.lines import lines_of
+from tinygrad_edu.programs.source import TAKEN, constant_values
 from tinygrad_edu.rules import operations
 
 X = np.arange(6.0).reshape(2, 3) - 2.5

@@ -9,7 +9,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, check, data, nn, optim, replay, scalar_nn, testing
-from tinygrad_edu.blocks import Group
+from tinygrad_edu.engine.contexts import Group
 
 
 class Net(nn.Module):

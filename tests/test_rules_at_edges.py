@@ -9,10 +9,10 @@ from test_rules import KINKS
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value
+from tinygrad_edu.engine.tensor import unbroadcast
 from tinygrad_edu.rules import RULES, of, operations
-from tinygrad_edu.rules.namespaces import arrays, scalars
 from tinygrad_edu.rules.rule import deferred
-from tinygrad_edu.tensor import unbroadcast
+from tinygrad_edu.rules.tables import arrays, scalars
 
 
 @pytest.mark.parametrize(("name", "at"), KINKS)

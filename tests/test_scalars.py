@@ -8,10 +8,10 @@ from rule_table import ARRAYS, ELEMENTWISE
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value
-from tinygrad_edu.graph import topological_order
+from tinygrad_edu.engine.graph import topological_order
 from tinygrad_edu.nn import cross_entropy
 from tinygrad_edu.rules import name_of, operations
-from tinygrad_edu.view.scalars import open_as_scalars
+from tinygrad_edu.view.cards.open_as_scalars import open_as_scalars
 
 every_call = pytest.mark.parametrize(
     "call",

@@ -5,8 +5,8 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, no_grad
-from tinygrad_edu import value as value_module
-from tinygrad_edu.view.scalars import open_as_scalars
+from tinygrad_edu.engine import value as value_module
+from tinygrad_edu.view.cards.open_as_scalars import open_as_scalars
 
 ASKED = 2
 """Values that tell whether operations are recorded; they are in no graph."""

@@ -9,7 +9,7 @@ import command
 import pytest
 from command import rows
 
-from tinygrad_edu import cli
+from tinygrad_edu.commands import main as cli
 
 SCRIPT = """\
 import sys

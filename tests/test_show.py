@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import tinygrad_edu
 from tinygrad_edu import Tensor, Value, gradcheck
+from tinygrad_edu.engine.graph import representations
 from tinygrad_edu.files import write_whole
-from tinygrad_edu.graph import representations
 
 module = importlib.import_module("tinygrad_edu.view.show")  # the package's show is the function
 show, frame, register = module.show, module.frame, module.register
@@ -36,9 +36,9 @@ def pages(monkeypatch):
             write_whole(path, text)
         return text
 
-    fake = ModuleType("tinygrad_edu.view.html")
+    fake = ModuleType("tinygrad_edu.view.page.html")
     fake.to_html = to_html
-    monkeypatch.setitem(sys.modules, "tinygrad_edu.view.html", fake)
+    monkeypatch.setitem(sys.modules, "tinygrad_edu.view.page.html", fake)
     return calls
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu.view.strips import bars, strip
+from tinygrad_edu.view.cards.strips import bars, strip
 
 
 @given(st.integers(0, 100), st.integers(1, 30), st.integers(0, 99))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from rule_table import ARRAYS, ELEMENTWISE
 
 import tinygrad_edu as tg
-from tinygrad_edu.languages import LANGUAGES, written
+from tinygrad_edu.programs.languages import LANGUAGES, written
+from tinygrad_edu.programs.symbols import Symbol, function_names, size, trace
 from tinygrad_edu.rules import RULES, of, rule
-from tinygrad_edu.rules.namespaces import plain_function
-from tinygrad_edu.symbols import Symbol, function_names, size, trace
+from tinygrad_edu.rules.tables import plain_function
 
 # What the printed text may use: Python's math under NumPy's names, and nothing of ours.
 PLAIN = {

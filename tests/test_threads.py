@@ -11,7 +11,6 @@ from tinygrad_edu import (
     Tensor,
     TrainingStep,
     Value,
-    blocks,
     collector_paused,
     data,
     data_locked,
@@ -23,6 +22,7 @@ from tinygrad_edu import (
     rules,
     scalar_nn,
 )
+from tinygrad_edu.engine import contexts as blocks
 
 THREADS = 8
 X = np.random.default_rng(0).normal(size=(24, 5))

@@ -14,8 +14,9 @@ import pytest
 from interrupts import Interrupter, interrupted_everywhere
 
 import tinygrad_edu
-from tinygrad_edu import cli, data, files, gradcheck, load, save, to_html, to_svg
-from tinygrad_edu.value import Value
+from tinygrad_edu import data, files, gradcheck, load, save, to_html, to_svg
+from tinygrad_edu.commands import main as cli
+from tinygrad_edu.engine.value import Value
 
 PACKAGE = Path(tinygrad_edu.__file__).parent
 

@@ -10,15 +10,17 @@ apple.grad  # 2.2
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu import data, nn, optim, scalar_nn
-from tinygrad_edu.blocks import data_locked, group, no_grad
 from tinygrad_edu.calculus import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_edu.check import check_backward, compare, gradcheck, numerical_gradient
-from tinygrad_edu.graph import (
+from tinygrad_edu.engine.contexts import data_locked, group, no_grad
+from tinygrad_edu.engine.graph import (
     Node,
     collector_paused,
     gradients,
     topological_order,
 )
+from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.engine.value import Value
 from tinygrad_edu.replay import replay
 from tinygrad_edu.rules import abs as abs
 from tinygrad_edu.rules import (
@@ -67,8 +69,6 @@ from tinygrad_edu.rules import max as max
 from tinygrad_edu.rules import min as min
 from tinygrad_edu.rules import sum as sum
 from tinygrad_edu.saving import load, load_state_dict, save, to_state_dict
-from tinygrad_edu.tensor import Tensor
-from tinygrad_edu.value import Value
 from tinygrad_edu.view import show, to_dot, to_graphviz, to_html, to_pdf, to_png, to_svg
 
 if TYPE_CHECKING:

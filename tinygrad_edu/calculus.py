@@ -25,13 +25,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu import blocks
-from tinygrad_edu.graph import Node, gradients, leaves_and_inner, sweep
-from tinygrad_edu.names import escaped
+from tinygrad_edu.engine import contexts
+from tinygrad_edu.engine.graph import Node, gradients, leaves_and_inner, sweep
+from tinygrad_edu.engine.names import escaped
+from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.engine.value import Value
 from tinygrad_edu.rules import stack
 from tinygrad_edu.rules.rule import as_plain
-from tinygrad_edu.tensor import Tensor
-from tinygrad_edu.value import Value
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]
@@ -285,10 +285,10 @@ def _recorded(name: str, f: Function, call: Callable[[blocks.Group], Any]) -> An
     to another belongs to it, or the group could not be folded.
     """
     group = blocks.group(f"{name}({_name(f)})")
-    if not blocks.open_blocks or (Value(0.0) * 1.0).operands:
+    if not contexts.open_blocks or (Value(0.0) * 1.0).operands:
         with group as made:
             return call(made)
-    with blocks.outside_of_blocks(), group as made:
+    with contexts.outside_of_blocks(), group as made:
         result = call(made)
     return _each(lambda x: x.detach() if isinstance(x, Node) else x, result)
 

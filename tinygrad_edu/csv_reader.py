@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.names import escaped
+from tinygrad_edu.engine.names import escaped
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, int] | None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.names import escaped
+from tinygrad_edu.engine.names import escaped
 
 Array = npt.NDArray[Any]
 NUMBER = (int, float, np.number)

@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from tinygrad_edu import rules
 from tinygrad_edu.data import generator, one_hot
-from tinygrad_edu.graph import Node
+from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.rules import RULES
 from tinygrad_edu.rules.reductions import Reduction
 from tinygrad_edu.rules.rule import unchanging
 from tinygrad_edu.summaries import model_text
-from tinygrad_edu.tensor import Tensor
 
 if TYPE_CHECKING:
     from tinygrad_edu.data import Rng

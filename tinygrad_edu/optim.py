@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.graph import Node
+from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules import of
 from tinygrad_edu.summaries import optimizer_text
 

@@ -9,8 +9,8 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from tinygrad_edu.engine.value import Value
 from tinygrad_edu.nn import Module, check_width, check_widths, label_parameters
-from tinygrad_edu.value import Value
 
 
 class Neuron(Module):

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.graph import Node
-from tinygrad_edu.names import escaped
+from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.engine.names import escaped
 
 MOST_LINES = 60
 

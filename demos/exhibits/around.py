@@ -11,7 +11,7 @@ import numpy as np
 from exhibits.frame import bug, cure
 from tinygrad_edu import check_backward, gradcheck
 from tinygrad_edu.check import check_inputs_matter
-from tinygrad_edu.cli import main as tinygrad_edu
+from tinygrad_edu.commands.main import main as tinygrad_edu
 
 rng = np.random.default_rng(2)
 SCORES = rng.normal(size=(20, 3))

@@ -6,8 +6,8 @@ reported.
 """
 
 ELEMENTWISE, REDUCTIONS = "rules/elementwise.py", "rules/reductions.py"
-ARRAYS, NAMESPACES = "rules/arrays.py", "rules/namespaces.py"
-TENSOR, GRAPH = "tensor.py", "graph.py"
+ARRAYS, NAMESPACES = "rules/arrays.py", "rules/tables.py"
+TENSOR, GRAPH = "engine/tensor.py", "engine/graph.py"
 
 GIVEN = "the default is never used: the rule gives this setting always"
 MASK = "a mask names no element twice, so adding and assigning are the same"

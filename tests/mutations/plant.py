@@ -26,12 +26,12 @@ WHERE: dict[str, tuple[str, ...]] = {
     "rules/elementwise.py": (),
     "rules/reductions.py": (),
     "rules/arrays.py": (),
-    "rules/namespaces.py": (),
+    "rules/tables.py": (),
     "rules/rule.py": ("unchanging", "deferred"),
-    "tensor.py": ("unbroadcast", "Tensor._constant", "Tensor.backward", "Tensor._seed",
+    "engine/tensor.py": ("unbroadcast", "Tensor._constant", "Tensor.backward", "Tensor._seed",
                   "Tensor._fit"),
-    "value.py": ("_operators", "_function", "Value.backward"),
-    "graph.py": ("leaves_and_inner", "sweep", "gradients"),
+    "engine/value.py": ("_operators", "_function", "Value.backward"),
+    "engine/graph.py": ("leaves_and_inner", "sweep", "gradients"),
 }  # fmt: skip
 """The modules that faults are planted in, and in which of their functions: all where none is named.
 

@@ -275,7 +275,8 @@ def one_of_each_kind(faults: list[Fault], package: Path) -> list[Fault]:
             by_kind.setdefault(fault.kind, []).append(fault)
     chosen = []
     for kind, some in by_kind.items():
-        where_adjoints_meet = [f for f in some if "accumulated" in kind and f.path == "value.py"]
+        in_value = [f for f in some if f.path == "engine/value.py"]
+        where_adjoints_meet = in_value if "accumulated" in kind else []
         about_rules = [f for f in some if rules_that_use(package, f)]
         chosen.append(random.Random(kind).choice(where_adjoints_meet or about_rules or some))
     return chosen

@@ -9,7 +9,7 @@ what comes out.
 from tinygrad_edu.check.comparison import compare
 from tinygrad_edu.check.dependence import check_inputs_matter
 from tinygrad_edu.check.functions import gradcheck
-from tinygrad_edu.check.layers import check_backward
+from tinygrad_edu.check.layers.hand_written import check_backward
 from tinygrad_edu.check.numerical import numerical_gradient
 from tinygrad_edu.check.report import GradientError, Report, Row
 

@@ -9,10 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.blocks import watched
-from tinygrad_edu.check.calling import input_names
-from tinygrad_edu.check.graphs import function_of_graph, leaves_of
-from tinygrad_edu.check.judge import Tolerance
 from tinygrad_edu.check.kinds import (
     floating,
     leaf,
@@ -22,10 +18,14 @@ from tinygrad_edu.check.kinds import (
     plain,
     weights_for,
 )
+from tinygrad_edu.check.layers.calling import input_names
 from tinygrad_edu.check.numerical import derivative, moved, sides
+from tinygrad_edu.check.recorded import function_of_graph, leaves_of
 from tinygrad_edu.check.report import Report, Row, Verdict, concluded
-from tinygrad_edu.graph import Node, topological_order
-from tinygrad_edu.value import Value
+from tinygrad_edu.check.verdict import Tolerance
+from tinygrad_edu.engine.contexts import watched
+from tinygrad_edu.engine.graph import Node, topological_order
+from tinygrad_edu.engine.value import Value
 
 if TYPE_CHECKING:
     from tinygrad_edu.check.oracles import Found, Oracle

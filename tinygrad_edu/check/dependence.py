@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.check.calling import input_names
 from tinygrad_edu.check.kinds import Array, check_function, copied, like, plain, undisturbed
-from tinygrad_edu.graph import Node
+from tinygrad_edu.check.layers.calling import input_names
+from tinygrad_edu.engine.graph import Node
 
 ATTEMPTS = 10
 

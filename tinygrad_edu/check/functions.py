@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.check.case import RESULT
-from tinygrad_edu.check.judge import Question, Tolerance, judged_together
+from tinygrad_edu.check.diagnoses.case import RESULT
 from tinygrad_edu.check.kinds import (
     check_function,
     copied,
@@ -25,9 +24,10 @@ from tinygrad_edu.check.kinds import (
     weights_for,
 )
 from tinygrad_edu.check.report import Report, Row, concluded
-from tinygrad_edu.graph import Node, gradients, topological_order
-from tinygrad_edu.tensor import Tensor
-from tinygrad_edu.value import Value
+from tinygrad_edu.check.verdict import Question, Tolerance, judged_together
+from tinygrad_edu.engine.graph import Node, gradients, topological_order
+from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.engine.value import Value
 
 Array = npt.NDArray[Any]
 

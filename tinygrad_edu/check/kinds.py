@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.graph import Node
+from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.engine.value import Value
 from tinygrad_edu.rules.rule import as_plain
-from tinygrad_edu.tensor import Tensor
-from tinygrad_edu.value import Value
 
 Array = npt.NDArray[Any]
 

@@ -11,8 +11,8 @@ from typing import Any, Literal, overload
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.view.heat_map import HeatMap, to_heat_maps
-from tinygrad_edu.view.reading import shown_text
+from tinygrad_edu.view.cards.reading import shown_text
+from tinygrad_edu.view.picture.heat_map import HeatMap, to_heat_maps
 from tinygrad_edu.view.show import still
 from tinygrad_edu.view.targets import Target, target, write
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_edu.commands.calling import UsageError, number
-from tinygrad_edu.expression import check_name, closest, shown
-from tinygrad_edu.graph import Node
+from tinygrad_edu.commands.expression import check_name, closest, shown
+from tinygrad_edu.commands.options import UsageError, number
+from tinygrad_edu.engine.graph import Node
 
 
 class Shape(NamedTuple):

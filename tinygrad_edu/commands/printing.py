@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-from tinygrad_edu.view.reading import shown_text
+from tinygrad_edu.view.cards.reading import shown_text
 
 RED, GREEN, YELLOW = "31", "32", "33"
 LONGEST = 600

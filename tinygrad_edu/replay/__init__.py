@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_edu.graph import Node
+from tinygrad_edu.engine.graph import Node
 
 if TYPE_CHECKING:
     from tinygrad_edu.replay.replays import Replay

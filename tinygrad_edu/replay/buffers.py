@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_edu.array_symbols import ArraySymbol, function_of, is_elementwise
-from tinygrad_edu.replay.trace import symbols_of
-from tinygrad_edu.rules.namespaces import arrays
-from tinygrad_edu.symbols import Expression, Symbol
+from tinygrad_edu.programs.array_symbols import ArraySymbol, function_of, is_elementwise
+from tinygrad_edu.programs.symbols import Expression, Symbol
+from tinygrad_edu.programs.trace import symbols_of
+from tinygrad_edu.rules.tables import arrays
 
 LARGE = 2000
 """From so many elements on, zeros are put with the bits of numbers; see `Emitter.zeros`."""

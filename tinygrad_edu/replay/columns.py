@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.array_symbols import ArraySymbol
-from tinygrad_edu.languages import written
+from tinygrad_edu.programs.array_symbols import ArraySymbol
+from tinygrad_edu.programs.languages import written
+from tinygrad_edu.programs.lines import SUM, lines_of, split
+from tinygrad_edu.programs.source import FUNCTIONS, TAKEN, texts_of
+from tinygrad_edu.programs.symbols import Expression, Symbol, operations_in
+from tinygrad_edu.programs.trace import POINTS, Program, symbols_of
 from tinygrad_edu.replay.buffers import Emitter
-from tinygrad_edu.replay.lines import SUM, lines_of, split
-from tinygrad_edu.replay.source import FUNCTIONS, TAKEN, texts_of
-from tinygrad_edu.replay.trace import POINTS, Program, symbols_of
-from tinygrad_edu.symbols import Expression, Symbol, operations_in
 
 BLOCK = 8192
 """Points in a block: a column of them takes 64 kB."""

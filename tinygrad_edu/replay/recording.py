@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.blocks import outside_of_blocks, was_compared, watched
-from tinygrad_edu.graph import Node, leaves_and_inner, sweep
+from tinygrad_edu.engine.contexts import outside_of_blocks, was_compared, watched
+from tinygrad_edu.engine.graph import Node, leaves_and_inner, sweep
+from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.engine.value import Value
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
 from tinygrad_edu.rules.rule import as_plain, unchanging
-from tinygrad_edu.tensor import Tensor
-from tinygrad_edu.value import Value
 
 
 @dataclass

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.graph import Node
+from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.programs.source import source
 from tinygrad_edu.replay.arguments import flat, shaped
-from tinygrad_edu.replay.looks import Origin, check_same, same_program
 from tinygrad_edu.replay.recording import Recording, at_hand, eager, record
-from tinygrad_edu.replay.source import source
-from tinygrad_edu.replay.tensors import TensorReplay
-from tinygrad_edu.replay.values import ValueReplay
-from tinygrad_edu.tensor import Tensor
+from tinygrad_edu.replay.staleness import Origin, check_same, same_program
+from tinygrad_edu.replay.tensor_replay import TensorReplay
+from tinygrad_edu.replay.value_replay import ValueReplay
 
 SHOWN_LINES, SHOWN_WIDTH = 12, 100
 """How much of its program a replay shows of itself."""

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.names import escaped
-from tinygrad_edu.replay.flat import Flat, Gradients, Update
-from tinygrad_edu.replay.looks import calls_before_a_look, check_same, is_due, same_program
+from tinygrad_edu.engine.names import escaped
+from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.programs.trace import trace_graph
+from tinygrad_edu.replay.flat_buffers import Flat, Gradients, Update
 from tinygrad_edu.replay.recording import record
-from tinygrad_edu.replay.trace import trace_graph
-from tinygrad_edu.tensor import Tensor
+from tinygrad_edu.replay.staleness import calls_before_a_look, check_same, is_due, same_program
 
 
 class TrainingStep:

@@ -49,7 +49,6 @@ from tinygrad_edu.rules.elementwise import (
     tanh,
     where,
 )
-from tinygrad_edu.rules.namespaces import of, operations
 from tinygrad_edu.rules.reductions import (
     cumsum,
     log_softmax,
@@ -66,6 +65,7 @@ from tinygrad_edu.rules.reductions import max as max
 from tinygrad_edu.rules.reductions import min as min
 from tinygrad_edu.rules.reductions import sum as sum
 from tinygrad_edu.rules.rule import RULES, name_of, rule, settings_of, symbol_of
+from tinygrad_edu.rules.tables import of, operations
 
 __all__ = [
     "RULES", "add", "affine", "arccos", "arcsin", "arctan", "broadcast_to", "clip", "concatenate",

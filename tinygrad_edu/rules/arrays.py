@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_edu.rules.namespaces import of, operations
 from tinygrad_edu.rules.numpy_forms import under_our_names
 from tinygrad_edu.rules.rule import (
     A,
@@ -22,6 +21,7 @@ from tinygrad_edu.rules.rule import (
     rule,
     unchanging,
 )
+from tinygrad_edu.rules.tables import of, operations
 
 
 @rule("@")

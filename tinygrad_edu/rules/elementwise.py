@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.rules.namespaces import of, operations, plain_function
 from tinygrad_edu.rules.rule import Operand, Pullback, Recorded, T, as_plain, deferred, rule
+from tinygrad_edu.rules.tables import of, operations, plain_function
 
 
 def _pass_on(g: Any) -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.rules.namespaces import operations
+from tinygrad_edu.rules.tables import operations
 
 OTHER_NAMES = {"a_min": "min", "a_max": "max", "newshape": "shape", "correction": "ddof"}
 """NumPy's second name of a setting, and ours."""

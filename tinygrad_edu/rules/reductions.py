@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_edu.rules.namespaces import of, plain_function
 from tinygrad_edu.rules.rule import A, Axis, Recorded, as_plain, axis_of, deferred, rule
+from tinygrad_edu.rules.tables import of, plain_function
 
 
 def _kept(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:

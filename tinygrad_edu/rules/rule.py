@@ -35,8 +35,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar, get_args
 
 import numpy as np
 
-from tinygrad_edu.rules.namespaces import operations
 from tinygrad_edu.rules.numpy_forms import by_position, from_list, under_our_names
+from tinygrad_edu.rules.tables import operations
 
 P = ParamSpec("P")
 Pullback = Callable[[Any], tuple[Any, ...]]

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.names import escaped
+from tinygrad_edu.engine.names import escaped
 
 Array = npt.NDArray[Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.graph import Node
-from tinygrad_edu.names import escaped
+from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.engine.names import escaped
 from tinygrad_edu.nn import Linear, Module, Sequential
 
 Array = npt.NDArray[Any]

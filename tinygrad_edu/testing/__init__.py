@@ -14,7 +14,8 @@ except ImportError as error:
 from hypothesis import strategies
 
 from tinygrad_edu.check import GradientError
-from tinygrad_edu.tensor import Tensor
+from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.engine.value import Value
 from tinygrad_edu.testing.domains import DOMAINS, Domain
 from tinygrad_edu.testing.gradients import assert_gradients
 from tinygrad_edu.testing.graph import Graph
@@ -28,7 +29,6 @@ from tinygrad_edu.testing.leaves import (
 )
 from tinygrad_edu.testing.tensor_graphs import tensor_graphs
 from tinygrad_edu.testing.value_graphs import value_graphs
-from tinygrad_edu.value import Value
 
 __all__ = [
     "DOMAINS", "LAYOUTS", "Domain", "GradientError", "Graph", "arrays", "assert_gradients",

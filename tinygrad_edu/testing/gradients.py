@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from tinygrad_edu.check import GradientError, gradcheck
-from tinygrad_edu.graph import Node
-from tinygrad_edu.tensor import Tensor
+from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.testing.graph import Graph
 from tinygrad_edu.testing.writing import written_constant
 

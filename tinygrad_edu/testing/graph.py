@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.graph import Node, topological_order
+from tinygrad_edu.engine.graph import Node, topological_order
+from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.engine.value import Value
 from tinygrad_edu.rules import name_of, operations, settings_of
 from tinygrad_edu.rules.rule import as_plain
-from tinygrad_edu.tensor import Tensor
 from tinygrad_edu.testing.domains import Function
 from tinygrad_edu.testing.steps import Place, Step
 from tinygrad_edu.testing.writing import written, written_constant
-from tinygrad_edu.value import Value
 
 Array = npt.NDArray[Any]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinygrad_edu.tensor import Tensor
-from tinygrad_edu.value import Value
+from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.engine.value import Value
 
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]

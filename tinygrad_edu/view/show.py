@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tinygrad_edu.graph import Node, representations
-from tinygrad_edu.view.svg import to_svg
+from tinygrad_edu.engine.graph import Node, representations
+from tinygrad_edu.view.picture.svg import to_svg
 
 NO_BROWSER = "TINYGRAD_EDU_NO_BROWSER"
 """The environment variable that keeps the browser closed, whatever its text."""
@@ -33,7 +33,7 @@ def show(
     printed where no browser can be opened or TINYGRAD_EDU_NO_BROWSER is set. In a notebook it
     returns None. TypeError unless given a node; `title` and `ranges` are those of `to_html`.
     """
-    from tinygrad_edu.view.html import to_html
+    from tinygrad_edu.view.page.html import to_html
 
     if not isinstance(node, Node):
         raise TypeError(f"show: expected a node, got {type(node).__name__}")
@@ -128,7 +128,7 @@ def _picture(node: Node) -> str:
 
 
 def _page(node: Node) -> str:
-    from tinygrad_edu.view.html import to_html
+    from tinygrad_edu.view.page.html import to_html
 
     _check_size(node)
     return frame(to_html(node), to_svg(node))

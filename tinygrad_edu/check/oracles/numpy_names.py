@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.check.oracles.places import (
+from tinygrad_edu.check.oracles.indices import (
     brought_last,
     places,
     reduced,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.oracles.foreign import Array, Found, Oracle
-from tinygrad_edu.check.oracles.places import (
+from tinygrad_edu.check.oracles.indices import (
     axes_of,
     brought_last,
     places,

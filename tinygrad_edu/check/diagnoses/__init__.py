@@ -1,0 +1,1 @@
+"""What is wrong with a derivative, by name."""

@@ -1,0 +1,1 @@
+"""Hand-written layers: how they are called, run, and checked."""

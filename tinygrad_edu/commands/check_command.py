@@ -1,0 +1,228 @@
+"""`tinygrad-edu check`: are the gradients of a function, a layer or a graph in a script right?"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+from tinygrad_edu.check import Report, check_backward, compare, gradcheck
+from tinygrad_edu.check.recorded import function_of_graph, leaves_of
+from tinygrad_edu.commands.expression import closest, shown
+from tinygrad_edu.commands.inputs import Inputs, read_input
+from tinygrad_edu.commands.options import (
+    Parser,
+    UsageError,
+    check_target,
+    named,
+    script_and_name,
+    write_target,
+)
+from tinygrad_edu.commands.printing import GREEN, RED, YELLOW, coloured, say, width
+from tinygrad_edu.commands.script import RUN_NAME, ScriptError, running
+from tinygrad_edu.engine.graph import Node
+
+DESCRIPTION = """\
+Compare gradients with numerical derivatives, or with another library. What is
+checked may be a function, a node, or a layer with forward and backward. The
+exit status is 0 if all agree, 1 if not or if the script failed, 2 for a wrong
+call.
+"""
+
+EXAMPLES = """examples:
+  tinygrad-edu check script.py:loss x=0.5 w=3x4
+  tinygrad-edu check script.py:loss w=3x4 labels=labels --with torch --theirs torch_loss
+  tinygrad-edu check script.py:Affine x=5x3 --svg where.svg
+  tinygrad-edu check script.py:f --gradient df
+
+An input is a number (x=0.5), the shape of an array of random numbers (w=3x4, b=4x for one axis), or
+a name of the script (labels=labels). Parameters with a default need none. A script is run as it is:
+check only scripts that you trust.
+"""
+
+WRONG = 1
+"""The exit status if something is wrong."""
+
+LIBRARIES = ("torch", "jax", "sympy", "autograd")
+COLOURS = {"ok": GREEN, "kink": YELLOW, "WRONG": RED, "MISSING": RED, "UNSURE": YELLOW}
+
+
+def parser() -> Parser:
+    """The options of `check`."""
+    parser = Parser(
+        "tinygrad-edu check",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+    )
+    parser.add_argument("what", metavar="script.py:name", help="what to check")
+    parser.add_argument(
+        "inputs", nargs="*", metavar="name=input", help="the inputs: numbers, shapes, or names"
+    )
+    parser.add_argument(
+        "--with", dest="library", choices=LIBRARIES, help="compare with this library instead"
+    )
+    parser.add_argument("--theirs", metavar="NAME", help="the function for that library")
+    parser.add_argument("--gradient", metavar="NAME", help="the derivative by hand of a function")
+    parser.add_argument("--backward", metavar="NAME", help="the backward pass of a forward pass")
+    parser.add_argument(
+        "--second-order", action="store_true", help="check the derivatives of the derivatives too"
+    )
+    parser.add_argument(
+        "--rtol", type=float, metavar="NUMBER", help="what is tolerated, as a part of a derivative"
+    )
+    parser.add_argument(
+        "--atol", type=float, metavar="NUMBER", help="what is tolerated beside that"
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the random arrays, 0 or more (default: 0)",
+    )
+    parser.add_argument("--svg", metavar="FILE", help="write a picture of where it fails")
+    parser.add_argument("--force", action="store_true", help="overwrite the picture if it exists")
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check everything that can be checked first; then run the script and print the report."""
+    script = script_and_name(options.what)
+    if script is None:
+        raise UsageError(f"{options.what}: expected script.py:name")
+    _check_options(options)
+    given = named(options.inputs, read_input, "name=number, name=3x4 or a name of the script")
+    if options.svg is not None:
+        if Path(options.svg).suffix.lower() != ".svg":
+            raise UsageError(f"{options.svg}: the name must end in .svg")
+        check_target(options.svg, options.force, "")
+    if options.library:
+        _check_installed(options.library)
+    path, name = script
+    with running(path) as names:
+        found = _name(path, names, name)
+        inputs = Inputs(path, name, names, given, options.seed)
+        report = _checked(found, options, names, inputs, path)
+    if inputs.drawn:
+        say(f"random numbers for {', '.join(inputs.drawn)}; seed {options.seed}")
+    say("\n".join(_lines(report)))
+    if options.svg is not None:
+        write_target(options.svg, report.to_svg(), options.force, "")
+        say(f"written: {options.svg}")
+    return 0 if report.ok else WRONG
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """Refuse options that do not go together, or make no sense."""
+    ways = {
+        "--with": options.library, "--gradient": options.gradient, "--backward": options.backward,
+        "--second-order": options.second_order,
+    }  # fmt: skip
+    chosen = [way for way, is_chosen in ways.items() if is_chosen]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} do not go together; choose one")
+    if options.theirs and not options.library:
+        raise UsageError("--theirs is for --with: which library is it written for?")
+    if options.seed < 0:
+        raise UsageError(f"--seed {options.seed}: it must be 0 or more")
+    for option in ("rtol", "atol"):
+        tolerance = getattr(options, option)
+        if tolerance is not None and not tolerance >= 0:
+            raise UsageError(f"--{option} {tolerance:g}: it must be 0 or more")
+
+
+def _check_installed(library: str) -> None:
+    from tinygrad_edu.check.oracles import opened
+
+    try:
+        opened(library)
+    except ImportError as error:
+        raise ScriptError(str(error)) from error
+
+
+def _name(path: str, names: dict[str, Any], name: str) -> Any:
+    """What the script has by a name."""
+    if name not in names:
+        own = [
+            x for x, found in names.items()
+            if isinstance(found, Node)
+            or (callable(found) and getattr(found, "__module__", RUN_NAME) == RUN_NAME)
+        ]  # fmt: skip
+        said = closest(name, own) if own else "it has no function and no node"
+        raise ScriptError(f"{path} has no {shown(name)}; {said}")
+    return names[name]
+
+
+def _checked(
+    found: Any, options: argparse.Namespace, names: dict[str, Any], inputs: Inputs, path: str
+) -> Report:
+    """Check what was found in the way that fits it."""
+    settings = {"rtol": options.rtol, "atol": options.atol, "raises": False}
+    numeric = {**settings, "second_order": options.second_order}
+    if not isinstance(found, Node) and callable(found) and not _is_layer(found):
+        if options.backward:
+            backward = _name(path, names, options.backward)
+            return check_backward(found, backward, *inputs.of_layer(found), **settings)
+        function, xs = inputs.of(found)
+        called = [*xs]
+        if options.gradient:
+            gradient = inputs.like(_name(path, names, options.gradient))
+            return gradcheck(function, *xs.values(), gradient=gradient, names=called, **settings)
+        if xs and options.library:
+            theirs = inputs.like(_name(path, names, options.theirs)) if options.theirs else None
+            return compare(
+                function, *xs.values(), with_=options.library, theirs=theirs, names=called,
+                **settings,
+            )  # fmt: skip
+        if xs:
+            return gradcheck(function, *xs.values(), names=called, **numeric)
+        found = function()  # without inputs: the graph that it records
+        if not isinstance(found, Node):
+            raise ScriptError(
+                f"{path}: {inputs.name}() returned a {type(found).__name__}, not a node"
+            )
+    alone = {"--theirs": options.theirs, "--gradient": options.gradient}
+    alone |= {"--backward": options.backward}
+    if isinstance(found, Node):
+        _refuse(alone, f"{inputs.name} is a node")
+        inputs.refuse(f"{inputs.name} is a node, which has its inputs already")
+        found.label = found.label or inputs.name
+        if options.library:
+            return compare(found, with_=options.library, **settings)
+        leaves = leaves_of(found)
+        called = [x.label or f"leaf {i}" for i, x in enumerate(leaves)]
+        f = function_of_graph(found, leaves)
+        f.__name__ = inputs.name
+        return gradcheck(f, *leaves, names=called, **numeric)
+    if _is_layer(found):
+        alone |= {"--with": options.library, "--second-order": options.second_order}
+        _refuse(alone, f"{inputs.name} is a layer with a backward pass of its own")
+        layer = inputs.made(found) if isinstance(found, type) else found
+        forward = layer.forward if hasattr(layer, "forward") else layer
+        return check_backward(layer, *inputs.of_layer(forward), **settings)
+    raise ScriptError(
+        f"{path}: {inputs.name} is a {type(found).__name__}; check a function, a node, or a layer "
+        "with forward and backward"
+    )
+
+
+def _is_layer(found: Any) -> bool:
+    return hasattr(found, "backward") and not isinstance(found, Node)
+
+
+def _refuse(options: dict[str, Any], why: str) -> None:
+    for option, given in options.items():
+        if given:
+            raise UsageError(f"{option} does not fit: {why}")
+
+
+def _lines(report: Report) -> list[str]:
+    """The report for the terminal, with its verdicts in colour."""
+    lines = report.text(width()).split("\n")
+    lines[0] = coloured(lines[0], GREEN if report.ok else RED)
+    for i in range(2, 2 + len(report.rows)):
+        verdict = re.search(rf"\b({'|'.join(COLOURS)})(, judged as \w+)?$", lines[i])
+        if verdict is not None:
+            lines[i] = lines[i][: verdict.start()] + coloured(verdict[0], COLOURS[verdict[1]])
+    return lines

@@ -1,0 +1,73 @@
+"""The command `tinygrad-edu`: it finds the command that was asked for, and says what failed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import tinygrad_edu
+from tinygrad_edu.commands import check_command as check
+from tinygrad_edu.commands import show_command as show
+from tinygrad_edu.commands.options import Parser
+from tinygrad_edu.commands.printing import FAILED, NotPrinted, complain, finished, not_printed
+from tinygrad_edu.commands.script import ScriptError
+
+COMMANDS = {
+    "show": (show, "a graph as an interactive page or a picture"),
+    "check": (check, "whether a function, a layer or a graph has the right gradients"),
+}
+
+INTERRUPTED = 130
+"""The exit status after Ctrl-C, as the shell has it."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0, 1 for a failure, 2 for a wrong call, 130
+    after Ctrl-C; that of a script that ends the program by itself."""
+    try:
+        return finished(_run(list(sys.argv[1:] if argv is None else argv)))
+    except KeyboardInterrupt:
+        return complain("interrupted", INTERRUPTED)
+
+
+def _run(words: list[str]) -> int:
+    try:
+        if not words or words[0] not in COMMANDS:
+            _parser().parse_args(words[:1])
+        command, _ = COMMANDS[words[0]]
+        status: int = command.run(command.parser().parse_intermixed_args(words[1:]))
+        return status
+    except SystemExit as end:  # --help and --version
+        return int(end.code or 0)
+    except ScriptError as error:
+        return complain(str(error), error.status)
+    except NotPrinted as error:
+        return not_printed(error.__cause__)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return complain(where + (error.strerror or str(error)), FAILED)
+    except (ValueError, ArithmeticError) as error:
+        return complain(str(error), FAILED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        "tinygrad-edu",
+        description="See and check backpropagation.",
+        epilog=f"{show.EXAMPLES}\n{check.EXAMPLES.partition(chr(10))[2]}",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"tinygrad-edu {tinygrad_edu.__version__}"
+    )
+    commands = parser.add_subparsers(
+        dest="command", metavar="command", required=True,
+        description="tinygrad-edu COMMAND --help says more of each",
+    )  # fmt: skip
+    for name, (_, says) in COMMANDS.items():
+        commands.add_parser(name, help=says, prog=f"tinygrad-edu {name}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

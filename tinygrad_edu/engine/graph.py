@@ -1,0 +1,381 @@
+"""The graph: nodes that remember how they were made, and the backward pass over them.
+
+Nothing here names an operation. A node that was recorded holds its operands, the rule that made
+it and the pullback that the rule returned; differentiation only ever calls those.
+"""
+
+from __future__ import annotations
+
+import gc
+import inspect
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Any, Self
+
+from tinygrad_edu.engine.contexts import Decorator, Group, rules_run
+from tinygrad_edu.engine.names import escaped
+from tinygrad_edu.rules import name_of, operations, settings_of, symbol_of
+from tinygrad_edu.rules.rule import Pullback, Rule, check_adjoints, deferred
+
+
+class Node:
+    """A number or an array that knows how it was made.
+
+    `operands` are in the order of the operation; a plain number or array among them is a constant.
+    A leaf has no operands, no rule and no pullback. Nodes hash by identity. They take no attributes
+    of yours, since a dictionary for each would make scalar graphs 1.7 times as slow: keep what
+    belongs to them in one dict, as in `velocity = {p: 0.0 for p in parameters}`.
+    """
+
+    __slots__ = ("_compared", "_data", "_group", "_label", "operands", "pullback", "rule")
+
+    data: Any
+    grad: Any
+    _data: Any  # the engine's own way to `data` and `grad`, without their checks
+    _grad: Any  # a slot of Value and Tensor
+    _label: str
+    operands: tuple[Any, ...]
+    rule: Rule | None
+    pullback: Pullback | None
+    _compared: bool  # set only in nodes that were compared, see `contexts.note_comparison`
+    _group: Group  # set only in nodes made inside a group, so that others need not pay for it
+
+    def __init__(self, data: Any, label: str = "") -> None:
+        raise TypeError("Node is what Value and Tensor share; make one of those")
+
+    @property
+    def label(self) -> str:
+        """The name that pictures and messages use; TypeError unless it is a string."""
+        return self._label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._label = check_label(label)
+
+    @property
+    def parents(self) -> tuple[Node, ...]:
+        """The operands that are nodes, in operand order."""
+        return tuple(x for x in self.operands if isinstance(x, Node))
+
+    @property
+    def symbol(self) -> str:
+        """The symbol of the rule that made this node, such as ×; empty for a leaf."""
+        return "" if self.rule is None else symbol_of(self.rule)
+
+    @property
+    def group(self) -> Group | None:
+        """The innermost `with group(...)` block that this node was made in, or None."""
+        return getattr(self, "_group", None)
+
+    def backward(self, gradient: Any = None) -> None:
+        """Add d(self)/d(leaf) to the `grad` of every leaf; set the `grad` of inner nodes afresh.
+
+        `gradient` is the seed, the adjoint of this node: 1 unless given. If a pullback raises,
+        no leaf has changed.
+        """
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Forget the gradient of this node."""
+        raise NotImplementedError
+
+    def detach(self) -> Self:
+        """A new leaf with the same data, cut off from the graph."""
+        return type(self)(self.data, self.label)
+
+    def _record(self, rule: Rule, operands: tuple[Any, ...], settings: dict[str, Any]) -> Node:
+        """Run the rule on the operands' data and return the node that remembers it."""
+        raise NotImplementedError
+
+    def _seed(self, gradient: Any) -> Any:
+        """Check a seed for this node and give it as data."""
+        raise NotImplementedError
+
+    def _fit(self, adjoint: Any) -> Any:
+        """Bring an adjoint that arrives over an edge to this node's own shape."""
+        return adjoint
+
+    def _zero(self) -> Any:
+        """A gradient of 0 for this node, as data."""
+        raise NotImplementedError
+
+    def _has(self, data: Any) -> bool:
+        """Whether the data of this node are these; a nan is equal to a nan."""
+        raise NotImplementedError
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The functions that fit a node, under NumPy's names (the array API's protocol)."""
+        return operations
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        """What a notebook shows: the text, and every registered representation by MIME type.
+
+        One that raises is left out, with a line about it below the text.
+        """
+        shown, missing = {}, ""
+        for kind, represent in representations.items():
+            if (include is None or kind in include) and kind not in (exclude or ()):
+                try:
+                    shown[kind] = represent(self)
+                except Exception as error:
+                    missing += f"\n(no {kind}: {error})"
+        return {"text/plain": repr(self) + missing, **shown}
+
+    @property
+    def _prev(self) -> set[Node]:
+        """micrograd's name for the operands; constants are wrapped as leaves, as it does."""
+        return {x if isinstance(x, Node) else type(self)(x) for x in self.operands}
+
+    @property
+    def _op(self) -> str:
+        """micrograd's name for the symbol."""
+        return self.symbol
+
+    def _backward(self) -> None:
+        """micrograd's name for one step backwards: add to `grad` of the operands what they get
+        from the `grad` of this node."""
+        if self.pullback is None:
+            return
+        try:
+            arriving = check_adjoints(self.pullback(self.grad), len(self.operands))
+            adjoints = [
+                (x, x._fit(adjoint() if type(adjoint) is deferred else adjoint))
+                for x, adjoint in zip(self.operands, arriving, strict=True)
+                if isinstance(x, Node)
+            ]
+        except PULLBACK_ERRORS as error:
+            raise backward_error(self, error) from error
+        for x, adjoint in adjoints:
+            x.grad = x.grad + adjoint
+
+
+representations: dict[str, Callable[[Node], str]] = {}
+"""What a notebook may show of a node, by MIME type; `tinygrad_edu.view` adds its pictures here."""
+
+
+def topological_order(root: Node) -> list[Node]:
+    """Every node that `root` depends on and `root` itself, once each, operands first.
+
+    The leaves come first, then the recorded nodes in the order of a forward pass. It follows the
+    operands, so it is the same on every run.
+    """
+    if not isinstance(root, Node):
+        raise TypeError(f"topological_order: expected a node, got {type(root).__name__}")
+    leaves, inner = leaves_and_inner(root)
+    return leaves + inner
+
+
+def leaves_and_inner(root: Node) -> tuple[list[Any], list[Any]]:
+    """The two parts of the topological order: leaves, and recorded nodes.
+
+    Depth first, but without recursion, so that a chain of a million nodes is no harder than one
+    of two. All nodes of a graph are of one type, which tells them from constants.
+    """
+    kind = type(root)
+    if not root.operands:
+        return [root], []
+    leaves: list[Node] = []
+    inner: list[Node] = []
+    seen = {root}
+    waiting: list[tuple[Node, Iterator[Any]]] = []  # nodes with the operands not yet looked at
+    node, operands = root, iter(root.operands)
+    while True:
+        for operand in operands:
+            if type(operand) is kind and operand not in seen:
+                seen.add(operand)
+                if operand.operands:  # look at its own operands first, then come back
+                    waiting.append((node, operands))
+                    node, operands = operand, iter(operand.operands)
+                    break
+                leaves.append(operand)
+        else:
+            inner.append(node)
+            if not waiting:
+                return leaves, inner
+            node, operands = waiting.pop()
+
+
+def sweep(
+    root: Node, seed: Any, pullback_of: Callable[[Node], Pullback], wanted: set[Node] | None = None
+) -> dict[Node, Any]:
+    """The reverse sweep: the adjoint of every node, the root first.
+
+    `wanted`, if given, limits it to these nodes. Nothing is written to any node.
+    """
+    adjoints = {root: seed}
+    for node in reversed(leaves_and_inner(root)[1]):
+        if node not in adjoints:
+            continue
+        try:
+            arriving = check_adjoints(pullback_of(node)(adjoints[node]), len(node.operands))
+            for operand, adjoint in zip(node.operands, arriving, strict=True):
+                if not isinstance(operand, Node) or not (wanted is None or operand in wanted):
+                    continue
+                if type(adjoint) is deferred:
+                    adjoint = adjoint()
+                adjoint = operand._fit(adjoint)
+                if operand in adjoints:
+                    adjoint = adjoints[operand] + adjoint
+                adjoints[operand] = adjoint
+        except PULLBACK_ERRORS as error:
+            raise backward_error(node, error) from error
+    return adjoints
+
+
+def gradients(root: Node, *wrt: Node, gradient: Any = None) -> tuple[Node, ...]:
+    """The derivatives of `root` by each of `wrt`, as nodes that can be differentiated again.
+
+    Every rule on the way is run once more, on nodes instead of data, so that its pullback builds a
+    graph. No `grad` is touched. A node that `root` does not depend on gets a gradient of 0.
+    Raises TypeError for anything but nodes, and as `backward` for a wrong `gradient`.
+    """
+    for x in (root, *wrt):
+        if not isinstance(x, Node):
+            raise TypeError(
+                f"gradients: expected nodes, got {type(x).__name__} {described(x)}; give them one "
+                "by one, as in gradients(y, x1, x2)"
+            )
+    if isinstance(gradient, Node):
+        root._seed(gradient.data)  # checks the shape
+        seed = gradient
+    else:
+        seed = root._seed(gradient)
+    wanted = set(wrt)
+    for node in topological_order(root):
+        if any(parent in wanted for parent in node.parents):
+            wanted.add(node)
+
+    def record_pullback(node: Node) -> Pullback:
+        assert node.rule is not None
+        again, pullback = node.rule(*node.operands)
+        check_unchanged(node, again)
+        return pullback
+
+    with rules_run() as compared:
+        adjoints = sweep(root, seed, record_pullback, wanted)
+    found = (adjoints.get(x, None) for x in wrt)
+    nodes = tuple(
+        g if isinstance(g, Node) else type(x)(x._zero() if g is None else g)
+        for x, g in zip(wrt, found, strict=True)
+    )
+    if compared:  # such as the sign of an operand in the derivative of its absolute value
+        for node in nodes:
+            node._compared = True
+    return nodes
+
+
+def check_unchanged(node: Node, again: Any, where: str = "") -> None:
+    """ValueError unless a rule that was run again gave the data that its node has.
+
+    Where it did, the graph is what a forward pass with the present leaves would make.
+    """
+    if not node._has(getattr(again, "_data", again)):
+        raise ValueError(
+            f"{where}its operands no longer give this result, because one of them has new data "
+            "since the forward pass; run the forward pass again first"
+        )
+
+
+PULLBACK_ERRORS = (ArithmeticError, ValueError, TypeError, IndexError)
+"""What a pullback may raise, to be said again with the name of its node."""
+
+
+def forward_error(
+    rule: Rule, operands: tuple[Any, ...], error: Exception, cure: str | None = None
+) -> Exception:
+    """The error of a rule, with the operation, its operands and the cure named."""
+    shown = ", ".join(described(x) for x in operands)
+    settings = "".join(f", {k}={described(v)}" for k, v in settings_of(rule).items())
+    name = name_of(rule)
+    said = str(error).removeprefix(f"{name}: ")
+    if "unexpected keyword argument" in said:
+        parameters = inspect.signature(getattr(rule, "func", rule)).parameters.values()
+        known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        cure = f"its settings are {', '.join(known)}" if known else "it has no settings"
+    return _same_kind(error, f"{name}({shown}{settings}): {said}" + (f"; {cure}" if cure else ""))
+
+
+def constant_error(error: Exception, operands: tuple[Any, ...]) -> Exception:
+    """The error of what cannot be an operand, with the labelled nodes beside it named."""
+    named = [described(x) for x in operands if isinstance(x, Node) and x.label]
+    return _same_kind(error, f"{error}; it stands beside {', '.join(named)}") if named else error
+
+
+def described(x: Any) -> str:
+    """An operand in a message: arrays by name and shape, numbers as they are."""
+    shape = getattr(x, "shape", None)
+    if shape is None:
+        return escaped(repr(x))
+    return f"{escaped(getattr(x, 'label', '')) or type(x).__name__} of shape {shape}"
+
+
+def backward_error(node: Node, error: Exception) -> Exception:
+    """The error of a pullback, with the node that it happened at."""
+    assert node.rule is not None
+    shown = ", ".join(described(x) for x in node.operands)
+    why = "the derivative does not exist there, and " if isinstance(error, ArithmeticError) else ""
+    return _same_kind(
+        error,
+        f"backward through {described(node)} = {name_of(node.rule)}({shown}): {error}; "
+        f"{why}no gradient was changed",
+    )
+
+
+def _same_kind(error: Exception, message: str) -> Exception:
+    """An error of the same kind with more to say; NumPy's own kinds become Python's."""
+    for kind in (ZeroDivisionError, OverflowError, IndexError, ValueError, TypeError):
+        if isinstance(error, kind):
+            return kind(message)
+    return ArithmeticError(message)
+
+
+def check_label(label: Any) -> str:
+    """The label if it is a string, else TypeError."""
+    if not isinstance(label, str):
+        raise TypeError(
+            f"label: expected a string, got {described(label)}; a label is a name, and several "
+            "numbers are given as a list, as in Tensor([1, 2])"
+        )
+    return label
+
+
+def check_no_string(kind: str, data: Any) -> None:
+    """TypeError for a string where a node gets its numbers: label and data were swapped."""
+    if isinstance(data, str):
+        raise TypeError(
+            f"{kind}: the data are {escaped(repr(data))}, a string; numbers come first and a label "
+            f'second, as in {kind}(2.0, "x")'
+        )
+
+
+class collector_paused(Decorator):
+    """`with collector_paused():` Python's cyclic collector rests.
+
+    Safe around training loops, because graphs have no cycles and are freed by reference counts;
+    on the moons MLP, where every scalar is a node, a step takes half the time.
+    """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._before: list[bool] = []  # for each entry: a decorated function may call itself
+
+    def __enter__(self) -> None:
+        self._before.append(gc.isenabled())
+        try:
+            gc.disable()
+        except BaseException:  # an interrupt
+            self.__exit__(None, None, None)
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        before = self._before[-1]
+        try:
+            if before:
+                gc.enable()
+        finally:
+            self._before.pop()

@@ -1,0 +1,365 @@
+"""The operators and methods that Value and Tensor share; every one of them is a rule.
+
+A rule's public function is an ordinary function, so that as an attribute of a class it is a
+method: `x.exp()` is `exp(x)`. The rules that users declare become methods in the same way. The
+operators go to the same rules by `_binary`; Value overrides them with shorter ways of its own,
+because a scalar graph is made of them.
+"""
+
+from __future__ import annotations
+
+import numbers
+import operator
+import warnings
+from typing import Any, Self, TypeVar
+
+import numpy as np
+
+from tinygrad_edu import rules
+from tinygrad_edu.engine.absent import Absent
+from tinygrad_edu.engine.contexts import in_no_grad, note_comparison
+from tinygrad_edu.engine.conversions import looks_for_a_node
+from tinygrad_edu.engine.graph import described
+from tinygrad_edu.rules import operations
+from tinygrad_edu.rules.numpy_forms import arguments_of, instead_of, under_our_names
+from tinygrad_edu.rules.rule import RULES, Rule, declared
+
+# The rules themselves, (output, pullback) and all; `rules.add` is the public function.
+_add, _subtract, _multiply = RULES["add"], RULES["subtract"], RULES["multiply"]
+_divide, _power, _negative = RULES["divide"], RULES["power"], RULES["negative"]
+
+
+N = TypeVar("N", bound="Methods")
+
+
+class Methods(Absent):
+    """Arithmetic, comparison by data, and NumPy's functions, for any node."""
+
+    __slots__ = ()
+
+    data: Any
+    grad: Any
+    dtype: Any
+    operands: tuple[Any, ...]
+    pullback: Any
+
+    def _unary(self, rule: Rule) -> Self:
+        """Record a rule of this one operand."""
+        raise NotImplementedError
+
+    def _binary(self, rule: Rule, x: Any, y: Any) -> Self:
+        """Record a rule of two operands, of which this node is one."""
+        raise NotImplementedError
+
+    def __add__(self, other: Any) -> Self:
+        return self._binary(_add, self, other)
+
+    def __radd__(self, other: Any) -> Self:
+        return self._binary(_add, other, self)
+
+    def __sub__(self, other: Any) -> Self:
+        return self._binary(_subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return self._binary(_subtract, other, self)
+
+    def __mul__(self, other: Any) -> Self:
+        return self._binary(_multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Self:
+        return self._binary(_multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Self:
+        return self._binary(_divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return self._binary(_divide, other, self)
+
+    def __pow__(self, other: Any) -> Self:
+        return self._binary(_power, self, other)
+
+    def __rpow__(self, other: Any) -> Self:
+        return self._binary(_power, other, self)
+
+    def __neg__(self) -> Self:
+        return self._unary(_negative)
+
+    # In place: a leaf inside no_grad gets new data, as in torch; all else is recorded as ever.
+    def __iadd__(self, other: Any) -> Self:
+        return updated(self, other, self + other)
+
+    def __isub__(self, other: Any) -> Self:
+        return updated(self, other, self - other)
+
+    def __imul__(self, other: Any) -> Self:
+        return updated(self, other, self * other)
+
+    def __itruediv__(self, other: Any) -> Self:
+        return updated(self, other, self / other)
+
+    def __ipow__(self, other: Any) -> Self:
+        return updated(self, other, self**other)
+
+    def __lt__(self, other: Any) -> Any:
+        """Where the data are less, as plain booleans."""
+        return compared("less", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        """Where the data are greater, as plain booleans."""
+        return compared("greater", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        """Where the data are less or equal, as plain booleans."""
+        return compared("less_equal", self, other)
+
+    def __ge__(self, other: Any) -> Any:
+        """Where the data are greater or equal, as plain booleans."""
+        return compared("greater_equal", self, other)
+
+    __abs__ = rules.abs
+    abs = rules.abs
+    exp = rules.exp
+    expm1 = rules.expm1
+    log = rules.log
+    log1p = rules.log1p
+    sqrt = rules.sqrt
+    sin = rules.sin
+    cos = rules.cos
+    tan = rules.tan
+    sinh = rules.sinh
+    cosh = rules.cosh
+    tanh = rules.tanh
+    arcsin = rules.arcsin
+    arccos = rules.arccos
+    arctan = rules.arctan
+    sigmoid = rules.sigmoid
+    softplus = rules.softplus
+    relu = rules.relu
+    leaky_relu = rules.leaky_relu
+    maximum = rules.maximum
+    minimum = rules.minimum
+    clip = rules.clip
+
+    def __pos__(self) -> Self:
+        """The node itself."""
+        return self
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's own functions on a node, `np.exp(x)` or `array * x`, become the rule's."""
+        name = _NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)
+        if method != "__call__":
+            instead = _REDUCTIONS.get(f"{name}.{method}", "")
+            raise TypeError(
+                f"numpy.{ufunc.__name__}.{method} has no rule in tinygrad_edu"
+                + (f"; write {instead}" if instead else "")
+            )
+        if options:
+            options = under_our_names(f"numpy.{ufunc.__name__}", options, ())
+        if name in _COMPARISONS:
+            return compared(name, *inputs, **options)
+        if name in vars(operations):
+            return getattr(operations, name)(*inputs, **options)
+        raise _without_rule(f"numpy.{ufunc.__name__}", name)
+
+    def __array_function__(
+        self, function: Any, types: Any, operands: tuple[Any, ...], settings: dict[str, Any]
+    ) -> Any:
+        """NumPy's functions of arrays, such as `np.sum(x, axis=0)`, become the rule's."""
+        name = _NUMPY_NAMES.get(function.__name__, function.__name__)
+        whole: Any = vars(np).get(function.__name__)  # numpy.linalg has others of the same names
+        if function is whole and name in _OF_SHAPES:
+            return whole(_data(operands[0]), *operands[1:], **settings)
+        if function is whole and name in vars(operations) and name != "put":
+            arguments, named = arguments_of(function, operands, settings)
+            return getattr(operations, name)(*arguments, **named)
+        raise _without_rule(f"{function.__module__}.{function.__name__}", name)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        kind = type(self).__name__
+        raise TypeError(
+            f"NumPy asked for a plain array of a {kind}, which would lose its derivative; use the "
+            "functions of tinygrad_edu, and stack([x, y]) to join nodes (a plot takes x.data)"
+        )
+
+
+def _without_rule(shown: str, name: str) -> TypeError:
+    instead = instead_of(name) or "; you can declare one with @rule"
+    return TypeError(f"{shown} has no rule in tinygrad_edu{instead}")
+
+
+class ArrayMethods(Methods):
+    """NumPy's methods of arrays, for a node that holds one."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def ndim(self) -> int:
+        raise NotImplementedError
+
+    sum = rules.sum
+    mean = rules.mean
+    var = rules.var
+    std = rules.std
+    max = rules.max
+    min = rules.min
+    prod = rules.prod
+    cumsum = rules.cumsum
+    logsumexp = rules.logsumexp
+    softmax = rules.softmax
+    log_softmax = rules.log_softmax
+    squeeze = rules.squeeze
+    expand_dims = rules.expand_dims
+    broadcast_to = rules.broadcast_to
+    matmul = rules.matmul
+
+    def __eq__(self, other: object) -> Any:
+        """Where the data are equal, as plain booleans; False beside what holds no numbers.
+
+        `x in nodes` looks for the node itself.
+        """
+        if looks_for_a_node():
+            return self is other
+        if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
+            return compared("equal", self, other)
+        return NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        """Where the data differ, as plain booleans; True beside what holds no numbers."""
+        if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
+            return compared("not_equal", self, other)
+        return NotImplemented
+
+    __hash__ = object.__hash__  # a Tensor as a key is found by identity, which Python asks first
+
+    def __matmul__(self, other: Any) -> Self:
+        return self._binary(RULES["matmul"], self, other)
+
+    def __rmatmul__(self, other: Any) -> Self:
+        return self._binary(RULES["matmul"], other, self)
+
+    def __imatmul__(self, other: Any) -> Self:
+        return updated(self, other, self @ other)
+
+    def __getitem__(self, index: Any) -> Self:
+        """x[index] with slices, integers, ..., None and integer or boolean arrays."""
+        return rules.getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            f"the elements of a {type(self).__name__} cannot be assigned, which would lose a "
+            "derivative; make a new one with where, stack or concatenate, or give a leaf new data"
+        )
+
+    def reshape(self, *shape: Any, **settings: Any) -> Self:
+        """The same elements in another shape, given as one tuple or as several integers."""
+        if shape or "shape" not in settings:
+            settings["shape"] = shape[0] if len(shape) == 1 else shape
+        return rules.reshape(self, **settings)
+
+    def transpose(self, *axes: Any) -> Self:
+        """The axes in another order, given as one tuple or as several integers, or reversed."""
+        return rules.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    @property
+    def T(self) -> Self:
+        """The axes in reverse order."""
+        return rules.transpose(self)
+
+
+for _name, _rule in {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
+    "matmul": "matmul",
+}.items():  # fmt: skip
+    for _special in (f"__{_name}__", f"__r{_name}__", f"__i{_name}__"):
+        getattr(ArrayMethods, _special).__doc__ = RULES[_rule].__doc__  # for `help`
+ArrayMethods.__neg__.__doc__ = RULES["negative"].__doc__
+
+
+_NUMPY_NAMES = {"absolute": "abs", "amax": "max", "amin": "min", "true_divide": "divide",
+                "float_power": "power"}  # fmt: skip
+
+_OF_SHAPES = {"shape", "ndim", "size", "zeros_like", "ones_like"}
+"""Functions of NumPy whose results are plain: they look at nothing that has a derivative."""
+
+_REDUCTIONS = {
+    "add.reduce": "sum(x, axis=0)", "multiply.reduce": "prod(x, axis=0)",
+    "maximum.reduce": "max(x, axis=0)", "minimum.reduce": "min(x, axis=0)",
+    "logaddexp.reduce": "logsumexp(x, axis=0)", "add.accumulate": "cumsum(x, axis=0)",
+    "add.outer": "x[:, None] + y", "subtract.outer": "x[:, None] - y",
+    "multiply.outer": "x[:, None] * y", "divide.outer": "x[:, None] / y",
+    "add.at": "rules.put(x, index, shape)",
+}  # fmt: skip
+
+
+def _data(x: Any) -> Any:
+    return x.data if isinstance(x, Methods) else x
+
+
+_methods_of_users: set[str] = set()
+
+
+def _make_method(name: str, operation: Any) -> None:
+    """Make the rule that a user declares a method: `x.softsign()` is `softsign(x)`.
+
+    As an attribute of the class, because a `__getattr__` makes every attribute of a node slower to
+    read (Python 3.11 gives up its short cuts; micrograd's README expression takes 1.3 times as
+    long). ValueError if nodes have something else by that name.
+    """
+    for kind in (*ArrayMethods.__subclasses__(), *Methods.__subclasses__()):
+        if hasattr(kind, name) and name not in _methods_of_users:
+            raise ValueError(
+                f"rule: {name} is an attribute of {kind.__name__} already, so that x.{name} could "
+                f"not be the rule; give it another name, such as my_{name}"
+            )
+    _methods_of_users.add(name)
+    setattr(Methods, name, operation)
+
+
+declared.append(_make_method)
+
+
+def updated(node: N, other: Any, result: Any) -> N:
+    """What `node op= other` gives: the result, a new node, or inside `no_grad` the node itself with
+    the data of the result, if it is a leaf that meets plain numbers, as in `p -= lr * p.grad`.
+
+    Results of operations inside the block and operands that are nodes belong to a forward pass: it
+    gives the same numbers inside and outside. A warning says where a parameter has not moved.
+    ValueError if the shape would change.
+    """
+    is_leaf = node.pullback is None and not isinstance(other, Methods)
+    if is_leaf and in_no_grad():
+        old, new = np.shape(node.data), np.shape(result.data)
+        if old != new:
+            raise ValueError(f"in place: data of shape {old} cannot become data of shape {new}")
+        node.data = result.data if type(result.data) is float else result.data.astype(node.dtype)
+        return node
+    if is_leaf and np.any(node.grad):
+        warnings.warn(
+            f"an operator in place outside no_grad made a new node, and {described(node)} kept its "
+            "data; to move a parameter, write it inside `with no_grad():`",
+            stacklevel=3,
+        )
+    recorded: N = result
+    return recorded
+
+
+def compared(name: str, x: Any, y: Any) -> Any:
+    """What a comparison of data gives: a plain truth or plain truths."""
+    try:
+        result = _COMPARISONS[name](_data(x), _data(y))
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{name}({x!r}, {y!r}): {error}") from error
+    note_comparison(name, x, y, result)
+    return result
+
+
+_COMPARISONS = {
+    "less": operator.lt, "greater": operator.gt,
+    "less_equal": operator.le, "greater_equal": operator.ge,
+    "equal": operator.eq, "not_equal": operator.ne,
+}  # fmt: skip

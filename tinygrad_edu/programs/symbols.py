@@ -1,0 +1,291 @@
+"""Symbols: operands that print. A rule that is run on them gives its formula and its derivatives.
+
+A rule never asks what its operands are, so it runs on symbols too:
+
+    trace(rule, 2)       the output and the adjoints, as expressions of x, y and g
+
+`languages.written` gives their text. Evaluation order is never changed, and only constants are
+computed, so that the text gives the same bits as the rule. Only rules of numbers can be traced; for
+operations on arrays see `array_symbols`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NoReturn
+
+from tinygrad_edu.rules.rule import Rule, as_plain, name_of
+from tinygrad_edu.rules.tables import arrays, scalars
+
+Expression = Any
+"""A Symbol or a plain number."""
+
+
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
+class Symbol:
+    """A name, or an operation over operands that are symbols or numbers.
+
+    `name` is the name or that of the operation: `multiply`, `exp`, `less`. Symbols never change;
+    they compare and hash by identity. TypeError where a truth value, a float, an array, or a
+    comparison with `==` is asked for, because that would lose the formula.
+    """
+
+    name: str
+    operands: tuple[Expression, ...] = ()
+
+    # NumPy hands `array * symbol` to the symbol, which refuses it, instead of multiplying each
+    # element.
+    __array_ufunc__: ClassVar[None] = None
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The functions that fit a symbol, under NumPy's names: what `of(x)` gives."""
+        return functions
+
+    def _record(self, rule: Rule, operands: tuple[Any, ...], settings: dict[str, Any]) -> Any:
+        """A rule inside a rule, such as `exp(x)` where `of(x).exp(x)` would do, is run as well."""
+        return rule(*operands, **settings)[0]
+
+    def _operation(self, name: str, *operands: Any) -> Symbol:
+        return Symbol(name, tuple([_operand(name, x) for x in operands]))
+
+    def __add__(self, other: Any) -> Symbol:
+        return self._operation("add", self, other)
+
+    def __radd__(self, other: Any) -> Symbol:
+        return self._operation("add", other, self)
+
+    def __sub__(self, other: Any) -> Symbol:
+        return self._operation("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Symbol:
+        return self._operation("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Symbol:
+        return self._operation("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Symbol:
+        return self._operation("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Symbol:
+        return self._operation("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Symbol:
+        return self._operation("divide", other, self)
+
+    def __pow__(self, other: Any) -> Symbol:
+        return self._operation("power", self, other)
+
+    def __rpow__(self, other: Any) -> Symbol:
+        return self._operation("power", other, self)
+
+    def __neg__(self) -> Symbol:
+        return self._operation("negative", self)
+
+    def __pos__(self) -> Symbol:
+        return self
+
+    def __abs__(self) -> Symbol:
+        return self._operation("abs", self)
+
+    def __lt__(self, other: Any) -> Symbol:
+        return self._operation("less", self, other)
+
+    def __gt__(self, other: Any) -> Symbol:
+        return self._operation("greater", self, other)
+
+    def __le__(self, other: Any) -> Symbol:
+        return self._operation("less_equal", self, other)
+
+    def __ge__(self, other: Any) -> Symbol:
+        return self._operation("greater_equal", self, other)
+
+    def __and__(self, other: Any) -> Symbol:
+        return self._operation("logical_and", self, other)
+
+    def __rand__(self, other: Any) -> Symbol:
+        return self._operation("logical_and", other, self)
+
+    def __or__(self, other: Any) -> Symbol:
+        return self._operation("logical_or", self, other)
+
+    def __ror__(self, other: Any) -> Symbol:
+        return self._operation("logical_or", other, self)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, int | float):  # False would be a wrong answer that nobody notices
+            raise TypeError(
+                f"== compares nodes by identity; ask (x >= {other}) * (x <= {other}) instead"
+            )
+        return self is other
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a choice (if, and, or, not, min, max) needs a number; use of(x).where")
+
+    def __float__(self) -> NoReturn:
+        raise TypeError("a function of plain numbers was called; use of(x), such as of(x).exp(x)")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
+        raise TypeError("a function of arrays was called; use of(x), such as of(x).exp(x)")
+
+    def __repr__(self) -> str:
+        return f"<symbol {self.name}{'(…)' if self.operands else ''}>"
+
+
+def _operand(name: str, x: Any) -> Expression:
+    """A symbol, or a constant as a plain number; TypeError for arrays and anything else."""
+    if isinstance(x, Symbol):
+        return x
+    x = as_plain(x, name)
+    if getattr(x, "shape", ()) != ():
+        raise TypeError(f"{name}: an array of shape {x.shape} does not fit a formula of numbers")
+    return x.item() if hasattr(x, "item") else x
+
+
+class _Functions:
+    """The functions of symbols, under NumPy's names.
+
+    Those of Python's `math` become operations. A formula that was added with `plain_function`, such
+    as sigmoid, is run on the symbols, so that it is written down nowhere else.
+    """
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        function = getattr(scalars, name, None)
+        if function is None:
+            raise AttributeError(f"there is no function {name} of numbers")
+        if _is_formula(name):
+            return function  # type: ignore[no-any-return]
+
+        def apply(*operands: Any) -> Expression:
+            if name == "where" and isinstance(operands[0], bool):  # a comparison of constants
+                chosen, other = operands[1:] if operands[0] else reversed(operands[1:])
+                if not may_raise(other):
+                    return chosen
+            if not any(isinstance(x, Symbol) for x in operands):
+                return function(*operands)
+            return Symbol(name, tuple([_operand(name, x) for x in operands]))
+
+        return apply
+
+
+functions = _Functions()
+"""The namespace of symbols, what `of(symbol)` gives."""
+
+
+number_functions: Mapping[str, Callable[..., Any]] = {
+    **vars(scalars),
+    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
+    "divide": operator.truediv, "negative": operator.neg, "less": operator.lt,
+    "greater": operator.gt, "less_equal": operator.le, "greater_equal": operator.ge,
+    "equal": operator.eq, "not_equal": operator.ne,
+    "logical_and": operator.and_, "logical_or": operator.or_,
+}  # fmt: skip
+"""What every operation does to plain numbers."""
+
+
+_NEVER_RAISE = {
+    "add", "subtract", "multiply", "negative", "abs", "maximum", "minimum", "where", "tanh",
+    "arctan", "less", "greater", "less_equal", "greater_equal", "equal", "not_equal",
+    "logical_and", "logical_or", "sum_over_points",
+}  # fmt: skip
+
+
+def raises(symbol: Symbol) -> bool:
+    """Whether there are numbers for which the operation of a symbol raises an error."""
+    return bool(symbol.operands) and symbol.name not in _NEVER_RAISE
+
+
+def may_raise(expression: Expression, most: int = 50) -> bool:
+    """Whether computing an expression may raise an error. One of more than `most` operations is
+    taken to, so that the question costs the same for every expression."""
+    waiting = [expression]
+    for _ in range(most):
+        if not waiting:
+            return False
+        x = waiting.pop()
+        if isinstance(x, Symbol):
+            if raises(x):
+                return True
+            waiting.extend(x.operands)
+    return True
+
+
+def function_names() -> set[str]:
+    """The functions that stand in the text of a formula, such as exp and where."""
+    return {name for name in vars(scalars) if not _is_formula(name)}
+
+
+def _is_formula(name: str) -> bool:
+    """Whether a function was added with `plain_function`: it is the same for both namespaces."""
+    return getattr(scalars, name) is getattr(arrays, name, None)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """A rule, run on symbols: its output, and the adjoint of each operand as an expression of the
+    operands, of the output and of the adjoint `g` of the output. None: no derivative."""
+
+    operands: tuple[Expression, ...]
+    output: Expression
+    adjoints: tuple[Expression | None, ...]
+    g: Symbol
+
+
+def trace(rule: Rule, n: int, constants: Mapping[int, Any] | None = None) -> Trace:
+    """Run a rule, settings bound or not, on n fresh symbols, and its pullback on the symbol g.
+
+    `constants` gives operands, by position, that are plain numbers; they have no adjoint.
+    TypeError, naming the rule and the cure, if it does not run on symbols of numbers.
+    """
+    constants = constants or {}
+    operands = tuple(constants[i] if i in constants else Symbol(f"x{i}") for i in range(n))
+    g = Symbol("g")
+    try:
+        output, pullback = rule(*operands)
+        _operand("output", output)
+        arriving = tuple(pullback(g))
+        if len(arriving) != n:
+            raise ValueError(f"the pullback gave {len(arriving)} adjoints for {n} operands")
+        adjoints = tuple(
+            None if adjoint is None or i in constants else _undeferred(adjoint)
+            for i, adjoint in enumerate(arriving)
+        )
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name_of(rule)} has no formula of plain numbers: {error}; write functions with "
+            "of(x), such as of(x).tanh(x), and choices with of(x).where(x > 0, x, 0.0)"
+        ) from error
+    return Trace(operands, output, adjoints, g)
+
+
+def _undeferred(adjoint: Any) -> Expression:
+    return _operand("adjoint", adjoint() if callable(adjoint) else adjoint)
+
+
+def operations_in(expression: Expression, known: Mapping[Symbol, Any]) -> Iterator[Symbol]:
+    """Every symbol that an expression is made of, once each, operands first.
+
+    It does not go into the known ones, nor yield them.
+    """
+    seen: set[Symbol] = set()
+    waiting: list[tuple[Expression, bool]] = [(expression, False)]
+    while waiting:
+        symbol, operands_done = waiting.pop()
+        if operands_done:
+            yield symbol
+        elif isinstance(symbol, Symbol) and symbol not in seen and symbol not in known:
+            seen.add(symbol)
+            waiting.append((symbol, True))
+            waiting.extend((x, False) for x in reversed(symbol.operands))
+
+
+def size(expression: Expression, known: Mapping[Symbol, Any]) -> int:
+    """How many names, numbers and operations stand in the text of an expression."""
+    sizes: dict[Symbol, int] = dict.fromkeys(known, 1)
+    for symbol in operations_in(expression, known):
+        sizes[symbol] = 1 + sum(sizes[x] if isinstance(x, Symbol) else 1 for x in symbol.operands)
+    return sizes[expression] if isinstance(expression, Symbol) else 1

@@ -1,0 +1,150 @@
+"""Replay of graphs of Tensors: calls of NumPy into buffers that are allocated once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.programs.simplify import simplified
+from tinygrad_edu.programs.symbols import Symbol, operations_in
+from tinygrad_edu.programs.trace import Program, in_order, trace_graph
+from tinygrad_edu.replay.arguments import Leaves, flat, shaped
+from tinygrad_edu.replay.buffers import Emitter, warnings_of
+from tinygrad_edu.replay.recording import Recording
+from tinygrad_edu.replay.staleness import Counted, Origin
+from tinygrad_edu.rules.rule import as_plain
+
+
+class TensorReplay:
+    """The program of a graph of Tensors as a function, `run`, of arrays."""
+
+    def __init__(
+        self, recording: Recording, wrt: Leaves, backend: str | None, origin: Origin | None
+    ) -> None:
+        if backend not in (None, "numpy"):
+            raise ValueError(
+                f'replay: backend is {backend!r}; a graph of Tensors is replayed with "numpy"'
+            )
+        root, inputs = recording.root, recording.inputs
+        self.inputs = inputs
+        seed = root._seed(None) if wrt else np.ones(root.shape, root.dtype)
+        self.wrt, self.counted = wrt, Counted(origin)
+        self.again = origin.again if origin else None
+        traced = trace_graph(root, flat(inputs), flat(wrt), (), recording.comparisons)
+        self.program = simplified(traced, seed)
+        program = simplified(traced, seed, fast=True)
+        symbols = dict(zip(map(id, flat(inputs)), program.inputs, strict=True))
+        self.arguments = shaped(inputs, lambda x: symbols[id(x)])
+        given: dict[Any, Any] = dict(program.constants)
+        given |= {x: np.empty(x.shape, x.dtype) for x in (*program.inputs, *program.others)}  # type: ignore[attr-defined]
+        self.buffers = [given[x] for x in program.inputs]
+        self.others = [(given[x], node) for x, node in program.others.items()]
+        order = needed_symbols(program, program.outputs)
+        self.warnings = warnings_of(order)
+        emitter = Emitter(order, program.outputs, given)
+        self.compute = emitter.function()
+        self.results = [emitter.value(x) for x in (program.value, *program.gradients)]
+        self.lock = threading.Lock()
+        self.guards = [(emitter.value(x), expected) for x, expected in program.guards]
+
+    def run(self, *arguments: Any) -> Any:
+        """`value, gradients` for new inputs: arrays of their own, and a float for the shape ()."""
+        if len(arguments) != len(self.arguments):
+            raise TypeError(
+                f"replay: {len(self.arguments)} inputs were recorded, not {len(arguments)}"
+            )
+        given = [
+            y
+            for x, expected in zip(arguments, self.arguments, strict=True)
+            for y in (x if isinstance(expected, list) else [x])
+        ]
+        try:
+            checked = [
+                checked_array(x, like) for x, like in zip(given, self.program.inputs, strict=True)
+            ]
+        except (TypeError, ValueError):
+            if self.again is None:
+                raise
+            return self.again(
+                [
+                    x if isinstance(expected, list) else as_plain(x, "replay: an input")
+                    for x, expected in zip(arguments, self.arguments, strict=True)
+                ]
+            )
+        with self.lock:  # one thread at a time in the buffers
+            for buffer, array in zip(self.buffers, checked, strict=True):
+                np.copyto(buffer, array)
+            for buffer, node in self.others:
+                np.copyto(buffer, checked_array(node.data, buffer, node.label))
+            with self.warnings():
+                found = self.compute()
+            on_another_branch = changed(self.guards, found)
+            value, *gradients = [copied(x, found) for x in self.results]
+        if on_another_branch:
+            assert self.again is not None
+            return self.again(arguments)
+        if value.ndim == 0:
+            value = value.item()
+        rest = iter(gradients)
+        results = value, tuple(shaped(self.wrt, lambda x: next(rest)))
+        return self.counted.after(results, arguments)
+
+    def point(self, arguments: Sequence[Any]) -> Sequence[Any]:
+        """The arguments as they are: a graph of Tensors is replayed for all of them at once."""
+        return arguments
+
+    def at_one_point(self, arguments: Sequence[Any], found: Any) -> tuple[Sequence[Any], Any]:
+        """The arguments, and what was found for them."""
+        return arguments, found
+
+    def is_recorded_with(self, point: Sequence[Any]) -> bool:
+        """Whether these are the arrays with which the graph was recorded."""
+        recorded = (x.data if isinstance(x, Node) else x for x in flat(self.inputs))
+        return all(map(np.array_equal, flat(point), recorded))
+
+
+def needed_symbols(program: Program, outputs: Sequence[Any]) -> list[Symbol]:
+    """The operations that outputs need, in order."""
+    everything = Symbol("all", tuple(outputs))
+    return in_order(program, [x for x in operations_in(everything, {}) if x is not everything])
+
+
+def changed(guards: Sequence[tuple[Any, Any]], found: Mapping[str, Any]) -> bool:
+    """Whether a comparison comes out differently than it did when the graph was recorded."""
+    return any(
+        not np.array_equal(found[place] if isinstance(place, str) else place, expected)
+        for place, expected in guards
+    )
+
+
+def copied(place: Any, found: Mapping[str, Any]) -> Any:
+    """A copy of a result: of a buffer, or of the variable that holds it."""
+    return np.array(found[place] if isinstance(place, str) else place)
+
+
+def checked_array(x: Any, like: Any, label: str = "") -> Any:
+    """An array that fits what was recorded. ValueError for another shape, TypeError for another
+    dtype, a node, or anything that is no array of real numbers."""
+    name = label or getattr(like, "name", "an input")
+    if isinstance(x, Node):
+        raise TypeError(f"replay: {name} is a {type(x).__name__}; give plain arrays (.data)")
+    array = as_plain(x, f"replay: {name}")
+    if not isinstance(array, np.ndarray):
+        array = np.asarray(array, like.dtype)
+    if array.shape != like.shape:
+        raise ValueError(
+            f"replay: {name} has shape {array.shape}, but {like.shape} was recorded; "
+            "record a graph of that shape"
+        )
+    if array.dtype != like.dtype:
+        whole = array.dtype.kind in "iub" and like.dtype.kind in "iuf"
+        if not whole:
+            raise TypeError(
+                f"replay: {name} is of dtype {array.dtype}, but {like.dtype} was recorded; "
+                f"use astype, or record a graph of that dtype"
+            )
+    return array

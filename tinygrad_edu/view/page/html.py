@@ -1,0 +1,49 @@
+"""The public function that makes the interactive page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, overload
+
+from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.view.targets import Target, target, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tinygrad_edu.view.page.page_data import Ranges
+
+
+@overload
+def to_html(
+    node: Node, path: None = None, *, title: str | None = None, ranges: Ranges | None = None
+) -> str: ...
+@overload
+def to_html(
+    node: Node, path: Target, *, title: str | None = None, ranges: Ranges | None = None
+) -> Path: ...
+def to_html(
+    node: Node,
+    path: Target | None = None,
+    *,
+    title: str | None = None,
+    ranges: Ranges | None = None,
+) -> str | Path:
+    """The graph of a node as an interactive page; with `path`, written there, and it is returned.
+
+    The reader walks the forward and the backward pass, moves the inputs and asks why a gradient is
+    what it is. It opens with every gradient known if `node.backward()` has run, else at the start.
+    `ranges` gives the ends of sliders by label: `{"tax": (1, 1.5)}`, or `(low, high, step)`. The
+    page is one file that asks for nothing else, written whole or not at all. TypeError unless
+    given a node; ValueError for a range that fits no leaf, or a path that ends in anything but
+    .html.
+    """
+    if not isinstance(node, Node):
+        raise TypeError(f"to_html: expected a node, got {type(node).__name__}")
+    if title is not None and not isinstance(title, str):
+        raise TypeError(f"to_html: the title is a string, not {type(title).__name__}")
+    place = None if path is None else target(path, "to_html")
+    # here, because it costs 40 ms that most programs never need
+    from tinygrad_edu.view.page.page import page_text
+
+    text = page_text(node, title if title is not None else node.label, ranges)
+    return text if place is None else write(place, text)

@@ -1,0 +1,74 @@
+"""The interactive page: one file, no network, nothing to install.
+
+The page is a template with four things put in: the style, the data of the graph as JSON, the
+JavaScript of its rules, and the code in `static/`. Labels only ever travel as data.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import re
+from html import escape
+
+from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.view.cards.reading import shown_text
+from tinygrad_edu.view.package_files import static
+from tinygrad_edu.view.page.page_data import Ranges, page_data
+
+SCRIPTS = ("text", "engine", "steps", "layout", "routes", "draw", "canvas", "say", "why", "predict",
+           "panels", "scrubber", "link", "page")  # fmt: skip
+"""The order in which the page's code is read; one starts where another ends."""
+
+
+def page_text(node: Node, title: str, ranges: Ranges | None = None) -> str:
+    """The page as HTML; see `to_html`."""
+    data, rules = page_data(node, ranges)
+    page_css = "\n".join(map(static, ("palette.css", "page.css")))
+    graph_css = "\n".join(map(static, ("graph.css", "walk.css")))
+    script = "\n".join(['"use strict";', rules, *(_code(name) for name in SCRIPTS)])
+    script = f"(() => {{\n{script}\n}})();"
+    hashes = " ".join(map(_hash, (page_css, graph_css)))
+    policy = (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {hashes}; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    parts = {
+        "policy": policy,
+        "title": escape(shown_text(title, 120).strip() or "Computation graph"),
+        "formula": escape(data.pop("formula")),
+        "page_css": page_css,
+        "graph_css": graph_css,
+        "data": _json(data),
+        "script": script,
+    }
+    return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], static("page.html"))
+
+
+@functools.cache
+def _code(name: str) -> str:
+    """The code of a file without comments, indentation, and the spaces around signs."""
+    text = re.sub(r"^\s*/\*\*.*?\*/\n", "", static(f"{name}.js"), flags=re.M | re.S)
+    lines = (re.sub(r"(^|\s+)// .*", "", line.strip()) for line in text.splitlines())
+    return "\n".join(_dense(line) for line in lines if line)
+
+
+def _dense(line: str) -> str:
+    """A line of code without needless spaces; one with a text or an expression in it as it is."""
+    return line if re.search("[\"'`/]", line) else re.sub(" ?([=,;:?{}()<>&|]+) ?", r"\1", line)
+
+
+def _hash(text: str) -> str:
+    """How a content security policy names an inline script or style."""
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _json(data: object) -> str:
+    """JSON that no HTML parser can take for markup."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
