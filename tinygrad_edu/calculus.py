@@ -256,7 +256,7 @@ def _call(
         if len(vectors) != len(arguments):
             raise ValueError(f"{where}: got {len(vectors)} vectors for {len(arguments)} primals")
 
-    def call(made: blocks.Group) -> Any:
+    def call(made: contexts.Group) -> Any:
         n = len(arguments)
         chosen = _from_the_front(where, range(n) if positions is None else positions, n)
         xs = _fresh_nodes(where, arguments, settings, chosen)
@@ -278,13 +278,13 @@ def _call(
     return _recorded(name, f, call)
 
 
-def _recorded(name: str, f: Function, call: Callable[[blocks.Group], Any]) -> Any:
+def _recorded(name: str, f: Function, call: Callable[[contexts.Group], Any]) -> Any:
     """Call with recording on, in a group; of a `no_grad` block, results are leaves.
 
     The group lies in the user's, if there is one: what is made on the way from one node of a group
     to another belongs to it, or the group could not be folded.
     """
-    group = blocks.group(f"{name}({_name(f)})")
+    group = contexts.group(f"{name}({_name(f)})")
     if not contexts.open_blocks or (Value(0.0) * 1.0).operands:
         with group as made:
             return call(made)
@@ -293,7 +293,7 @@ def _recorded(name: str, f: Function, call: Callable[[blocks.Group], Any]) -> An
     return _each(lambda x: x.detach() if isinstance(x, Node) else x, result)
 
 
-def _is_of(group: blocks.Group, out: Any) -> bool:
+def _is_of(group: contexts.Group, out: Any) -> bool:
     """Whether everything that `out` depends on was made in the group."""
     if isinstance(out, list | tuple):
         return all(_is_of(group, part) for part in out)
