@@ -31,7 +31,7 @@ from tinygrad_edu.engine.names import escaped
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.rules import stack
-from tinygrad_edu.rules.rule import as_plain
+from tinygrad_edu.rules.constants import as_plain
 
 Function = Callable[..., Any]
 Argnums = int | Sequence[int]

@@ -19,8 +19,8 @@ from tinygrad_edu.data import generator, one_hot
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.rules import RULES
+from tinygrad_edu.rules.array_constants import unchanging
 from tinygrad_edu.rules.reductions import Reduction
-from tinygrad_edu.rules.rule import unchanging
 from tinygrad_edu.summaries import model_text
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
-from tinygrad_edu.rules.rule import as_plain
+from tinygrad_edu.rules.constants import as_plain
 
 Array = npt.NDArray[Any]
 

@@ -23,7 +23,7 @@ from tinygrad_edu.check.kinds import check_function
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
-from tinygrad_edu.rules.rule import as_plain
+from tinygrad_edu.rules.constants import as_plain
 
 Array = npt.NDArray[Any]
 Path = Callable[[Any], Any]

@@ -15,7 +15,8 @@ from typing import Any, Self
 from tinygrad_edu.engine.contexts import Decorator, Group, rules_run
 from tinygrad_edu.engine.names import escaped
 from tinygrad_edu.rules import name_of, operations, settings_of, symbol_of
-from tinygrad_edu.rules.rule import Pullback, Rule, check_adjoints, deferred
+from tinygrad_edu.rules.own_rules import check_adjoints
+from tinygrad_edu.rules.rule import Pullback, Rule, deferred
 
 
 class Node:

@@ -8,21 +8,18 @@ because a scalar graph is made of them.
 
 from __future__ import annotations
 
-import numbers
 import operator
 import warnings
+from collections.abc import Iterator
 from typing import Any, Self, TypeVar
 
-import numpy as np
-
-from tinygrad_edu import rules
 from tinygrad_edu.engine.absent import Absent
 from tinygrad_edu.engine.contexts import in_no_grad, note_comparison
-from tinygrad_edu.engine.conversions import looks_for_a_node
 from tinygrad_edu.engine.graph import described
-from tinygrad_edu.rules import operations
+from tinygrad_edu.rules import elementwise as rules
 from tinygrad_edu.rules.numpy_forms import arguments_of, instead_of, under_our_names
 from tinygrad_edu.rules.rule import RULES, Rule, declared
+from tinygrad_edu.rules.tables import operations
 
 # The rules themselves, (output, pullback) and all; `rules.add` is the public function.
 _add, _subtract, _multiply = RULES["add"], RULES["subtract"], RULES["multiply"]
@@ -166,6 +163,8 @@ class Methods(Absent):
     ) -> Any:
         """NumPy's functions of arrays, such as `np.sum(x, axis=0)`, become the rule's."""
         name = _NUMPY_NAMES.get(function.__name__, function.__name__)
+        import numpy as np
+
         whole: Any = vars(np).get(function.__name__)  # numpy.linalg has others of the same names
         if function is whole and name in _OF_SHAPES:
             return whole(_data(operands[0]), *operands[1:], **settings)
@@ -174,7 +173,7 @@ class Methods(Absent):
             return getattr(operations, name)(*arguments, **named)
         raise _without_rule(f"{function.__module__}.{function.__name__}", name)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         kind = type(self).__name__
         raise TypeError(
             f"NumPy asked for a plain array of a {kind}, which would lose its derivative; use the "
@@ -185,98 +184,6 @@ class Methods(Absent):
 def _without_rule(shown: str, name: str) -> TypeError:
     instead = instead_of(name) or "; you can declare one with @rule"
     return TypeError(f"{shown} has no rule in tinygrad_edu{instead}")
-
-
-class ArrayMethods(Methods):
-    """NumPy's methods of arrays, for a node that holds one."""
-
-    __slots__ = ()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        raise NotImplementedError
-
-    @property
-    def ndim(self) -> int:
-        raise NotImplementedError
-
-    sum = rules.sum
-    mean = rules.mean
-    var = rules.var
-    std = rules.std
-    max = rules.max
-    min = rules.min
-    prod = rules.prod
-    cumsum = rules.cumsum
-    logsumexp = rules.logsumexp
-    softmax = rules.softmax
-    log_softmax = rules.log_softmax
-    squeeze = rules.squeeze
-    expand_dims = rules.expand_dims
-    broadcast_to = rules.broadcast_to
-    matmul = rules.matmul
-
-    def __eq__(self, other: object) -> Any:
-        """Where the data are equal, as plain booleans; False beside what holds no numbers.
-
-        `x in nodes` looks for the node itself.
-        """
-        if looks_for_a_node():
-            return self is other
-        if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
-            return compared("equal", self, other)
-        return NotImplemented
-
-    def __ne__(self, other: object) -> Any:
-        """Where the data differ, as plain booleans; True beside what holds no numbers."""
-        if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
-            return compared("not_equal", self, other)
-        return NotImplemented
-
-    __hash__ = object.__hash__  # a Tensor as a key is found by identity, which Python asks first
-
-    def __matmul__(self, other: Any) -> Self:
-        return self._binary(RULES["matmul"], self, other)
-
-    def __rmatmul__(self, other: Any) -> Self:
-        return self._binary(RULES["matmul"], other, self)
-
-    def __imatmul__(self, other: Any) -> Self:
-        return updated(self, other, self @ other)
-
-    def __getitem__(self, index: Any) -> Self:
-        """x[index] with slices, integers, ..., None and integer or boolean arrays."""
-        return rules.getitem(self, index)
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        raise TypeError(
-            f"the elements of a {type(self).__name__} cannot be assigned, which would lose a "
-            "derivative; make a new one with where, stack or concatenate, or give a leaf new data"
-        )
-
-    def reshape(self, *shape: Any, **settings: Any) -> Self:
-        """The same elements in another shape, given as one tuple or as several integers."""
-        if shape or "shape" not in settings:
-            settings["shape"] = shape[0] if len(shape) == 1 else shape
-        return rules.reshape(self, **settings)
-
-    def transpose(self, *axes: Any) -> Self:
-        """The axes in another order, given as one tuple or as several integers, or reversed."""
-        return rules.transpose(self, axes[0] if len(axes) == 1 else axes or None)
-
-    @property
-    def T(self) -> Self:
-        """The axes in reverse order."""
-        return rules.transpose(self)
-
-
-for _name, _rule in {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
-    "matmul": "matmul",
-}.items():  # fmt: skip
-    for _special in (f"__{_name}__", f"__r{_name}__", f"__i{_name}__"):
-        getattr(ArrayMethods, _special).__doc__ = RULES[_rule].__doc__  # for `help`
-ArrayMethods.__neg__.__doc__ = RULES["negative"].__doc__
 
 
 _NUMPY_NAMES = {"absolute": "abs", "amax": "max", "amin": "min", "true_divide": "divide",
@@ -309,7 +216,7 @@ def _make_method(name: str, operation: Any) -> None:
     read (Python 3.11 gives up its short cuts; micrograd's README expression takes 1.3 times as
     long). ValueError if nodes have something else by that name.
     """
-    for kind in (*ArrayMethods.__subclasses__(), *Methods.__subclasses__()):
+    for kind in _kinds_of_nodes(Methods):
         if hasattr(kind, name) and name not in _methods_of_users:
             raise ValueError(
                 f"rule: {name} is an attribute of {kind.__name__} already, so that x.{name} could "
@@ -317,6 +224,12 @@ def _make_method(name: str, operation: Any) -> None:
             )
     _methods_of_users.add(name)
     setattr(Methods, name, operation)
+
+
+def _kinds_of_nodes(base: type[Methods]) -> Iterator[type[Methods]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from _kinds_of_nodes(kind)
 
 
 declared.append(_make_method)
@@ -332,12 +245,13 @@ def updated(node: N, other: Any, result: Any) -> N:
     """
     is_leaf = node.pullback is None and not isinstance(other, Methods)
     if is_leaf and in_no_grad():
-        old, new = np.shape(node.data), np.shape(result.data)
+        old, new = (getattr(x.data, "shape", ()) for x in (node, result))
         if old != new:
             raise ValueError(f"in place: data of shape {old} cannot become data of shape {new}")
         node.data = result.data if type(result.data) is float else result.data.astype(node.dtype)
         return node
-    if is_leaf and np.any(node.grad):
+    grad = node.grad
+    if is_leaf and (grad.any() if hasattr(grad, "any") else grad):
         warnings.warn(
             f"an operator in place outside no_grad made a new node, and {described(node)} kept its "
             "data; to move a parameter, write it inside `with no_grad():`",

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.engine import contexts
+from tinygrad_edu.engine.array_methods import ArrayMethods
 from tinygrad_edu.engine.conversions import warn_if_gradient_is_lost
 from tinygrad_edu.engine.graph import (
     PULLBACK_ERRORS,
@@ -23,16 +24,11 @@ from tinygrad_edu.engine.graph import (
     forward_error,
     leaves_and_inner,
 )
-from tinygrad_edu.engine.methods import ArrayMethods
 from tinygrad_edu.engine.pickling import Portable
 from tinygrad_edu.rules import name_of, of
-from tinygrad_edu.rules.rule import (
-    Rule,
-    as_plain,
-    bind,
-    deferred,
-    unchanging,
-)
+from tinygrad_edu.rules.array_constants import unchanging
+from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.rule import Rule, bind, deferred
 
 Array = npt.NDArray[Any]
 

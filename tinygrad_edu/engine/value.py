@@ -24,7 +24,8 @@ from tinygrad_edu.engine.graph import (
 from tinygrad_edu.engine.methods import Methods, compared, updated
 from tinygrad_edu.engine.pickling import Portable
 from tinygrad_edu.rules import name_of
-from tinygrad_edu.rules.rule import RULES, Pullback, Rule, as_plain, bind
+from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.rule import RULES, Pullback, Rule, bind
 from tinygrad_edu.rules.tables import arrays
 
 _new = object.__new__

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinygrad_edu.programs.symbols import Symbol
-from tinygrad_edu.rules.rule import as_plain
+from tinygrad_edu.rules.constants import as_plain
 from tinygrad_edu.rules.tables import arrays
 
 

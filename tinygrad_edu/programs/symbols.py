@@ -16,7 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
-from tinygrad_edu.rules.rule import Rule, as_plain, name_of
+from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.rule import Rule, name_of
 from tinygrad_edu.rules.tables import arrays, scalars
 
 Expression = Any

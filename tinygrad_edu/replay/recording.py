@@ -14,7 +14,8 @@ from tinygrad_edu.engine.graph import Node, leaves_and_inner, sweep
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
-from tinygrad_edu.rules.rule import as_plain, unchanging
+from tinygrad_edu.rules.array_constants import unchanging
+from tinygrad_edu.rules.constants import as_plain
 
 
 @dataclass

@@ -16,7 +16,7 @@ from tinygrad_edu.replay.arguments import Leaves, flat, shaped
 from tinygrad_edu.replay.buffers import Emitter, warnings_of
 from tinygrad_edu.replay.recording import Recording
 from tinygrad_edu.replay.staleness import Counted, Origin
-from tinygrad_edu.rules.rule import as_plain
+from tinygrad_edu.rules.constants import as_plain
 
 
 class TensorReplay:

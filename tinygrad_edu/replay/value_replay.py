@@ -21,7 +21,7 @@ from tinygrad_edu.replay.columns import Columns
 from tinygrad_edu.replay.number_functions import python_function
 from tinygrad_edu.replay.recording import Recording
 from tinygrad_edu.replay.staleness import Counted, Origin, counting
-from tinygrad_edu.rules.rule import as_plain
+from tinygrad_edu.rules.constants import as_plain
 
 BACKENDS = ("python", "numpy", "numba")
 

@@ -10,17 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from tinygrad_edu.rules.array_constants import array_from_list, axis_of, unchanging
+from tinygrad_edu.rules.constants import as_plain
 from tinygrad_edu.rules.numpy_forms import under_our_names
-from tinygrad_edu.rules.rule import (
-    A,
-    Recorded,
-    array_from_list,
-    as_plain,
-    axis_of,
-    deferred,
-    rule,
-    unchanging,
-)
+from tinygrad_edu.rules.operand_types import A
+from tinygrad_edu.rules.rule import Recorded, deferred, rule
 from tinygrad_edu.rules.tables import of, operations
 
 
@@ -110,7 +104,7 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = None, **settings: An
     return _einsum(*arrays, subscripts=subscripts, **settings)
 
 
-operations.einsum = einsum  # NumPy's signature, subscripts first, for everybody
+vars(operations).update(einsum=einsum)  # NumPy's signature, subscripts first, for everybody
 
 
 @functools.lru_cache(maxsize=256)
@@ -267,7 +261,7 @@ def put(x: A, index: Any, shape: tuple[int, ...]) -> A:
     return _put(x, index=_plain_index(index), shape=shape)
 
 
-operations.getitem, operations.put = getitem, put
+vars(operations).update(getitem=getitem, put=put)
 
 
 def _plain_index(index: Any) -> Any:

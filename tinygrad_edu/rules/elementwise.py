@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from tinygrad_edu.rules.rule import Operand, Pullback, Recorded, T, as_plain, deferred, rule
+from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.operand_types import Operand, T
+from tinygrad_edu.rules.rule import Pullback, Recorded, deferred, rule
 from tinygrad_edu.rules.tables import of, operations, plain_function
 
 
@@ -278,7 +278,7 @@ def where(condition: Any, x: T, y: Operand, /) -> T:
     return _where(condition, x, y)
 
 
-operations.where = where
+vars(operations).update(where=where)
 
 
 @rule("clip")
@@ -302,7 +302,7 @@ def clip(x: T, /, min: float | None = None, max: float | None = None) -> Recorde
 def _bound(x: Any, bound: Any) -> Any:
     """A bound as plain numbers; NumPy would make float64 of float32 and an array of integers."""
     bound = as_plain(bound, "clip")
-    whole = getattr(bound, "dtype", np.dtype(float)).kind in "iu"
+    whole = getattr(getattr(bound, "dtype", None), "kind", "f") in "iu"
     floating = getattr(getattr(x, "dtype", None), "kind", "") == "f"
     return bound.astype(x.dtype) if whole and floating else bound
 

@@ -13,8 +13,6 @@ import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from tinygrad_edu.rules.tables import operations
 
 OTHER_NAMES = {"a_min": "min", "a_max": "max", "newshape": "shape", "correction": "ddof"}
@@ -60,7 +58,7 @@ def from_list(
     name: str, given: tuple[Any, ...], setting_names: Sequence[str], settings: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Operands and settings of `stack([x, y], 1)`; a list beside other operands is one of them."""
-    if any(isinstance(x, list | tuple | np.ndarray) or hasattr(x, "_record") for x in given[1:]):
+    if any(isinstance(x, list | tuple) or hasattr(x, "__array_function__") for x in given[1:]):
         return given, settings
     (operands,), settings = by_position(name, given, 1, setting_names, settings)
     return tuple(operands), settings

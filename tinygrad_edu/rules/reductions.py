@@ -12,7 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_edu.rules.rule import A, Axis, Recorded, as_plain, axis_of, deferred, rule
+from tinygrad_edu.rules.array_constants import axis_of
+from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.operand_types import A, Axis
+from tinygrad_edu.rules.rule import Recorded, deferred, rule
 from tinygrad_edu.rules.tables import of, plain_function
 
 

@@ -15,7 +15,7 @@ from tinygrad_edu.engine.graph import Node, topological_order
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.rules import name_of, operations, settings_of
-from tinygrad_edu.rules.rule import as_plain
+from tinygrad_edu.rules.constants import as_plain
 from tinygrad_edu.testing.domains import Function
 from tinygrad_edu.testing.steps import Place, Step
 from tinygrad_edu.testing.writing import written, written_constant

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tinygrad_edu.engine.array_methods import ArrayMethods
 from tinygrad_edu.engine.contexts import rules_run
 from tinygrad_edu.engine.conversions import warn_if_gradient_is_lost
 from tinygrad_edu.engine.graph import Node
-from tinygrad_edu.engine.methods import ArrayMethods
 from tinygrad_edu.rules import operations
-from tinygrad_edu.rules.rule import Rule, as_plain, name_of, settings_of
+from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.rule import Rule, name_of, settings_of
 
 Array = npt.NDArray[Any]
 

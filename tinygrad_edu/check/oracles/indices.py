@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_edu.rules.rule import Axis
+from tinygrad_edu.rules.operand_types import Axis
 
 Array = npt.NDArray[Any]
 

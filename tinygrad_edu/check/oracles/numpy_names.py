@@ -19,7 +19,7 @@ from tinygrad_edu.check.oracles.indices import (
     with_new_axes,
     without_axes,
 )
-from tinygrad_edu.rules.rule import Axis
+from tinygrad_edu.rules.operand_types import Axis
 
 SAME_NAME = (
     "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin",

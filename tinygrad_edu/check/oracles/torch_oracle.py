@@ -18,7 +18,7 @@ from tinygrad_edu.check.oracles.indices import (
     with_new_axes,
     without_axes,
 )
-from tinygrad_edu.rules.rule import Axis
+from tinygrad_edu.rules.operand_types import Axis
 
 torch: Any = import_module("torch")
 

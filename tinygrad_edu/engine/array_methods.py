@@ -1,0 +1,105 @@
+"""The methods of nodes that hold an array: reductions, shapes, indexing, products of matrices."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any, Self
+
+import numpy as np
+
+from tinygrad_edu.engine.conversions import looks_for_a_node
+from tinygrad_edu.engine.methods import Methods, compared, updated
+from tinygrad_edu.rules import arrays, reductions
+from tinygrad_edu.rules.rule import RULES
+
+
+class ArrayMethods(Methods):
+    """NumPy's methods of arrays, for a node that holds one."""
+
+    __slots__ = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        raise NotImplementedError
+
+    @property
+    def ndim(self) -> int:
+        raise NotImplementedError
+
+    sum = reductions.sum
+    mean = reductions.mean
+    var = reductions.var
+    std = reductions.std
+    max = reductions.max
+    min = reductions.min
+    prod = reductions.prod
+    cumsum = reductions.cumsum
+    logsumexp = reductions.logsumexp
+    softmax = reductions.softmax
+    log_softmax = reductions.log_softmax
+    squeeze = arrays.squeeze
+    expand_dims = arrays.expand_dims
+    broadcast_to = arrays.broadcast_to
+    matmul = arrays.matmul
+
+    def __eq__(self, other: object) -> Any:
+        """Where the data are equal, as plain booleans; False beside what holds no numbers.
+
+        `x in nodes` looks for the node itself.
+        """
+        if looks_for_a_node():
+            return self is other
+        if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
+            return compared("equal", self, other)
+        return NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        """Where the data differ, as plain booleans; True beside what holds no numbers."""
+        if isinstance(other, Methods | np.ndarray | np.generic | numbers.Real | list | tuple):
+            return compared("not_equal", self, other)
+        return NotImplemented
+
+    __hash__ = object.__hash__  # a Tensor as a key is found by identity, which Python asks first
+
+    def __matmul__(self, other: Any) -> Self:
+        return self._binary(RULES["matmul"], self, other)
+
+    def __rmatmul__(self, other: Any) -> Self:
+        return self._binary(RULES["matmul"], other, self)
+
+    def __imatmul__(self, other: Any) -> Self:
+        return updated(self, other, self @ other)
+
+    def __getitem__(self, index: Any) -> Self:
+        """x[index] with slices, integers, ..., None and integer or boolean arrays."""
+        return arrays.getitem(self, index)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            f"the elements of a {type(self).__name__} cannot be assigned, which would lose a "
+            "derivative; make a new one with where, stack or concatenate, or give a leaf new data"
+        )
+
+    def reshape(self, *shape: Any, **settings: Any) -> Self:
+        """The same elements in another shape, given as one tuple or as several integers."""
+        if shape or "shape" not in settings:
+            settings["shape"] = shape[0] if len(shape) == 1 else shape
+        return arrays.reshape(self, **settings)
+
+    def transpose(self, *axes: Any) -> Self:
+        """The axes in another order, given as one tuple or as several integers, or reversed."""
+        return arrays.transpose(self, axes[0] if len(axes) == 1 else axes or None)
+
+    @property
+    def T(self) -> Self:
+        """The axes in reverse order."""
+        return arrays.transpose(self)
+
+
+for _name, _rule in {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
+    "matmul": "matmul",
+}.items():  # fmt: skip
+    for _special in (f"__{_name}__", f"__r{_name}__", f"__i{_name}__"):
+        getattr(ArrayMethods, _special).__doc__ = RULES[_rule].__doc__  # for `help`
+ArrayMethods.__neg__.__doc__ = RULES["negative"].__doc__
