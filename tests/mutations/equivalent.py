@@ -6,7 +6,7 @@ reported.
 """
 
 ELEMENTWISE, REDUCTIONS = "rules/elementwise.py", "rules/reductions.py"
-ARRAYS, NAMESPACES = "rules/arrays.py", "rules/tables.py"
+ARRAYS, TABLES, FUNCTIONS = "rules/arrays.py", "rules/tables.py", "rules/array_tables.py"
 TENSOR, GRAPH = "engine/tensor.py", "engine/graph.py"
 
 GIVEN = "the default is never used: the rule gives this setting always"
@@ -33,7 +33,7 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     (REDUCTIONS, "_logsumexp", "False", "True"): GIVEN,
     (REDUCTIONS, "softmax_cross_entropy_of_labels", "losses = log_p.reshape(-1)[places]",
      "losses = log_p.reshape(-2)[places]"): LENGTH,
-    (NAMESPACES, "_put", "(isinstance(i, np.ndarray) and i.dtype != bool for i in parts)",
+    (FUNCTIONS, "_put", "(isinstance(i, np.ndarray) and i.dtype != bool for i in parts)",
      "(isinstance(i, np.ndarray) for i in parts)"): MASK,
     (ARRAYS, "_einsum_adjoint", "c in wanted", "c not in wanted"): EYE,
     (ELEMENTWISE, "_power_by_base", "near = (x > -1e-37) & (x < 1e-37)",
@@ -43,8 +43,8 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     (REDUCTIONS, "softmax_cross_entropy_of_labels",
      "log_p = of(logits).log_softmax(logits, axis=-1)",
      "log_p = of(logits).log_softmax(logits)"): "-1 is the default",
-    (NAMESPACES, "_where", "y.size >= 2000", "y.size >= 2001"): BITS,
-    (NAMESPACES, "_where",
+    (FUNCTIONS, "_where", "y.size >= 2000", "y.size >= 2001"): BITS,
+    (FUNCTIONS, "_where",
      "x == 0.0 and y.size >= 2000 and (y.dtype.itemsize in (4, 8)) and (y.dtype.kind == 'f')",
      "x == 0.0 and y.size >= 2000 and (y.dtype.itemsize in (4, 8))"): ZERO,
     (REDUCTIONS, "_even_share", "k = chosen.sum(axis=axis, keepdims=True) * 1.0",
@@ -59,13 +59,13 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
      "_swap(x if x.ndim < 1 else x[None, :])"): UNBROADCAST,
     (ARRAYS, "_matmul_by_x", "return product if x.ndim > 1 else product[..., 0, :]",
      "return product if x.ndim >= 1 else product[..., 0, :]"): UNBROADCAST,
-    (NAMESPACES, "_maximum", "return x + y if x != x or y != y else max(x, y)",
+    (TABLES, "_maximum", "return x + y if x != x or y != y else max(x, y)",
      "return x - y if x != x or y != y else max(x, y)"): NANS,
-    (NAMESPACES, "_minimum", "return x + y if x != x or y != y else min(x, y)",
+    (TABLES, "_minimum", "return x + y if x != x or y != y else min(x, y)",
      "return x - y if x != x or y != y else min(x, y)"): NANS,
-    (NAMESPACES, "_minimum", "return x + y if x != x or y != y else min(x, y)",
+    (TABLES, "_minimum", "return x + y if x != x or y != y else min(x, y)",
      "return x + y if y != y else min(x, y)"): FIRST_NAN,
-    (NAMESPACES, "_maximum", "return x + y if x != x or y != y else max(x, y)",
+    (TABLES, "_maximum", "return x + y if x != x or y != y else max(x, y)",
      "return x + y if y != y else max(x, y)"): FIRST_NAN,
     (ELEMENTWISE, "_power_by_base", "near = (x > -1e-37) & (x < 1e-37)",
      "near = x < 1e-37"): NEGATIVE,
@@ -87,13 +87,13 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
      "type(part) is int or part is None or part is Ellipsis or isinstance(part, bool)",
      "part is None or part is Ellipsis or isinstance(part, bool)"):
         "an integer is the index that it has; this way is shorter",
-    **dict.fromkeys([(NAMESPACES, "_einsum", "len(operands) < 3", after) for after in
+    **dict.fromkeys([(FUNCTIONS, "_einsum", "len(operands) < 3", after) for after in
                      ("len(operands) <= 3", "len(operands) > 3", "len(operands) < 4")], PAIRS),
-    **dict.fromkeys([(NAMESPACES, "_einsum", "optimize=math.prod(lengths.values()) > 10000", after)
+    **dict.fromkeys([(FUNCTIONS, "_einsum", "optimize=math.prod(lengths.values()) > 10000", after)
                      for after in ("optimize=math.prod(lengths.values()) >= 10000",
                                    "optimize=math.prod(lengths.values()) < 10000",
                                    "optimize=math.prod(lengths.values()) > 10001")], PAIRS),
-    (NAMESPACES, "_einsum",
+    (FUNCTIONS, "_einsum",
      "np.einsum(subscripts, *operands, optimize=math.prod(lengths.values()) > 10000)",
      "np.einsum(subscripts, *operands)"): PAIRS,
     (TENSOR, "unbroadcast", "lead == 1",
@@ -114,20 +114,20 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
      "1"): GIVEN,
     (REDUCTIONS, "_log_softmax", "-1",
      "-2"): GIVEN,
-    (NAMESPACES, "_where", "y.dtype.itemsize in (4, 8)",
+    (FUNCTIONS, "_where", "y.dtype.itemsize in (4, 8)",
      "y.dtype.itemsize in (5, 8)"): BITS,
-    (NAMESPACES, "_where", "y.size >= 2000",
+    (FUNCTIONS, "_where", "y.size >= 2000",
      "y.size > 2000"): BITS,
-    (NAMESPACES, "_where",
+    (FUNCTIONS, "_where",
      "x == 0.0 and y.size >= 2000 and (y.dtype.itemsize in (4, 8)) and (y.dtype.kind == 'f')",
      "x == 0.0 and y.dtype.itemsize in (4, 8) and (y.dtype.kind == 'f')"): BITS,
-    (NAMESPACES, "_where", "y.size >= 2000",
+    (FUNCTIONS, "_where", "y.size >= 2000",
      "y.size <= 2000"): BITS,
-    (NAMESPACES, "_where", "y.dtype.itemsize in (4, 8)",
+    (FUNCTIONS, "_where", "y.dtype.itemsize in (4, 8)",
      "y.dtype.itemsize in (4, 9)"): BITS,
-    (NAMESPACES, "of", "other is float or other is np.ndarray",
-     "other is np.ndarray"): LOOP,
-    (NAMESPACES, "of", "other is float or other is np.ndarray",
+    (TABLES, "of", "other is float or other is _array",
+     "other is _array"): LOOP,
+    (TABLES, "of", "other is float or other is _array",
      "other is float"): LOOP,
     (ELEMENTWISE, "_sigmoid", "return of(x).where(x >= 0, 1.0, e) / (e + 1.0)",
      "return of(x).where(x > 0, 1.0, e) / (e + 1.0)"): "e is 1 there, and 1 / 2 is 1 / 2",
@@ -138,16 +138,16 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
      "not isinstance(adjoint, Tensor)"): "a copy in the same dtype has the same numbers",
     (ARRAYS, "_einsum_adjoint", "c not in ''.join(inputs) + output",
      "c not in ''.join(inputs)"): "letters of the output are letters of the operands",
-    (NAMESPACES, "of", "0.0",
+    (TABLES, "of", "0.0",
      "1.0"): "one number is as good as another",
     (REDUCTIONS, "_logsumexp", "top = np.where(np.isfinite(top), top, 0)",
      "top = np.where(np.isfinite(top), top, 1)"): "an infinity less 1 is an infinity",
     (REDUCTIONS, "softmax_cross_entropy", "log_p = of(logits).log_softmax(logits, axis=-1)",
      "log_p = of(logits).log_softmax(logits)"): "-1 is the default",
-    (NAMESPACES, "_where", "y.dtype.kind == 'f'", "y.dtype.kind != 'f'"): BITS,
+    (FUNCTIONS, "_where", "y.dtype.kind == 'f'", "y.dtype.kind != 'f'"): BITS,
     (GRAPH, "gradients", "node._compared = True", "node._compared = False"):
         "what counts is that there is a mark",
-    (NAMESPACES, "_zeros_where",
+    (FUNCTIONS, "_zeros_where",
      "(np.asarray(condition, bool).view(np.int8) - np.int8(1)).astype(whole)",
      "np.asarray(condition, bool).view(np.int8) - np.int8(1)"): "& widens the mask with its sign",
 }  # fmt: skip

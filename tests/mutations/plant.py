@@ -27,7 +27,9 @@ WHERE: dict[str, tuple[str, ...]] = {
     "rules/reductions.py": (),
     "rules/arrays.py": (),
     "rules/tables.py": (),
-    "rules/rule.py": ("unchanging", "deferred"),
+    "rules/array_tables.py": (),
+    "rules/array_constants.py": ("unchanging",),
+    "rules/rule.py": ("deferred",),
     "engine/tensor.py": ("unbroadcast", "Tensor._constant", "Tensor.backward", "Tensor._seed",
                   "Tensor._fit"),
     "engine/value.py": ("_operators", "_function", "Value.backward"),
@@ -227,7 +229,7 @@ def _of_a_call(node: ast.Call) -> Iterator[tuple[str, Make]]:
         yield "swapped operands", _swapped("args", SWAPPABLE[name] % len(node.args))
     for i, setting in enumerate(node.keywords):
         # a namespace without one of its functions is no fault that anybody could overlook
-        if setting.arg not in (None, "strict") and name != "SimpleNamespace":
+        if setting.arg not in (None, "strict") and name not in ("Table", "add_arrays"):
             yield "dropped setting", _without("keywords", i)
 
 
