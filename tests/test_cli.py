@@ -264,7 +264,7 @@ def test_help_and_version(capsys):
 
 
 def test_the_examples_of_the_help_are_sound(run, pages, folder):
-    examples = [line for line in show.EXAMPLES.splitlines() if line.startswith("  tinygrad-edu")]
+    examples = re.findall("^  (tinygrad-edu .*)$", show.SHOW_EXAMPLES, re.M)
     text = "from tinygrad_edu import Value\nloss = Value(1, 'x') * 2\n"
     Path("script.py").write_text(text, encoding="utf-8")
     assert len(examples) == 4

@@ -1,5 +1,6 @@
 """tinygrad-edu check: what it finds in a script, what it prints, and how it ends."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -327,9 +328,9 @@ def test_colours_and_width_of_a_terminal(run, monkeypatch):
 
 
 def test_the_examples_of_the_help_are_sound(capsys):
-    examples = [line for line in check.EXAMPLES.splitlines() if line.startswith("  tinygrad-edu")]
+    examples = re.findall("^  (tinygrad-edu .*)$", check.CHECK_EXAMPLES, re.M)
     for example in examples:
-        options = check.parser().parse_intermixed_args(shlex.split(example)[2:])
+        options = check.check_parser().parse_intermixed_args(shlex.split(example)[2:])
         assert options.what.startswith("script.py:")
     assert len(examples) == 4
     assert cli.main(["check", "--help"]) == 0

@@ -5,7 +5,7 @@ import pytest
 from test_modules import found, text_of
 
 from tinygrad_edu import Value, group, nn
-from tinygrad_edu.view.cards.modules import Module, find_modules
+from tinygrad_edu.view.cards.folding import find_modules
 from tinygrad_edu.view.cards.reading import read
 
 
@@ -121,7 +121,3 @@ def test_modules_without_operations_are_dropped():
 @pytest.mark.parametrize("root", [Value(1.0, "a.w"), Value(1.0)])
 def test_a_leaf_alone_has_no_modules(root):
     assert find_modules(*read(root)) == ([], [-1])
-
-
-def test_module_is_plain_data():
-    assert Module("layers.0", -1) == Module("layers.0", -1, "group")

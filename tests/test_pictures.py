@@ -23,7 +23,7 @@ from picture_reader import (
 
 from tinygrad_edu import Tensor, Value, to_dot, to_svg, topological_order, where
 from tinygrad_edu.scalar_nn import MLP
-from tinygrad_edu.view.cards.modules import Module
+from tinygrad_edu.view.cards.folding import Foldable
 from tinygrad_edu.view.cards.reading import Card as Drawn
 from tinygrad_edu.view.cards.reading import Link
 from tinygrad_edu.view.picture.svg import badge_width, card_size, draw, fitted, name_inside
@@ -195,7 +195,7 @@ def test_a_name_is_cut_only_where_it_would_not_fit(name, width):
 
 @pytest.mark.parametrize("name", ["x", "tanh", "softplus", "leaky ReLU", "cross-entropy"])
 def test_a_card_grows_with_the_name_of_its_operation(name):
-    card = Drawn(Value(1), "", "1", UNKNOWN, name, "", False, False, False)
+    card = Drawn(Value(1), "", "1", UNKNOWN, name, "", False)
     width, height = card_size(card)
     assert (width - 166, height) == pytest.approx((badge_width(name) - 32, 72))
     assert (badge_width(name) == 32) == (len(name) <= 4)  # a circle
@@ -203,7 +203,7 @@ def test_a_card_grows_with_the_name_of_its_operation(name):
 
 def chain_of(length, modules=1):
     """Cards in a row, divided into modules of one size; and their links."""
-    cards = [Drawn(Value(i), "", "", "", "+" if i else "", "", not i, False, False)
+    cards = [Drawn(Value(i), "", "", "", "+" if i else "", "", False)
              for i in range(length)]  # fmt: skip
     links = [Link(i, i + 1, 0, "×1") for i in range(length - 1)]
     return cards, links, [i * modules // length for i in range(length)]
@@ -211,7 +211,7 @@ def chain_of(length, modules=1):
 
 def test_an_open_module_is_a_frame_and_a_folded_one_a_card_that_counts_its_operations():
     cards, links, module_of = chain_of(7, 2)
-    modules = [Module("first <layer>", -1, "group"), Module("second", -1, "group")]
+    modules = [Foldable("first <layer>", -1), Foldable("second", -1)]
     svg = draw(cards, links, modules, module_of, {1})
     titles = [t.text for t in main_part(svg).iter(f"{SVG}text") if t.get("class") == "title"]
     assert titles == ["first <layer>"]
@@ -233,7 +233,7 @@ def test_a_card_inside_a_frame_has_the_rest_of_its_name_and_the_whole_in_its_tip
 
 def test_a_crowd_is_refused_and_the_message_says_what_to_do():
     cards, links, module_of = chain_of(1600, 2)
-    modules = [Module("first", -1, "group"), Module("second", -1, "group")]
+    modules = [Foldable("first", -1), Foldable("second", -1)]
     with pytest.raises(ValueError, match=r"1600 cards .* 1500 .*group\(.*smaller.*to_dot"):
         draw(cards, links, modules, module_of, set())
     assert edge_count(draw(cards, links, modules, module_of, {0, 1})) == 1
@@ -246,7 +246,7 @@ def test_above_300_cards_modules_are_drawn_folded(monkeypatch):
     for _ in range(301):
         root = root.tanh()
     monkeypatch.setattr(module, "find_modules", lambda cards, links: (
-        [Module("deep", -1, "group")], [-1, *[0] * 200, *[-1] * (len(cards) - 201)]))  # fmt: skip
+        [Foldable("deep", -1)], [-1, *[0] * 200, *[-1] * (len(cards) - 201)]))  # fmt: skip
     svg = to_svg(root)
     assert "folded, 200 operations" in svg
     assert len(cards(svg)) == 302 - 200 + 1

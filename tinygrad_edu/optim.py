@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
+from numbers import Real
 from typing import Any
-
-import numpy as np
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules import of
@@ -75,7 +74,7 @@ class Optimizer:
     def _look_for_gradients(self) -> None:
         """Warn if no parameter has a gradient. The last is asked first: it is small, and has one
         nearly always."""
-        if not any(np.any(p.grad) for p in reversed(self.parameters)):
+        if all(_is_zero(p.grad) for p in reversed(self.parameters)):
             warnings.warn(
                 f"{type(self).__name__}.step: the gradients of all {len(self.parameters)} "
                 "parameters are 0; unless the loss is flat here, call loss.backward() after "
@@ -187,7 +186,7 @@ class Adam(Optimizer):
         betas: Any = self.betas  # whatever the user has given
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise ValueError(f"{name}: betas are {betas!r}; give two numbers, as (0.9, 0.999)")
-        if not all(isinstance(beta, float | int | np.floating) and 0 <= beta < 1 for beta in betas):
+        if not all(isinstance(beta, Real) and 0 <= float(beta) < 1 for beta in betas):
             raise ValueError(f"{name}: betas are {betas}; each must be at least 0 and below 1")
         not_negative(name, eps=self.eps)
 
@@ -248,9 +247,17 @@ class AdamW(Adam):
 
 def _like(old: Any, data: Any) -> Any:
     """New data of a parameter, as the float or in the dtype and shape that it had."""
-    if type(data) is not type(old) or (type(old) is np.ndarray and data.dtype != old.dtype):
-        return np.asarray(data, old.dtype) if isinstance(old, np.ndarray) else float(data)
-    return data
+    if isinstance(old, float):
+        return float(data)
+    if type(data) is type(old) and data.dtype == old.dtype:
+        return data
+    import numpy as np
+
+    return np.asarray(data, old.dtype)
+
+
+def _is_zero(gradient: Any) -> bool:
+    return not (gradient.any() if hasattr(gradient, "any") else gradient)
 
 
 def not_negative(operation: str, **setting: float) -> float:

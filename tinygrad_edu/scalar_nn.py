@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_edu.engine.value import Value
-from tinygrad_edu.nn import Module, check_width, check_widths, label_parameters
+from tinygrad_edu.module import Module, check_width, check_widths, label_parameters
 
 
 class Neuron(Module):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.names import escaped
 
@@ -32,7 +30,7 @@ def optimizer_text(optimizer: Any) -> str:
 
 def counted(parameters: Iterable[Any]) -> list[str]:
     """[4 parameters, 2260 numbers]; nothing if there are none."""
-    sizes = [np.size(p.data) for p in parameters]
+    sizes = [getattr(p.data, "size", 1) for p in parameters]
     counts = ((len(sizes), "parameter"), (sum(sizes), "number"))
     return [", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts)] if sizes else []
 
@@ -49,7 +47,7 @@ def _lines(module: Any, kind: type, around: tuple[Any, ...]) -> list[str]:
             first, *rest = _lines(part, kind, (*around, module))
             inside += [f"  ({name}): {first}", *(f"  {line}" for line in rest)]
         elif isinstance(part, Node) and not part.operands:
-            own.append(f"{name} {part.data.shape}" if np.ndim(part.data) else name)
+            own.append(f"{name} {part.data.shape}" if getattr(part.data, "shape", ()) else name)
         elif _are_leaves(part):
             own.append(f"{name} {len(part)} {type(part[0]).__name__}s")
         elif _is_setting(name, part):
@@ -75,7 +73,7 @@ def _parts(
 def _are_leaves(part: Any) -> bool:
     """Whether this is a list of single numbers, such as the weights of a neuron."""
     nodes = isinstance(part, list | tuple) and bool(part) and isinstance(part[0], Node)
-    return nodes and all(isinstance(x, Node) and np.ndim(x.data) == 0 for x in part)
+    return nodes and all(isinstance(x, Node) and not getattr(x.data, "shape", ()) for x in part)
 
 
 def _is_setting(name: str, x: Any) -> bool:

@@ -30,7 +30,7 @@ exit status is 0 if all agree, 1 if not or if the script failed, 2 for a wrong
 call.
 """
 
-EXAMPLES = """examples:
+CHECK_EXAMPLES = """examples:
   tinygrad-edu check script.py:loss x=0.5 w=3x4
   tinygrad-edu check script.py:loss w=3x4 labels=labels --with torch --theirs torch_loss
   tinygrad-edu check script.py:Affine x=5x3 --svg where.svg
@@ -48,12 +48,12 @@ LIBRARIES = ("torch", "jax", "sympy", "autograd")
 COLOURS = {"ok": GREEN, "kink": YELLOW, "WRONG": RED, "MISSING": RED, "UNSURE": YELLOW}
 
 
-def parser() -> Parser:
+def check_parser() -> Parser:
     """The options of `check`."""
     parser = Parser(
         "tinygrad-edu check",
         description=DESCRIPTION,
-        epilog=EXAMPLES,
+        epilog=CHECK_EXAMPLES,
     )
     parser.add_argument("what", metavar="script.py:name", help="what to check")
     parser.add_argument(
@@ -86,7 +86,7 @@ def parser() -> Parser:
     return parser
 
 
-def run(options: argparse.Namespace) -> int:
+def run_check(options: argparse.Namespace) -> int:
     """Check everything that can be checked first; then run the script and print the report."""
     script = script_and_name(options.what)
     if script is None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from tinygrad_edu.commands.expression import check_name, closest, shown
 from tinygrad_edu.commands.options import UsageError, number
 from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.view.cards.reading import shape_of
 
 
 class Shape(NamedTuple):
@@ -51,7 +52,7 @@ class Inputs:
         self, path: str, name: str, names: dict[str, Any], given: dict[str, Any], seed: int
     ) -> None:
         self.path, self.name, self.names, self.given = path, name, names, given
-        self.rng = np.random.default_rng(seed)
+        self.seed = seed
         self.drawn: list[str] = []
         self._order: list[tuple[str, bool]] = []
         self._fixed: dict[str, Any] = {}
@@ -71,7 +72,9 @@ class Inputs:
         }
         self._fixed = {name: x for name, x in chosen.items() if name not in inputs}
         self._order = [(name, name in inputs) for name in chosen]
-        if any(np.ndim(x.data if isinstance(x, Node) else x) for x in inputs.values()):
+        if any(map(_has_axes, inputs.values())):
+            import numpy as np
+
             inputs = {k: np.array(x) if isinstance(x, float) else x for k, x in inputs.items()}
         if not (by_keyword or self._fixed):
             return function, inputs
@@ -148,6 +151,13 @@ class Inputs:
             )
         return chosen | {name: self._input(name, x) for name, x in given.items()}, by_keyword
 
+    @functools.cached_property
+    def _rng(self) -> Any:
+        """Loaded when the first array is drawn: functions of numbers need no NumPy."""
+        import numpy as np
+
+        return np.random.default_rng(self.seed)
+
     def made(self, kind: type) -> Any:
         """An object of a class of the script, which needs no arguments."""
         required = [
@@ -168,15 +178,15 @@ class Inputs:
 
     def _input(self, name: str, given: Any) -> Any:
         if isinstance(given, Shape):
-            if np.prod([float(n) for n in given.lengths]) > MOST:
+            if math.prod(given.lengths) > MOST:
                 raise UsageError(f"{name}: an array of more than {MOST} elements is too large")
             self.drawn.append(f"{name} {given.lengths}")
-            return self.rng.normal(size=given.lengths)
+            return self._rng.normal(size=given.lengths)
         if isinstance(given, Name):
             if given.name not in self.names:
                 known = [
                     x for x, found in self.names.items()
-                    if isinstance(found, np.ndarray) or (_is_input(found) and x[:2] != "__")
+                    if _is_array(found) or (_is_input(found) and x[:2] != "__")
                 ]  # fmt: skip
                 raise UsageError(
                     f"{name}={shown(given.name)}: it is no number and no shape such as 3x4, and "
@@ -197,7 +207,7 @@ def _is_input(x: Any) -> bool:
     """Whether something can be moved a little: a number, a floating array or list, a node."""
     if isinstance(x, Node):
         return True
-    if isinstance(x, np.ndarray):
+    if _is_array(x):
         return bool(x.dtype.kind == "f")
     if isinstance(x, list | tuple):
         return bool(x) and all(map(_is_number, _flat(x))) and any(
@@ -207,7 +217,16 @@ def _is_input(x: Any) -> bool:
 
 
 def _is_number(x: Any) -> bool:
-    return isinstance(x, int | float | np.number) and not isinstance(x, bool)
+    return isinstance(x, Real) and not isinstance(x, bool)
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(getattr(x, "shape", None), tuple) and not isinstance(x, Real)
+
+
+def _has_axes(x: Any) -> bool:
+    """Whether an input is an array or a list, or a node of one, and not a single number."""
+    return isinstance(x, list | tuple) or bool(shape_of(x.data if isinstance(x, Node) else x))
 
 
 def _flat(x: Any) -> Iterator[Any]:

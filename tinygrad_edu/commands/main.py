@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 import tinygrad_edu
-from tinygrad_edu.commands import check_command as check
-from tinygrad_edu.commands import show_command as show
 from tinygrad_edu.commands.options import Parser
 from tinygrad_edu.commands.printing import FAILED, NotPrinted, complain, finished, not_printed
 from tinygrad_edu.commands.script import ScriptError
 
 COMMANDS = {
-    "show": (show, "a graph as an interactive page or a picture"),
-    "check": (check, "whether a function, a layer or a graph has the right gradients"),
+    "show": "a graph as an interactive page or a picture",
+    "check": "whether a function, a layer or a graph has the right gradients",
 }
 
 INTERRUPTED = 130
@@ -35,8 +35,8 @@ def _run(words: list[str]) -> int:
     try:
         if not words or words[0] not in COMMANDS:
             _parser().parse_args(words[:1])
-        command, _ = COMMANDS[words[0]]
-        status: int = command.run(command.parser().parse_intermixed_args(words[1:]))
+        parser, run = _of(words[0], "{}_parser"), _of(words[0], "run_{}")
+        status: int = run(parser().parse_intermixed_args(words[1:]))
         return status
     except SystemExit as end:  # --help and --version
         return int(end.code or 0)
@@ -51,11 +51,18 @@ def _run(words: list[str]) -> int:
         return complain(str(error), FAILED)
 
 
+def _of(command: str, name: str) -> Any:
+    """What the module of a command has by a name; `check` is not loaded for `show`."""
+    module = import_module(f"tinygrad_edu.commands.{command}_command")
+    return getattr(module, name.format(command))
+
+
 def _parser() -> argparse.ArgumentParser:
+    examples = [_of(command, f"{command.upper()}_EXAMPLES") for command in COMMANDS]
     parser = Parser(
         "tinygrad-edu",
         description="See and check backpropagation.",
-        epilog=f"{show.EXAMPLES}\n{check.EXAMPLES.partition(chr(10))[2]}",
+        epilog=f"{examples[0]}\n{examples[1].partition(chr(10))[2]}",
     )
     parser.add_argument(
         "--version", action="version", version=f"tinygrad-edu {tinygrad_edu.__version__}"
@@ -64,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="command", metavar="command", required=True,
         description="tinygrad-edu COMMAND --help says more of each",
     )  # fmt: skip
-    for name, (_, says) in COMMANDS.items():
+    for name, says in COMMANDS.items():
         commands.add_parser(name, help=says, prog=f"tinygrad-edu {name}")
     return parser
 

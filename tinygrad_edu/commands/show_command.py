@@ -10,8 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tinygrad_edu.commands.expression import closest, read_expression
 from tinygrad_edu.commands.options import (
     Parser,
@@ -26,11 +24,11 @@ from tinygrad_edu.commands.printing import say
 from tinygrad_edu.commands.script import node_of_script
 from tinygrad_edu.engine.graph import Node, topological_order
 from tinygrad_edu.view import to_dot, to_pdf, to_png, to_svg
-from tinygrad_edu.view.cards.reading import short, shown_text
+from tinygrad_edu.view.cards.reading import is_nonzero, shape_of, short, shown_text
 from tinygrad_edu.view.picture.figures import renderer
 from tinygrad_edu.view.show import open_in_browser
 
-EXAMPLES = """examples:
+SHOW_EXAMPLES = """examples:
   tinygrad-edu show "(apple * 2 + orange * 3) * tax" apple=100 orange=150 tax=1.1 -o price.html
   tinygrad-edu show "a = x * w; y = tanh(a + b)" x=2 w=-3 b=6.7 --range x=-5:5 --open
   tinygrad-edu show "x ** 2" x=3 -o square.svg --force
@@ -48,12 +46,12 @@ ROWS = 40
 """How many rows the printed table has at most."""
 
 
-def parser() -> Parser:
+def show_parser() -> Parser:
     """The options of `show`."""
     parser = Parser(
         "tinygrad-edu show",
         description="See backpropagation: every value and every gradient of a graph, as a page.",
-        epilog=EXAMPLES,
+        epilog=SHOW_EXAMPLES,
     )
     parser.add_argument("what", help="an expression, or script.py:name")
     parser.add_argument(
@@ -74,7 +72,7 @@ def parser() -> Parser:
     return parser
 
 
-def run(options: argparse.Namespace) -> int:
+def run_show(options: argparse.Namespace) -> int:
     """Check everything that can be checked first; compute, write and print after that."""
     path: str = options.output or DEFAULT
     force: bool = options.force or (options.output is None and _is_own_page(path))
@@ -91,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
         node = node_of_script(*script)
     _check_ranges(node, ranges)
     nodes = topological_order(node)
-    if np.size(node.data) == 1 and not any(np.any(x.grad) for x in nodes):
+    if math.prod(shape_of(node.data)) == 1 and not any(is_nonzero(x.grad) for x in nodes):
         node.backward()
     write_target(path, _content(kind, node, options.title, ranges), force)
     root_name = node.label or (script[1] if script else "result")
@@ -162,12 +160,12 @@ def _check_ranges(node: Node, ranges: dict[str, Any]) -> None:
 def _table(nodes: list[Node], root_name: str) -> list[str]:
     """Value and gradient of every node with a label, and of the root."""
     root = nodes[-1]
-    known = bool(np.any(root.grad))
+    known = is_nonzero(root.grad)
     rows = [("", "value", "gradient")]
     named = [x for x in nodes if x.label or x is root]
     for x in named[: ROWS - 1] + named[-1:] if len(named) > ROWS else named:
         name = shown_text(x.label or root_name, 40)
-        gradient = _shown(x.grad) if known or np.any(x.grad) else "·"
+        gradient = _shown(x.grad) if known or is_nonzero(x.grad) else "·"
         rows.append((name, _shown(x.data), gradient))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [
@@ -180,4 +178,4 @@ def _table(nodes: list[Node], root_name: str) -> list[str]:
 
 
 def _shown(x: Any) -> str:
-    return f"{float(x):.10g}" if np.shape(x) == () else short(x)
+    return short(x) if shape_of(x) else f"{float(x):.10g}"

@@ -18,7 +18,7 @@ import numpy as np
 
 from tinygrad_edu.data import DataLoader
 from tinygrad_edu.engine.graph import Node
-from tinygrad_edu.nn import Module
+from tinygrad_edu.module import Module
 from tinygrad_edu.optim import Optimizer
 from tinygrad_edu.saving.archive import Array, check_name, descr_of
 from tinygrad_edu.saving.generators import set_words, words_of

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.names import escaped
-from tinygrad_edu.nn import Linear, Module, Sequential
+from tinygrad_edu.module import Module
+from tinygrad_edu.nn import Linear, Sequential
 
 Array = npt.NDArray[Any]
 

@@ -7,13 +7,13 @@ from the nodes (`operands`, `rule`, `pullback`, `data`, `grad`, `label`); no rul
 from __future__ import annotations
 
 import math
+import sys
 import unicodedata
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context
 from typing import Any
-
-import numpy as np
 
 from tinygrad_edu.engine.graph import (
     Node,
@@ -22,7 +22,6 @@ from tinygrad_edu.engine.graph import (
     leaves_and_inner,
     topological_order,
 )
-from tinygrad_edu.engine.pickling import run_again
 
 _FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
 UNKNOWN = "·"
@@ -39,9 +38,22 @@ class Card:
     gradient: str
     symbol: str
     detail: str  # every digit, for a tooltip
-    is_leaf: bool
-    is_constant: bool
     is_root: bool
+
+    @property
+    def data(self) -> Any:
+        """The number or array of the node, or the constant itself."""
+        return self.item.data if isinstance(self.item, Node) else self.item
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether this is a plain number or array."""
+        return not isinstance(self.item, Node)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this is a node without operands."""
+        return isinstance(self.item, Node) and not self.item.operands
 
 
 @dataclass
@@ -59,7 +71,7 @@ def read(root: Node) -> tuple[list[Card], list[Link]]:
 
     A constant gets a card of its own wherever it is used.
     """
-    done = _backward_ran(root)
+    done = is_nonzero(root.grad)
     cards: list[Card] = []
     links: list[Link] = []
     place: dict[int, int] = {}
@@ -68,7 +80,7 @@ def read(root: Node) -> tuple[list[Card], list[Link]]:
         for i, x in enumerate(node.operands):
             if tails[i] is None and _drawable(x):
                 tails[i] = len(cards)
-                cards.append(Card(x, "", short(x), "", "", full(x), False, True, False))
+                cards.append(Card(x, "", short(x), "", "", full(x), False))
         place[id(node)] = len(cards)
         cards.append(_card(node, node is root, done))
         derivatives = local_derivatives(node)
@@ -78,65 +90,93 @@ def read(root: Node) -> tuple[list[Card], list[Link]]:
     return cards, links
 
 
-@np.errstate(all="ignore")
 def local_derivatives(node: Node) -> list[str]:
-    """∂node/∂operand for each operand as shown on its edge; empty where it is no single number."""
-    if node.pullback is None or np.shape(node.data) != ():
+    """∂node/∂operand for each operand as on its edge; empty unless both are single numbers."""
+    if node.pullback is None or shape_of(node.data):
         return [""] * len(node.operands)
     shown = []
-    for operand, adjoint in zip(node.operands, _unit_adjoints(node), strict=True):
-        if not isinstance(operand, Node) or np.shape(operand.data) != () or adjoint is None:
-            shown.append("")
-            continue
-        try:
-            shown.append("×" + short(adjoint() if callable(adjoint) else adjoint))
-        except (ArithmeticError, ValueError):
-            shown.append(UNKNOWN)
+    with numpy_silenced():
+        for operand, adjoint in zip(node.operands, _unit_adjoints(node), strict=True):
+            if not isinstance(operand, Node) or shape_of(operand.data) or adjoint is None:
+                shown.append("")
+                continue
+            try:
+                shown.append("×" + short(adjoint() if callable(adjoint) else adjoint))
+            except (ArithmeticError, ValueError):
+                shown.append(UNKNOWN)
     return shown
 
 
 def _unit_adjoints(node: Node) -> tuple[Any, ...]:
     assert node.pullback is not None
-    one = 1.0 if isinstance(node.data, float) else np.ones_like(node.data)
     try:
-        return node.pullback(one)
-    except (ArithmeticError, ValueError):  # no derivative here, as of √x at 0
+        return node.pullback(ones_like(node.data))
+    except (ArithmeticError, ValueError):  # there is no derivative, as of √x at 0
         return (lambda: 1 / 0,) * len(node.operands)
 
 
+# --- Numbers and arrays: asked for what only an array has, so that NumPy is not needed ------------
+
+
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of an array; () for a number."""
+    shape: tuple[int, ...] = getattr(x, "shape", ())
+    return shape
+
+
+def is_nonzero(x: Any) -> bool:
+    """Whether a number or any element of an array differs from 0.
+
+    For the gradient of a root it tells whether a backward pass started there: it is the seed then.
+    """
+    differs = x != 0
+    return bool(differs.any() if shape_of(differs) else differs)
+
+
+def ones_like(data: Any) -> Any:
+    """1.0 for a number, an array of ones for an array."""
+    if isinstance(data, float):
+        return 1.0
+    import numpy as np
+
+    return np.ones_like(data)
+
+
+def numpy_silenced() -> AbstractContextManager[Any]:
+    """A block without NumPy's warnings: it gave them when the graph was made."""
+    np = sys.modules.get("numpy")
+    return np.errstate(all="ignore") if np else nullcontext()
+
+
 def _card(node: Node, is_root: bool, done: bool) -> Card:
-    known = done or bool(np.any(np.asarray(node.grad) != 0))
-    is_leaf = not node.operands
+    known = done or is_nonzero(node.grad)
     detail = f"value {full(node.data)}\ngradient {full(node.grad) if known else 'not known yet'}"
     gradient = short(node.grad) if known else UNKNOWN
-    value = short(node.data)
-    return Card(node, node.label, value, gradient, node.symbol, detail, is_leaf, False, is_root)
-
-
-def _backward_ran(root: Node) -> bool:
-    """Whether a backward pass started here: its seed is then the root's gradient."""
-    return bool(np.any(np.asarray(root.grad) != 0))
+    return Card(node, node.label, short(node.data), gradient, node.symbol, detail, is_root)
 
 
 def warn_of_new_data(root: Node) -> None:
     """Warn if a node has new data since the forward pass: the picture would mix old and new."""
     for node in leaves_and_inner(root)[1]:
         try:
-            check_unchanged(node, run_again(node.rule, node.operands)[0], f"{described(node)}: ")
+            assert node.rule is not None
+            with numpy_silenced():
+                again = node.rule(*(x._data if isinstance(x, Node) else x for x in node.operands))
+            check_unchanged(node, again[0], f"{described(node)}: ")
         except (ArithmeticError, ValueError) as error:
             warnings.warn(f"the picture mixes old and new numbers: {error}", stacklevel=3)
             return
 
 
 def _drawable(x: Any) -> bool:
-    return isinstance(x, float | int | np.ndarray)
+    return isinstance(x, float | int) or hasattr(x, "dtype")
 
 
 def short(x: Any) -> str:
     """A number with four significant digits, or all of those of its whole part up to seven; an
     array by its shape."""
-    if np.shape(x) != ():
-        return " × ".join(map(str, np.shape(x)))
+    if shape := shape_of(x):
+        return " × ".join(map(str, shape))
     number = float(x) + 0.0  # + 0.0 makes 0 of −0
     if 9999.5 <= abs(number) < 1e7:
         text = f"{math.copysign(math.floor(abs(number) + 0.5), number):.0f}"
@@ -148,8 +188,8 @@ def short(x: Any) -> str:
 
 def full(x: Any) -> str:
     """A number with all its digits; an array by its shape and dtype."""
-    if np.shape(x) != ():
-        return f"of shape {np.shape(x)}, {np.asarray(x).dtype}"
+    if shape := shape_of(x):
+        return f"of shape {shape}, {x.dtype}"
     return repr(float(x))
 
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from tinygrad_edu.engine.contexts import outside_of_blocks
 from tinygrad_edu.engine.graph import Node
-from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.view.cards.folding import Foldable, find_modules
 from tinygrad_edu.view.cards.listing import identifiers
-from tinygrad_edu.view.cards.modules import Module, find_modules
-from tinygrad_edu.view.cards.open_as_scalars import Opened, open_as_scalars
 from tinygrad_edu.view.cards.reading import Card, Link, read, shown_text
-from tinygrad_edu.view.cards.scalar_arrays import TooManyError
+
+if TYPE_CHECKING:
+    from tinygrad_edu.view.cards.open_as_scalars import Opened
 
 LONGEST_NAME = 120
 
@@ -29,7 +28,7 @@ class Seen:
 
     cards: list[Card]
     links: list[Link]
-    modules: list[Module]
+    modules: list[Foldable]
     module_of: list[int]
     names: list[str]
     opened: Opened | None = None
@@ -50,8 +49,13 @@ def see(node: Node, limit: int) -> Seen:
     cards, links = read(node)
     modules, module_of = find_modules(cards, links)
     seen = Seen(cards, links, modules, module_of, identifiers(cards))
-    if not isinstance(node, Tensor):
+    if isinstance(node.data, float):
         return seen
+    from tinygrad_edu.engine.tensor import Tensor
+    from tinygrad_edu.view.cards.open_as_scalars import open_as_scalars
+    from tinygrad_edu.view.cards.scalar_arrays import TooManyError
+
+    assert isinstance(node, Tensor)
     try:
         with outside_of_blocks():
             opened = open_as_scalars(node, limit)
@@ -83,7 +87,7 @@ def _see_opened(closed: Seen, opened: Opened) -> Seen:
             card = place[id(tensor)]
             module_of_tensor[entry] = len(modules)
             name = closed.cards[card].name or closed.names[card]
-            modules.append(Module(name, closed.module_of[card], "tensor"))
+            modules.append(Foldable(name, closed.module_of[card]))
             tensors.append(entry)
     module_of = []
     for one in cards:
@@ -107,6 +111,8 @@ def _name_scalars(
     tensor_names: list[str],
 ) -> None:
     """Name scalars without a label after their Tensor: its elements `v1[0, 2]`, others `v1.3`."""
+    import numpy as np
+
     elements = {
         id(x): f"[{', '.join(map(str, index))}]" if index else ""
         for _, array in opened.elements

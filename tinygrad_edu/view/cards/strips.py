@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 CELLS = 24
 """How many bars a strip has at most."""
 
@@ -17,6 +15,8 @@ def strip(array: Any, cells: int = CELLS) -> list[float]:
 
     A block that holds a nan or an infinity has the mean that NumPy gives it: nan, or an infinity.
     """
+    import numpy as np
+
     flat = np.asarray(array, dtype=np.float64).ravel()
     if flat.size <= cells:
         return [float(x) for x in flat]

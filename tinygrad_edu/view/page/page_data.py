@@ -11,13 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from tinygrad_edu.engine.graph import Node, leaves_and_inner, sweep
 from tinygrad_edu.rules import name_of, settings_of, symbol_of
 from tinygrad_edu.rules.rule import Rule
 from tinygrad_edu.view.cards.listing import formula, program, rule_source
-from tinygrad_edu.view.cards.reading import Card, Link, read, short, shown_text
+from tinygrad_edu.view.cards.reading import (
+    Card,
+    Link,
+    is_nonzero,
+    numpy_silenced,
+    ones_like,
+    read,
+    shape_of,
+    short,
+    shown_text,
+)
 from tinygrad_edu.view.cards.seen import LONGEST_NAME, Seen, see
 from tinygrad_edu.view.cards.strips import strip
 from tinygrad_edu.view.layout.arrange import arrange
@@ -34,6 +42,9 @@ PILL_WIDTH, MOST_PILLS = 94, 4
 """Room for a local derivative of eleven characters, whatever the sliders make of it; and how many
 edges into a folded module show one."""
 
+LIMITS = {"draw": MOST_DRAWN, "open": MOST_OPEN}
+NO_RULES = "const RULES = [];"
+
 Ranges = Mapping[str, Sequence[float]]
 
 
@@ -43,50 +54,30 @@ def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any],
     count = len(leaves) + len(inner)
     if count > MOST_DRAWN:
         _check_ranges(ranges, {leaf.label for leaf in leaves})
-        return _too_large(node, f"{count} nodes"), "const RULES = [];"
+        return _too_large(node, f"{count} nodes"), NO_RULES
     seen = see(node, MOST_DRAWN)
     _check_ranges(ranges, {card.name for card in seen.cards if card.is_leaf})
     if len(seen.cards) > MOST_DRAWN:
-        return _too_large(node, f"{len(seen.cards)} nodes and constants"), "const RULES = [];"
-    rules: list[tuple[Rule, int]] = []
-    numbers: dict[Any, int] = {}
-
-    def number(rule: Rule, n: int) -> int:
-        settings = settings_of(rule)
-        key = (name_of(rule), id(getattr(rule, "func", rule)), repr(sorted(settings.items())), n)
-        if key not in numbers:
-            numbers[key] = len(rules)
-            rules.append((rule, n))
-        return numbers[key]
-
+        return _too_large(node, f"{len(seen.cards)} nodes and constants"), NO_RULES
+    rules = _Rules()
     cards = [
-        _card(card, name, ranges, number) for card, name in zip(seen.cards, seen.names, strict=True)
+        _card(seen, i, (ranges or {}).get(card.name), rules) for i, card in enumerate(seen.cards)
     ]
-    for card, m in zip(cards, seen.module_of, strict=True):
-        brief = name_inside(card["name"], seen.names_around(m))
-        if brief != card["name"]:
-            card["brief"] = brief
-    script, still = "const RULES = [];", ""
-    try:
-        script = javascript_rules(list(rules))
-    except (TypeError, ValueError) as error:
-        still = str(error)
-    if any("array" in card for card in cards):
-        script, still = "const RULES = [];", seen.closed or still or "they are arrays"
+    script, still = _script(seen, rules)
     containers = plan(seen.links, seen.module_of, [module.outer for module in seen.modules])
     pills = [_pill(seen.cards[link.tail], seen.cards[link.head]) for link in seen.links]
     derived = _derived(seen, containers)
     data = {
         "root": len(cards) - 1,
-        "known": _is_known(node),
+        "known": is_nonzero(node.grad),
         "live": not still,
-        "still": _still_text(node, seen, still),
+        "still": _still_text(node, still),
         "drawn": True,
         "instead": "",
-        "limits": {"draw": MOST_DRAWN, "open": MOST_OPEN},
+        "limits": LIMITS,
         "cards": cards,
         "links": [[link.tail, link.head, link.operand] for link in seen.links],
-        "modules": _modules(seen, number),
+        "modules": _modules(seen, rules),
         "moduleOf": seen.module_of,
         "containers": [asdict(container) for container in containers],
         "pills": pills,
@@ -95,7 +86,7 @@ def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any],
         "selected": _first_choice(seen),
         "rules": [
             {"symbol": shown_text(symbol_of(rule), 16), "source": rule_source(rule)}
-            for rule, _ in rules
+            for rule, _ in rules.entries
         ],
         "formula": formula(*_written(node, seen)),
         "program": _program(node, seen),
@@ -105,36 +96,69 @@ def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any],
     return data, script
 
 
-def _card(card: Card, name: str, ranges: Ranges | None, number: Any) -> dict[str, Any]:
+class _Rules:
+    """The rules that a page needs, each once, with their numbers of operands."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[Rule, int]] = []
+        self._numbers: dict[Any, int] = {}
+
+    def number(self, rule: Rule, n: int) -> int:
+        """The number of a rule of n operands; rules that differ in a setting are two."""
+        settings = repr(sorted(settings_of(rule).items()))
+        key = (name_of(rule), id(getattr(rule, "func", rule)), settings, n)
+        if key not in self._numbers:
+            self._numbers[key] = len(self.entries)
+            self.entries.append((rule, n))
+        return self._numbers[key]
+
+
+def _script(seen: Seen, rules: _Rules) -> tuple[str, str]:
+    """The JavaScript of the rules, and why the numbers of the page cannot move; "" if they can."""
+    script, still = NO_RULES, ""
+    try:
+        script = javascript_rules(rules.entries)
+    except (TypeError, ValueError) as error:
+        still = str(error)
+    if any(shape_of(card.data) for card in seen.cards):
+        return NO_RULES, seen.closed or still or "they are arrays"
+    return script, still
+
+
+def _card(
+    seen: Seen, i: int, wanted_range: Sequence[float] | None, rules: _Rules
+) -> dict[str, Any]:
+    card, name, item = seen.cards[i], seen.names[i], seen.cards[i].data
     width, height = card_size(card)
-    item = card.item.data if isinstance(card.item, Node) else card.item
-    many = np.shape(item) != ()
-    kind = "constant" if card.is_constant else "leaf" if card.is_leaf else "node"
+    many = shape_of(item) != ()
     shown = shown_text(card.name, LONGEST_NAME)
     data: dict[str, Any] = {
         "name": card.value if card.is_constant else shown if shown.strip() else name,
         "id": name,
         "labelled": bool(shown.strip()) and not card.is_constant,
-        "kind": kind,
+        "kind": "constant" if card.is_constant else "leaf" if card.is_leaf else "node",
         "v": None if many else _number(item),
         "w": width,
         "h": height,
     }
     if many:
         data["array"] = _array_text(item)
-        gradient = card.item.grad if isinstance(card.item, Node) else []
+        gradient = [] if card.is_constant else card.item.grad
         both = (("v", item), ("g", gradient))
         data["strip"] = {key: [_number(x) for x in strip(array)] for key, array in both}
         data["stats"] = {key: _extremes(array) for key, array in both}
-    if kind == "node":
+    if data["kind"] == "node":
         data["symbol"] = shown_text(card.symbol, 16)
-        data["rule"] = number(card.item.rule, len(card.item.operands))
-    if kind == "leaf" and not many:
-        data["range"] = _range(float(item), (ranges or {}).get(card.name))
+        data["rule"] = rules.number(card.item.rule, len(card.item.operands))
+    if card.is_leaf and not many:
+        data["range"] = _range(float(item), wanted_range)
+    brief = name_inside(data["name"], seen.names_around(seen.module_of[i]))
+    if brief != data["name"]:
+        data["brief"] = brief
     return data
 
 
-def _modules(seen: Seen, number: Any) -> list[dict[str, Any]]:
+def _modules(seen: Seen, rules: _Rules) -> list[dict[str, Any]]:
     place = {id(card.item): i for i, card in enumerate(seen.cards)}
     told = []
     for m, module in enumerate(seen.modules):
@@ -147,15 +171,15 @@ def _modules(seen: Seen, number: Any) -> list[dict[str, Any]]:
                 one["array"] = _array_text(tensor.data)
             if tensor.rule is not None:
                 one["symbol"] = shown_text(tensor.symbol, 16)
-                one["rule"] = number(tensor.rule, len(tensor.operands))
+                one["rule"] = rules.number(tensor.rule, len(tensor.operands))
         told.append(one)
     return told
 
 
 def _pill(tail: Card, head: Card) -> int:
     """The room for a local derivative on an edge: 0 where it is no single number."""
-    is_number = isinstance(tail.item, Node) and np.shape(tail.item.data) == ()
-    return PILL_WIDTH if is_number and np.shape(head.item.data) == () else 0
+    arrays = shape_of(tail.data) or shape_of(head.data)
+    return 0 if tail.is_constant or arrays else PILL_WIDTH
 
 
 def _derived(seen: Seen, containers: list[Container]) -> list[int]:
@@ -224,9 +248,9 @@ def _recorded(seen: Seen, cards: list[dict[str, Any]]) -> dict[str, list[Any]]:
     root = seen.cards[-1].item
     nothing = {"g": [None] * len(seen.cards), "local": [None] * len(seen.links),
                "sent": [None] * len(seen.links)}  # fmt: skip
-    with np.errstate(all="ignore"):
+    with numpy_silenced():
         try:
-            adjoints = sweep(root, _one(root), lambda x: x.pullback)  # type: ignore[arg-type, return-value]
+            adjoints = sweep(root, ones_like(root.data), lambda x: x.pullback)  # type: ignore[arg-type, return-value]
         except (ArithmeticError, ValueError):
             return nothing
         for i, card in enumerate(seen.cards):
@@ -237,21 +261,18 @@ def _recorded(seen: Seen, cards: list[dict[str, Any]]) -> dict[str, list[Any]]:
                     cards[i]["stats"]["g"] = _extremes(adjoints[card.item])
         for k, link in enumerate(seen.links):
             head, tail = seen.cards[link.head].item, seen.cards[link.tail].item
-            if isinstance(tail, Node) and np.shape(tail.data) == ():
-                for key, g in (("local", _one(head)), ("sent", adjoints[head])):
-                    if key == "sent" or np.shape(head.data) == ():
+            if isinstance(tail, Node) and not shape_of(tail.data):
+                for key, g in (("local", ones_like(head.data)), ("sent", adjoints[head])):
+                    if key == "sent" or not shape_of(head.data):
                         adjoint = head.pullback(g)[link.operand]
                         adjoint = adjoint() if callable(adjoint) else adjoint
                         nothing[key][k] = _single(tail._fit(adjoint))
     return nothing
 
 
-def _one(node: Node) -> Any:
-    return 1.0 if type(node.data) is float else np.ones_like(node.data)
-
-
 def _single(x: Any) -> Any:
-    return _number(np.asarray(x).item()) if np.size(x) == 1 else None
+    """The only element of an array, or a number; None for an array of several."""
+    return _number(x.item() if shape_of(x) else x) if math.prod(shape_of(x)) == 1 else None
 
 
 def _too_large(node: Node, count: str) -> dict[str, Any]:
@@ -260,22 +281,22 @@ def _too_large(node: Node, count: str) -> dict[str, Any]:
     listed = [x for x in leaves[:MOST_LISTED] if x is not node]
     cards = []
     for i, x in enumerate([*listed, node]):
-        many = np.shape(x.data) != ()
+        many = shape_of(x.data) != ()
         name = shown_text(x.label, LONGEST_NAME) or ("output" if x is node else f"x{i}")
         cards.append({"name": name, "id": f"x{i}", "labelled": bool(x.label), "kind": "leaf",
                       "v": None if many else _number(x.data), "w": 166, "h": 72})  # fmt: skip
         if many:
             cards[-1].update(array=_array_text(x.data), strip={"v": [], "g": []})
-    gradients = [None if np.shape(x.grad) else _number(x.grad) for x in (*listed, node)]
+    gradients = [None if shape_of(x.grad) else _number(x.grad) for x in (*listed, node)]
     instead = (
         f"This graph has {count}, more than the {MOST_DRAWN} that can be drawn and read. "
         "Show a smaller example of it, such as one sample or one neuron. The table has its output "
         f"and its inputs{'' if len(listed) >= len(leaves) else f', the first {len(listed)}'}."
     )
     return {
-        "root": len(listed), "known": _is_known(node), "live": False, "drawn": False,
+        "root": len(listed), "known": is_nonzero(node.grad), "live": False, "drawn": False,
         "still": "These numbers are those that Python computed.", "instead": instead,
-        "limits": {"draw": MOST_DRAWN, "open": MOST_OPEN},
+        "limits": LIMITS,
         "cards": cards, "links": [], "pills": [], "derived": [],
         "modules": [], "moduleOf": [-1] * len(cards),
         "containers": [asdict(c) for c in plan([], [-1] * len(cards), [])], "folded": [],
@@ -285,25 +306,16 @@ def _too_large(node: Node, count: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _still_text(node: Node, seen: Seen, still: str) -> str:
+def _still_text(node: Node, still: str) -> str:
     said = f"These numbers are those that Python computed; they do not move here: {still}."
     parts = [said] if still else []
-    if np.size(node.data) != 1:
+    if math.prod(shape_of(node.data)) != 1:
         parts.append("The gradients are those of the sum of all elements of the output.")
     return " ".join(parts)
 
 
-def _is_known(node: Node) -> bool:
-    """Whether a backward pass started here: its seed is then the root's gradient."""
-    return bool(np.any(np.asarray(node.grad) != 0))
-
-
 def _array_text(x: Any) -> str:
-    return (
-        f"{short(x) or 'one number'} {np.asarray(x).dtype}"
-        if np.shape(x)
-        else str(np.asarray(x).dtype)
-    )
+    return f"{short(x)} {x.dtype}"
 
 
 def _number(x: Any) -> Any:
@@ -314,9 +326,11 @@ def _number(x: Any) -> Any:
 
 def _extremes(x: Any) -> list[Any]:
     """The smallest, the mean and the largest element; nothing for an empty array."""
+    import numpy as np
+
     if not np.size(x):
         return [0.0, 0.0, 0.0]
-    with np.errstate(all="ignore"):
+    with numpy_silenced():
         return [_number(f(np.asarray(x, dtype=np.float64))) for f in (np.min, np.mean, np.max)]
 
 

@@ -8,11 +8,17 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-
 from tinygrad_edu.engine.graph import Node
-from tinygrad_edu.view.cards.modules import Module, find_modules
-from tinygrad_edu.view.cards.reading import UNKNOWN, Card, Link, read, shown_text, warn_of_new_data
+from tinygrad_edu.view.cards.folding import Foldable, find_modules
+from tinygrad_edu.view.cards.reading import (
+    UNKNOWN,
+    Card,
+    Link,
+    read,
+    shape_of,
+    shown_text,
+    warn_of_new_data,
+)
 from tinygrad_edu.view.cards.strips import bars, strip
 from tinygrad_edu.view.layout.arrange import Arrangement, Point, arrange
 from tinygrad_edu.view.layout.pills import PILL_HEIGHT
@@ -64,7 +70,7 @@ def to_svg(node: Node, path: Target | None = None) -> str | Path:
 def draw(
     cards: Sequence[Card],
     links: Sequence[Link],
-    modules: Sequence[Module],
+    modules: Sequence[Foldable],
     module_of: Sequence[int],
     folded: set[int],
     label: str = "",
@@ -130,8 +136,7 @@ def _refuse_crowds(module_of: Sequence[int], outer: Sequence[int], folded: set[i
 
 def is_array(card: Card) -> bool:
     """Whether a card shows an array, by its shape, and not one number."""
-    shape: tuple[int, ...] = np.shape(getattr(card.item, "data", card.item))
-    return shape != ()
+    return shape_of(card.data) != ()
 
 
 def badge_width(symbol: str) -> float:
@@ -299,7 +304,7 @@ def _number_parts(card: Card, left: float) -> list[str]:
 
 def _array_parts(card: Card, left: float) -> list[str]:
     """Shape and dtype of an array, and strips of its values and of its gradient."""
-    data = np.asarray(card.item.data)
+    data = card.data
     parts = [_text("k", left, 38, escape(fitted(f"{card.value} {data.dtype}", 165)))]
     known = card.gradient != UNKNOWN
     for label, y, css, array in (

@@ -21,12 +21,11 @@ OUTSIDE = -1
 
 
 @dataclass
-class Module:
+class Foldable:
     """A set of cards that can be drawn as one; `outer` is the index of the module around it."""
 
     name: str
     outer: int  # -1 for none; outer modules come before inner ones
-    kind: str = "group"  # "group", or "tensor" for a Tensor opened as scalars
 
 
 @dataclass
@@ -64,7 +63,7 @@ class _Tree:
         return self.common(outer, inner) == outer
 
 
-def find_modules(cards: list[Card], links: list[Link]) -> tuple[list[Module], list[int]]:
+def find_modules(cards: list[Card], links: list[Link]) -> tuple[list[Foldable], list[int]]:
     """The modules of a picture, and for each card the index of its innermost module, or -1.
 
     Every module is convex: modules that do not overlap can be folded without making a cycle.
@@ -286,10 +285,10 @@ def _edge_between(tree: _Tree, place: list[int], count: int, link: Link) -> tupl
     return tail, head
 
 
-def _numbered(cards: list[Card], tree: _Tree, place: list[int]) -> tuple[list[Module], list[int]]:
+def _numbered(cards: list[Card], tree: _Tree, place: list[int]) -> tuple[list[Foldable], list[int]]:
     """The modules that have cards, each after its outer one, in the order of their operations."""
     number: dict[int, int] = {OUTSIDE: OUTSIDE}
-    modules: list[Module] = []
+    modules: list[Foldable] = []
     taken: dict[tuple[int, str], int] = {}
     for i, card in enumerate(cards):
         if not _is_operation(card):
@@ -302,7 +301,7 @@ def _numbered(cards: list[Card], tree: _Tree, place: list[int]) -> tuple[list[Mo
         for m in reversed(new):
             outer = number[tree.outer[m]]
             number[m] = len(modules)
-            modules.append(Module(_free_name(taken, outer, tree.names[m]), outer))
+            modules.append(Foldable(_free_name(taken, outer, tree.names[m]), outer))
     return modules, [number[m] for m in place]
 
 
