@@ -6,6 +6,7 @@ python demos/bug_museum.py --page     prints the same as docs/bug_museum.md
 """
 
 import argparse
+import difflib
 import textwrap
 
 from exhibits import around, layers, losses  # noqa: F401 - they fill the museum
@@ -15,14 +16,14 @@ from ready import ready
 INTRODUCTION = """\
 # The bug museum
 
-Twenty bugs that five notebooks about backpropagation really had. Each one is shown as a few lines,
-with what the check says about them, and the cure, which passes the same check.
-`python demos/bug_museum.py` runs them all; `--page` prints this page. How the checks work
-is told in [Checking derivatives](checking.md).
+Twenty real bugs from five notebooks about backpropagation. For each you see the code, what the
+check says, and the lines that cure it. The cured code passes the same check.
+`python demos/bug_museum.py` runs them all; `--page` prints this page.
+[Checking derivatives](checking.md) explains the checks.
 
 The code assumes `import numpy as np`, `from tinygrad_edu import check_backward, gradcheck` and
-`from tinygrad_edu.check import check_inputs_matter`. Names in capitals are random arrays, which
-`demos/exhibits/` holds with everything else."""
+`from tinygrad_edu.check import check_inputs_matter`. Names in capitals are random arrays from
+`demos/exhibits/`, which holds the whole code."""
 
 
 def page() -> str:
@@ -34,7 +35,7 @@ def page() -> str:
 
 
 def exhibit_as_markdown(exhibit: Exhibit) -> str:
-    """One exhibit: the story, the code, what the check says, the cure and its code."""
+    """One exhibit: the story, the code, what the check says, the cure and the lines it changes."""
     assert exhibit.right is not None
     return "\n".join([
         f"## {exhibit.number}. {exhibit.title}", "",
@@ -42,8 +43,16 @@ def exhibit_as_markdown(exhibit: Exhibit) -> str:
         "```py", code_of(exhibit.wrong), "```", "", "The check says:", "",
         "```text", exhibit.said(), "```", "",
         *textwrap.wrap(f"**Cure.** {exhibit.cure}", 100), "",
-        "```py", code_of(exhibit.right), "```",
+        "```diff", changed_lines(exhibit), "```",
     ])  # fmt: skip
+
+
+def changed_lines(exhibit: Exhibit) -> str:
+    """The lines that the cure takes out, and those that it puts in their place."""
+    assert exhibit.right is not None
+    before, after = code_of(exhibit.wrong).splitlines(), code_of(exhibit.right).splitlines()
+    lines = list(difflib.unified_diff(before, after, n=0, lineterm=""))[3:]  # without its head
+    return "\n".join("" if line.startswith("@@") else line for line in lines)
 
 
 def show(exhibit: Exhibit) -> None:

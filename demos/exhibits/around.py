@@ -20,8 +20,7 @@ LABELS = np.eye(3)[rng.integers(0, 3, 20)]
 
 @bug(1, "Validation accuracy compares the labels with themselves", "000")
 def labels_with_themselves():
-    """It printed 1.0 from the first epoch on. A number that does not depend on the prediction says
-    nothing about it."""
+    """It printed 1.0 from the first epoch on, because it never looks at the prediction."""
 
     def accuracy(prediction, label):
         return np.mean(np.argmax(label, axis=1) == np.argmax(label, axis=1))
@@ -56,8 +55,8 @@ def check_script(text: str) -> None:
 
 @bug(2, "A name that only a stale kernel knows", "000")
 def stale_kernel():
-    """The function was renamed, its call was not. The kernel still knew the old name; a fresh one
-    does not. `tinygrad-edu check notebook.py:loss` runs the script from nothing."""
+    """The function was renamed, but not its call. The kernel still knew the old name.
+    `tinygrad-edu check notebook.py:loss` runs the script from scratch."""
     script = """
 from tinygrad_edu import softmax
 
@@ -72,7 +71,7 @@ def loss(x):
 
 @cure(2)
 def fresh_kernel():
-    """Restart and run everything before you believe a notebook."""
+    """Restart the kernel and run all cells before you trust a notebook."""
     script = """
 from tinygrad_edu import softmax
 
@@ -87,8 +86,8 @@ def loss(x):
 
 @bug(14, "Central differences on an array of integers", "002")
 def integer_differences():
-    """`x[i] = 0 + h` is cut off to 0 again, so both sides are the same, and the gradient is 0 for
-    everything. (At other integers it is far too large.)"""
+    """An array of integers cuts `0 + h` off to 0, so both sides are equal and every gradient is 0.
+    (At other integers it is far too large.)"""
 
     def f(x):
         return np.sum((x - 3) ** 2)
@@ -133,7 +132,7 @@ def float_differences():
 
 @bug(20, "int() truncates a price", "004")
 def truncated():
-    """715.0000000000001 looked better as 715. But a price in whole numbers stands still when an
+    """715 looked better than 715.0000000000001. But a price in whole numbers does not move when an
     apple gets a little dearer, and then it jumps."""
 
     class Price:
@@ -150,7 +149,7 @@ def truncated():
 
 @cure(20)
 def rounded_when_printed():
-    """Round what is printed, not what is computed."""
+    """Round what you print, not what you compute."""
 
     class Price:
         def forward(self, apple, count, tax):

@@ -13,7 +13,7 @@ W, SQUARE = rng.normal(size=(4, 1)), rng.normal(size=(4, 4))
 @bug(6, "The gradient of the bias is not summed over the batch", "001")
 def bias_not_summed():
     """With `self.db = dldy` the bias, a number, becomes a (25, 1) array at the first update: every
-    sample of the batch gets a bias of its own."""
+    sample of the batch gets its own bias."""
 
     class Neuron:
         def __init__(self, weights, bias):
@@ -49,8 +49,8 @@ def bias_summed():
 
 @bug(7, "ReLU masked by the sign of the gradient", "001")
 def mask_of_the_gradient():
-    """The mask is taken from what comes back instead of what went in. Training gets worse with
-    time, and nothing says why."""
+    """The mask comes from the adjoint instead of the input. Training gets worse with time, and
+    nothing says why."""
 
     class ReLU:
         def forward(self, x):
@@ -99,7 +99,7 @@ def update_inside_backward():
 
 @cure(8)
 def update_after_backward():
-    """Backward only computes; the optimizer changes the weights afterwards."""
+    """Only compute gradients in backward; let the optimizer change the weights afterwards."""
 
     class Linear:
         def __init__(self, W):
@@ -118,8 +118,8 @@ def update_after_backward():
 
 @bug(11, "The adjoint edited in place", "002, 004")
 def adjoint_edited():
-    """`dout` belongs to the caller. Where two layers share it, as after an addition, the second
-    one gets what the first one left of it."""
+    """`dout` belongs to the caller. If two layers share it, as after an addition, the second gets
+    what the first has left of it."""
 
     class ReLU:
         def forward(self, x):
@@ -150,8 +150,8 @@ def adjoint_left_alone():
 
 @bug(12, "Sigmoid overflows below -709", "002")
 def sigmoid_overflows():
-    """exp(-x) is infinite there. The result is right by luck, with a warning that nobody can tell
-    from a real one."""
+    """exp(-x) is infinite there. The result is right by luck, and the warning looks like any
+    other."""
 
     class Sigmoid:
         def forward(self, x):
@@ -166,7 +166,7 @@ def sigmoid_overflows():
 
 @cure(12)
 def sigmoid_by_halves():
-    """Only take exp of negative numbers."""
+    """Take exp of negative numbers only."""
 
     class Sigmoid:
         def forward(self, x):
@@ -182,8 +182,7 @@ def sigmoid_by_halves():
 
 @bug(16, "Gradients assigned, not accumulated", "000, 003")
 def assigned():
-    """A layer that is used twice gets two gradients. The second assignment throws the first one
-    away."""
+    """A weight that is used twice gets two gradients. The second assignment discards the first."""
 
     class Twice:
         def __init__(self, w):
@@ -205,7 +204,7 @@ def assigned():
 
 @cure(16)
 def accumulated():
-    """Add up what each use gives."""
+    """Add the gradients of all uses."""
 
     class Twice:
         def __init__(self, w):
@@ -227,8 +226,8 @@ def accumulated():
 
 @bug(18, "x.copy without the call", "004")
 def copy_not_called():
-    """Without its parentheses `x.copy` is a method, not an array. The cell had been run before it
-    was edited, so the notebook still showed the old output."""
+    """Without its parentheses `x.copy` is a method, not an array. The cell had been run before the
+    edit, so the notebook still showed the old output."""
 
     class ReLU:
         def forward(self, x):
@@ -245,7 +244,7 @@ def copy_not_called():
 
 @cure(18)
 def copy_called():
-    """Call it, and check a layer in the moment in which it is written."""
+    """Call it, and check a layer as soon as you have written it."""
 
     class ReLU:
         def forward(self, x):

@@ -19,7 +19,7 @@ def softmax(x):
 
 @bug(3, "Cross-entropy without its minus", "000")
 def without_minus():
-    """The gradient was that of the right loss. Only the printed loss was wrong: below zero."""
+    """The gradient was that of the right loss. Only the printed loss was wrong: it was negative."""
 
     def cross_entropy(x, t):
         return np.sum(t * np.log(softmax(x))) / len(x)
@@ -45,7 +45,7 @@ def with_minus():
 
 @bug(4, "X[:0], an empty slice, in a loss", "000")
 def empty_slice():
-    """Meant was the first column. The mean of nothing is nan."""
+    """The first column was meant. The mean of an empty slice is nan."""
 
     def mean_squared_error(x, y):
         return ((x[:0] - y) ** 2).mean()
@@ -71,8 +71,8 @@ def first_column():
 
 @bug(5, "An epsilon inside softmax and log", "000, 002")
 def epsilon():
-    """It is there against log(0). But now the loss is another function, and its gradient is not
-    (y - t) / N any more: where the network is sure and wrong, it is nearly 0."""
+    """It guards against log(0), but makes the loss another function, whose gradient is no longer
+    (y - t) / N. Where the network is sure and wrong, it is nearly 0."""
 
     class SoftmaxWithLoss:
         def forward(self, x, t):
@@ -104,7 +104,7 @@ def log_softmax():
 
 @bug(9, "A loss that is a vector", "001")
 def vector_loss():
-    """The mean was taken along axis 1, which has one element, so it was no mean at all."""
+    """The mean was taken along axis 1, which has one element, so nothing was averaged."""
 
     class MSELoss:
         def forward(self, prediction, target):
@@ -118,7 +118,7 @@ def vector_loss():
 
 @cure(9)
 def scalar_loss():
-    """A loss is one number."""
+    """Take the mean over everything: a loss is one number."""
 
     class MSELoss:
         def forward(self, prediction, target):
@@ -132,8 +132,8 @@ def scalar_loss():
 
 @bug(10, "(3, 1) silently broadcast against (3, 4)", "001")
 def silent_broadcast():
-    """Every target was compared with four predictions. Asked for its gradient too, the target
-    tells: it was repeated."""
+    """Every target was compared with four predictions. The gradient of the target shows that it
+    was repeated."""
 
     def loss(prediction, target):
         return ((prediction - target) ** 2).mean()
@@ -147,8 +147,7 @@ def silent_broadcast():
 
 @cure(10)
 def asked_for():
-    """Say that the target is repeated, or give it the shape of the prediction; `nn.mse_loss`
-    refuses anything else."""
+    """Give the target the shape of the prediction. `nn.mse_loss` refuses anything else."""
 
     def loss(prediction, target):
         assert prediction.shape == target.shape
@@ -163,8 +162,8 @@ def asked_for():
 
 @bug(13, "Class indices told from one-hot by their size", "002")
 def told_by_size():
-    """One sample of three classes, one-hot: three labels, three scores, and the layer takes them
-    for class indices."""
+    """A single one-hot sample has as many labels as scores, so the layer takes its labels for class
+    indices."""
 
     class SoftmaxWithLoss:
         def forward(self, x, t):
@@ -215,7 +214,7 @@ def outer_difference():
 
 @cure(15)
 def one_shape():
-    """Bring both to one shape first."""
+    """Bring both to the same shape first."""
 
     def mean_squared_error(output, target):
         return ((output[:, 0] - target) ** 2).mean()
@@ -259,7 +258,7 @@ def one_axis():
 @bug(19, "Only the one-hot branch in backward", "004")
 def only_one_hot():
     """With as many samples as classes, class indices subtract without an error, and the gradient
-    is wrong without a word."""
+    is silently wrong."""
 
     class SoftmaxWithLoss:
         def forward(self, x, t):
@@ -274,7 +273,7 @@ def only_one_hot():
 
 @cure(19)
 def both_branches():
-    """Class indices become one-hot first."""
+    """Turn class indices into one-hot rows first."""
 
     class SoftmaxWithLoss:
         def forward(self, x, t):
