@@ -6,7 +6,7 @@ const BARS = 24;
 
 /** Draw everything that is visible. Returns the elements that change, for `updateDrawing`. */
 function buildDrawing(page) {
-  const { graph, view, layout } = page;
+  const { view, layout } = page;
   const frames = svg("g");
   const edges = svg("g");
   const cards = svg("g");

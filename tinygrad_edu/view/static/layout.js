@@ -25,7 +25,7 @@ function arrange(containers, sizes, folded, pillWidths, outer, moduleOf, links, 
   const paths = modulePaths(moduleOf, outer);
   const closed = new Set(folded);
   const isOpen = [true];
-  outer.forEach((around, m) => isOpen.push(isOpen[around + 1] && !closed.has(m)));
+  for (const [m, around] of outer.entries()) isOpen.push(isOpen[around + 1] && !closed.has(m));
   const pillsAt = new Map(); // how many local derivatives stand before a card or module
   links.forEach(([, head], k) => {
     if (pillWidths[k] > 0) pillsAt.set(`card:${head}`, (pillsAt.get(`card:${head}`) ?? 0) + 1);
@@ -59,7 +59,7 @@ function arrange(containers, sizes, folded, pillWidths, outer, moduleOf, links, 
 
 function modulePaths(moduleOf, outer) {
   const ofModule = [];
-  outer.forEach((around, m) => ofModule.push([...(around >= 0 ? ofModule[around] : [-1]), m]));
+  for (const [m, around] of outer.entries()) ofModule.push([...(around >= 0 ? ofModule[around] : [-1]), m]);
   return moduleOf.map((m) => (m >= 0 ? ofModule[m] : [-1]));
 }
 
@@ -110,7 +110,7 @@ function placeContainer(container, framed, cardSizes, pillsAt, placed) {
   const last = columns.length ? columns[columns.length - 1][0] : 0;
   if (framed && (!spots.length || spots[last][0] !== "out")) width += PADDING;
   const columnOf = spots.map(() => 0);
-  columns.forEach((column, i) => column.forEach((spot) => (columnOf[spot] = i)));
+  for (const [i, column] of columns.entries()) for (const spot of column) columnOf[spot] = i;
   const height = bottom - top;
   const number = new Map();
   const ports = new Map();
@@ -198,7 +198,7 @@ function levelSpots({ spots, columns, trunks, ways }, heights, port) {
         return around.length ? total / around.length : middles[s];
       });
       const own = column.map((s) => heights[s]);
-      spaceOut(own, wishes, GAP_BELOW).forEach((y, i) => (middles[column[i]] = y));
+      for (const [i, y] of spaceOut(own, wishes, GAP_BELOW).entries()) middles[column[i]] = y;
     }
   }
   straightenBends({ spots, columns, trunks }, heights, middles);

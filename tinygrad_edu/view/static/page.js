@@ -366,4 +366,4 @@ function sendDots(page, key, kind) {
   });
 }
 
-const page = startPage();
+startPage();

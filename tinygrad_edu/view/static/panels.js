@@ -6,7 +6,7 @@ function buildInputs(page, panel) {
   const rows = [];
   panel.replaceChildren();
   if (!graph.live) panel.append(h("p", { class: "note" }, graph.still));
-  const leaves = graph.cards.map((card, i) => i).filter((i) => graph.cards[i].kind === "leaf");
+  const leaves = [...graph.cards.keys()].filter((i) => graph.cards[i].kind === "leaf");
   const owners = new Map([[-1, []]]);
   for (const i of leaves) {
     const m = leaves.length > 12 ? graph.moduleOf[i] : -1;
@@ -77,7 +77,7 @@ function toStep(x, low, step) {
 }
 
 function updateInputs(page) {
-  const { graph, numbers } = page;
+  const { numbers } = page;
   for (const { i, gradient, value, slider, field } of page.rows) {
     const g = visibleGradient(page, i);
     gradient.textContent = g === undefined ? UNKNOWN : medium(g);

@@ -59,7 +59,7 @@ function drawLines(links, paths, tails, heads, lines) {
     const from = (k) => lines.turns[end(k).before].y;
     arriving.sort((a, b) => from(a) - from(b));
     const n = arriving.length;
-    arriving.forEach((k, i) => (end(k).y += (i - (n - 1) / 2) * Math.min(12, 48 / n)));
+    for (const [i, k] of arriving.entries()) end(k).y += (i - (n - 1) / 2) * Math.min(12, 48 / n);
   }
   lines.last = shown.map((s) => lines.last[s] ?? -1);
   return shown;

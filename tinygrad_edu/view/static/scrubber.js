@@ -21,5 +21,5 @@ function markTicks({ steps, state }, ticks) {
   forwardFill.style.width = `${(100 * Math.min(state.step, turn)) / last}%`;
   backwardFill.style.left = `${(100 * turn) / last}%`;
   backwardFill.style.width = `${(100 * Math.max(0, state.step - turn)) / last}%`;
-  [...ticks.querySelectorAll("i")].forEach((tick, n) => tick.classList.toggle("on", n <= state.step));
+  for (const [n, tick] of ticks.querySelectorAll("i").entries()) tick.classList.toggle("on", n <= state.step);
 }
