@@ -1,22 +1,52 @@
-"""Graphs for the project's own tests, beside those that `tinygrad_edu.testing` draws."""
+"""Random graphs for Hypothesis, and graphs for particular tests."""
 
 import random
 from contextlib import ExitStack
 from typing import Any
 
+import array_steps
+import numpy as np
+from graph_drawing import RULES_OF_TENSORS, Drawing, Graph, Place, Step
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from rule_table import ELEMENTWISE
 
 from tinygrad_edu import Value, group
 from tinygrad_edu.rules import RULES, elementwise
-from tinygrad_edu.testing import DOMAINS, Graph, value_graphs
-from tinygrad_edu.testing.drawing import step_of
-from tinygrad_edu.testing.graph import Program
-from tinygrad_edu.testing.steps import Place
+from tinygrad_edu.testing import DOMAINS
+
+
+@st.composite
+def value_graphs(
+    draw: Any, rules: Any = tuple(DOMAINS), smooth: bool = False, most: int = 8
+) -> Graph:
+    """Graphs of Values: at most so many elementwise rules, each inside its domain."""
+    return Drawing(draw, None, smooth).graph(most, list(rules))
+
+
+@st.composite
+def tensor_graphs(
+    draw: Any, rules: Any = tuple(RULES_OF_TENSORS), smooth: bool = False, most: int = 8,
+    dtype: Any = np.float64, min_dims: int = 0,
+) -> Graph:  # fmt: skip
+    """Graphs of Tensors: at most so many rules on shapes that fit; the root has shape ()."""
+    shapes = hnp.array_shapes(min_dims=min_dims, max_dims=3, min_side=1, max_side=3)
+    return Drawing(draw, np.dtype(dtype), smooth, shapes).graph(most, list(rules))
+
+
+# --- graphs for particular tests -----------------------------------------------------------------
 
 GRAPHS = value_graphs(most=12)
 TO_THE_BIT = value_graphs(["add", "subtract", "multiply", "divide", "negative", "sqrt"], most=12)
 """Graphs of what every language and machine rounds in the same way."""
+
+EXACT_RULES = [*array_steps.EXACT, *(name for name in DOMAINS if DOMAINS[name].exact)]
+"""Rules that give whole numbers for whole numbers, but for leaks and ties."""
+ON_WHOLE_NUMBERS = set(RULES_OF_TENSORS) - {
+    "divide", "power", "exp", "expm1", "log", "log1p", "sqrt", "tan", "sinh", "cosh", "arcsin",
+    "arccos", "std",
+}  # fmt: skip
+"""Rules of arrays that take any whole numbers."""
 
 ELEMENTWISE_RULES = {
     name
@@ -32,19 +62,19 @@ def places(graph: Graph) -> range:
 
 
 def follow(graph: Graph, inputs: dict[int, float] | None = None, wobble: Any = None) -> list[Value]:
-    """The nodes of a drawn graph made anew; the last is the root. `inputs` gives leaves other
+    """The nodes of a drawn graph made again; the last is the root. `inputs` gives leaves other
     numbers; `wobble`, a random generator, multiplies each result by 1 plus or minus a few
     roundings."""
     given = [(inputs or {}).get(i, x) for i, x in enumerate(graph.inputs)]
     each = wobble and (lambda node: node * (1.0 + wobble.choice((-4e-16, 4e-16))))
-    return graph.function.nodes(*graph.new_leaves(*given), each=each)
+    return graph.nodes(*graph.new_leaves(*given), each=each)
 
 
 def every_rule_at_once(at_kinks: bool, seed: int = 0) -> Graph:
     """One graph in which every rule occurs, on leaves of its own; their results are added up."""
     draw = random.Random(seed)
     inputs: list[float] = []
-    calls = []
+    steps = []
     for name, domain in sorted(DOMAINS.items()):
         kinks = list(ELEMENTWISE[name].kinks) if name in ELEMENTWISE else []
         settings = ELEMENTWISE[name].settings if name in ELEMENTWISE else {}
@@ -55,41 +85,31 @@ def every_rule_at_once(at_kinks: bool, seed: int = 0) -> Graph:
         for x in xs:
             operands.append(draw.random() < 0.5 if x is None else Place(len(inputs)))
             inputs += [] if x is None else [x]
-        calls.append((name, operands, settings))
-    steps = [step_of(*call) for call in calls]
-    total = Place(len(inputs))
-    for k in range(1, len(calls)):
-        steps.append(step_of("add", (total, Place(len(inputs) + k)), {}))
-        total = Place(len(inputs) + len(steps) - 1)
-    return Graph(Program(len(inputs), tuple(steps)), *inputs)
+        steps.append(Step(name, tuple(operands), settings))
+    total = first = len(inputs)
+    for k in range(1, len(steps)):
+        steps.append(Step("add", (Place(total), Place(first + k))))
+        total = first + len(steps) - 1
+    return Graph(tuple(inputs), tuple(steps))
 
 
 LABELS = ("", "", "x", "a.w", "a.b", "b.w", "a.in.w", "layers.0.w", "layers.1.w")
-NUMBERS = st.sampled_from([-2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.25, 3.0])
 
 
 @st.composite
 def graphs_with_modules(draw: Any, most: int = 18) -> Value:
     """The root of a graph whose leaves have dotted labels, made in blocks that open and close."""
-
-    def leaf() -> Value:
-        return Value(draw(NUMBERS), draw(st.sampled_from(LABELS)))
-
-    nodes = [leaf() for _ in range(draw(st.integers(1, 4)))]
+    names = ["multiply", "add", "subtract", "tanh", "maximum"]
+    graph = draw(value_graphs(names, most=most))
+    leaves = [Value(round(x * 4) / 4, draw(st.sampled_from(LABELS))) for x in graph.inputs]
     with ExitStack() as blocks:
-        for _ in range(draw(st.integers(1, most))):
-            action = draw(st.integers(0, 9))
-            if action <= 1:
-                blocks.enter_context(group(draw(st.sampled_from(["g", "h"]))))
-            elif action == 2:
+
+        def open_or_close(node: Value) -> Value:
+            action = draw(st.integers(0, 6))
+            if action == 0:
                 blocks.close()
-            elif action == 3:
-                nodes.append(leaf())
-            else:
-                x = draw(st.sampled_from(nodes[-6:]))
-                y = draw(st.sampled_from([*nodes[-4:], 0.5]))
-                nodes.append((x * y, x + y, x - y, x.tanh(), x.maximum(y), x * y)[action - 4])
-    root = nodes[-1]
-    for node in nodes[-4:-1]:
-        root = root + node
-    return root
+            elif action <= 2:
+                blocks.enter_context(group(draw(st.sampled_from(["g", "h"]))))
+            return node
+
+        return graph.nodes(*leaves, each=open_or_close)[-1]

@@ -6,7 +6,7 @@ differences of derivatives.
 
 import numpy as np
 import pytest
-from array_graphs import assert_replays
+from array_replays import assert_replays
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, gradients

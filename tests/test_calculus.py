@@ -8,13 +8,14 @@ import pytest
 import sympy
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from random_graphs import value_graphs
 from rule_table import ARRAYS, ELEMENTWISE
 from test_rules import assert_close, partial_derivative, points
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_edu.rules import operations
-from tinygrad_edu.testing import DOMAINS, value_graphs
+from tinygrad_edu.testing import DOMAINS
 
 TWO_OPERANDS = [name for name, row in ELEMENTWISE.items() if len(row.domains) == 2]
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from random_graphs import tensor_graphs, value_graphs
 from rule_table import ARRAYS, ELEMENTWISE
 
 from tinygrad_edu import Tensor, gradcheck, numerical_gradient, rule
 from tinygrad_edu.check import GradientError
 from tinygrad_edu.rules import operations
-from tinygrad_edu.testing import tensor_graphs, value_graphs
 
 SIZES = [1e-150, 1e-30, 1e-12, 1e-6, 1.0, 1e6, 1e12, 1e30]
 RNG = np.random.default_rng(5)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from oracles import ARRAY_LIBRARIES, LIBRARIES, library
+from random_graphs import tensor_graphs, value_graphs
 from rule_table import ARRAYS, ELEMENTWISE
 
 from tinygrad_edu import Tensor, compare, rule, topological_order
@@ -14,7 +15,6 @@ from tinygrad_edu.check import GradientError
 from tinygrad_edu.check.oracles import opened
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules import RULES, elementwise, operations
-from tinygrad_edu.testing import tensor_graphs, value_graphs
 
 every_library = pytest.mark.parametrize("name", LIBRARIES)
 every_array_library = pytest.mark.parametrize("name", ARRAY_LIBRARIES)

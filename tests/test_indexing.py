@@ -9,7 +9,7 @@ from collections import deque
 
 import numpy as np
 import pytest
-from array_graphs import assert_replays
+from array_replays import assert_replays
 from hypothesis import given
 from hypothesis import strategies as st
 from test_replay_tensors import program_of

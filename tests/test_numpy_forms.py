@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from array_graphs import assert_replays
+from array_replays import assert_replays
 from test_axes import numerical
 
 import tinygrad_edu as tg

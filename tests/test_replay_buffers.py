@@ -2,16 +2,11 @@
 
 import numpy as np
 import pytest
-from array_graphs import (
-    SMOOTH,
-    assert_replays,
-    assert_same,
-    eager,
-    recipes,
-    weights,
-)
-from hypothesis import given, settings
+from array_replays import assert_replays, assert_same, eager
+from graph_drawing import weights
+from hypothesis import given
 from hypothesis import strategies as st
+from random_graphs import EXACT_RULES, ON_WHOLE_NUMBERS, tensor_graphs
 from rule_table import ARRAYS, ELEMENTWISE
 from test_rules import operands_for
 
@@ -27,49 +22,44 @@ every_call = pytest.mark.parametrize(
 elementwise = pytest.mark.parametrize("name", ELEMENTWISE)
 
 
-many = settings(max_examples=5 * settings.default.max_examples)
-
 # --- random graphs -------------------------------------------------------------------------------
 
 
-@pytest.mark.untraced
-@many
-@given(recipes())
-def test_random_graphs_give_what_their_own_backward_pass_gives(recipe):
-    assert_replays(recipe.follow, *map(recipe.inputs, range(3)), tolerance=1e-10)
-
-
-@given(recipes())
-def test_random_graphs_in_single_precision(recipe):
-    inputs = [recipe.inputs(seed, np.float32) for seed in range(3)]
-    assert_replays(recipe.follow, *inputs, tolerance=2e-4)
+graphs = tensor_graphs(sorted(ON_WHOLE_NUMBERS), most=10)
+exact_graphs = tensor_graphs(sorted(EXACT_RULES), most=20)
 
 
 @pytest.mark.untraced
-@many
-@given(recipes(most=20))
-def test_graphs_of_exact_operations_give_the_same_bits(recipe):
-    names = {name for name, _, _ in recipe.steps}
-    rounded = names & {*SMOOTH, "max", "min"}  # a third of an adjoint is rounded
-    inputs = [recipe.inputs(seed) for seed in range(4)]
-    assert_replays(recipe.follow, *inputs, tolerance=1e-10 if rounded else 0)
+@given(graphs)
+def test_random_graphs_give_what_their_own_backward_pass_gives(graph):
+    assert_replays(graph, *graph.other_inputs(2), tolerance=1e-10)
 
 
-@given(recipes().filter(lambda recipe: not recipe.second), st.data())
-def test_any_of_the_leaves_may_be_inputs_or_differentiated_by(recipe, data):
-    leaves = [Tensor(x) for x in recipe.inputs(0)]
-    root = recipe.follow(*leaves)
-    reached = [x for x in leaves if x in tg.topological_order(root)]
-    some = st.lists(st.sampled_from(reached), unique=True)
+@given(graphs)
+def test_random_graphs_in_single_precision(graph):
+    assert_replays(graph, *graph.other_inputs(2, np.float32), tolerance=2e-4)
+
+
+@pytest.mark.untraced
+@given(exact_graphs, st.booleans())
+def test_graphs_of_exact_operations_give_the_same_bits(graph, second):
+    rounded = {step.name for step in graph.steps} & {"max", "min"}  # a third is rounded
+    function = graph.of_slopes if second else graph
+    assert_replays(function, *graph.other_inputs(3), tolerance=1e-10 if rounded else 0)
+
+
+@given(graphs, st.data())
+def test_any_of_the_leaves_may_be_inputs_or_differentiated_by(graph, data):
+    leaves = list(graph.leaves)
+    some = st.lists(st.sampled_from(leaves), unique=True)
     inputs, wrt = data.draw(some), data.draw(some)
-    replayed = replay(root, inputs, wrt)
-    for seed in range(1, 4):
-        arrays = recipe.inputs(seed)
+    replayed = replay(graph.root, inputs, wrt)
+    for arrays in graph.other_inputs(3)[1:]:
         for leaf, x in zip(leaves, arrays, strict=True):
-            if leaf not in inputs:  # what is no input has its present data
+            if leaf not in inputs:  # what is not an input has its present data
                 leaf.data = x
         found = replayed(*[arrays[leaves.index(x)] for x in inputs])
-        value, slopes = eager(recipe.follow, arrays)
+        value, slopes = eager(graph, arrays)
         expected = value, [slopes[leaves.index(x)] for x in wrt]
         assert_same(found, expected, 1e-10)
 
@@ -125,7 +115,7 @@ def test_the_sum_alone_has_constants_as_adjoints(call):
 def test_second_derivatives_of_every_array_rule(call):
     def slope(*xs):
         first = gradients(weighed(call, np.float64)(*xs), *xs)
-        parts = [(tg.sin(g) * weights(x.shape, x.dtype) + 0.0 * x).sum()
+        parts = [(tg.sin(g) * weights(x) + 0.0 * x).sum()
                  for g, x in zip(first, xs, strict=True)]  # fmt: skip
         return tg.stack(parts).sum()
 
@@ -145,7 +135,7 @@ def elementwise_inputs(name, shapes, seed):
 def test_elementwise_rules_broadcast(name, shapes):
     def total(*xs):
         y = getattr(operations, name)(*xs, **ELEMENTWISE[name].settings)
-        return (y * weights(y.shape, float) + y).sum()
+        return (y * weights(y) + y).sum()
 
     assert_replays(total, *[elementwise_inputs(name, shapes, seed) for seed in range(3)])
 

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from array_graphs import assert_replays, assert_same, eager
+from array_replays import assert_replays, assert_same, eager
 from rule_table import ARRAYS, ELEMENTWISE
 from test_rules import operands_for
 

@@ -82,7 +82,6 @@ OBJECTS = {
     "ReLU": nn.ReLU,
     "Sigmoid": nn.Sigmoid,
     "Tanh": nn.Tanh,
-    "Graph": lambda: testing.Graph(tg.exp, 0.5),
     "Domain": lambda: testing.Domain(((0.0, 1.0),)),
 }
 

@@ -14,16 +14,12 @@ from tinygrad_edu.rules import RULES, elementwise
 from tinygrad_edu.testing import (
     DOMAINS,
     LAYOUTS,
-    Domain,
     arrays,
     broadcastable_shapes,
     broadcastable_tensors,
-    tensor_graphs,
     tensors,
-    value_graphs,
     values,
 )
-from tinygrad_edu.testing.domains import domain_of
 from tinygrad_edu.testing.leaves import MARGIN, SMALLEST, laid_out
 
 QUICK = settings(database=None, max_examples=200)
@@ -56,23 +52,6 @@ def test_inside_its_domain_a_rule_and_its_derivatives_are_finite(name, data):
     y, pullback = RULES[name](*xs, **given_settings)
     adjoints = [a() if callable(a) else a for a in pullback(1.0)]
     assert np.isfinite([y, *adjoints]).all()
-
-
-def test_the_domain_of_a_function_has_an_interval_for_each_operand():
-    assert domain_of(lambda x, y, power=2: x).intervals == ((-3.0, 3.0),) * 2
-    assert domain_of(RULES["leaky_relu"]).intervals == ((-3.0, 3.0),)
-
-
-@pytest.mark.parametrize("function", [max, lambda *xs: xs, lambda: 0.0, dict])
-def test_a_function_whose_operands_cannot_be_counted_is_refused(function):
-    with pytest.raises(TypeError, match=r"how many operands.*Domain"):
-        domain_of(function)
-
-
-@pytest.mark.parametrize("intervals", [[], [None], [(1.0, -1.0)], [(1.0, 2.0, 3.0)]])
-def test_what_is_no_domain_is_refused(intervals):
-    with pytest.raises(ValueError, match="Domain"):
-        Domain(intervals)
 
 
 # --- inputs --------------------------------------------------------------------------------------
@@ -172,15 +151,6 @@ def test_types_have_a_strategy(x, t):
         (lambda: tensors(3, min_value=2.0, max_value=1.0), ValueError, "no finite numbers"),
         (lambda: broadcastable_tensors(2, shape=(3,)), TypeError, "shapes are drawn"),
         (lambda: broadcastable_tensors(2, wide=True), TypeError, "wide"),
-        (lambda: value_graphs(most=0), ValueError, "most=0"),
-        (lambda: tensor_graphs(most=0), ValueError, "most=0"),
-        (lambda: tensor_graphs(dtype=int), ValueError, "dtype int64; graphs are of float64 or flo"),
-        (lambda: value_graphs(["sine"]), ValueError, "no rule 'sine'"),
-        (lambda: value_graphs(["softmax"]), ValueError, "no rule 'softmax'"),
-        (lambda: value_graphs("sin"), TypeError, "list of rules"),
-        (lambda: value_graphs([]), ValueError, "empty"),
-        (lambda: value_graphs([3]), TypeError, "neither"),
-        (lambda: value_graphs({"sin": (0, 1)}), TypeError, "sin: its domain is a Domain"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_at_once(make, error, words):

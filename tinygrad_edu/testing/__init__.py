@@ -1,7 +1,7 @@
 """Property-based tests of your own functions and rules, with Hypothesis.
 
-Strategies for inputs (`values`, `tensors`, `arrays`, shapes that broadcast) and for random graphs
-(`value_graphs`, `tensor_graphs`), and `assert_gradients`, which checks a function on all of them.
+Strategies for inputs (`values`, `tensors`, `arrays`, shapes that broadcast), and
+`assert_gradients`, which checks a function on what they draw.
 """
 
 try:
@@ -18,7 +18,6 @@ from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.testing.domains import DOMAINS, Domain
 from tinygrad_edu.testing.gradients import assert_gradients
-from tinygrad_edu.testing.graph import Graph
 from tinygrad_edu.testing.leaves import (
     LAYOUTS,
     arrays,
@@ -27,13 +26,10 @@ from tinygrad_edu.testing.leaves import (
     tensors,
     values,
 )
-from tinygrad_edu.testing.tensor_graphs import tensor_graphs
-from tinygrad_edu.testing.value_graphs import value_graphs
 
 __all__ = [
-    "DOMAINS", "LAYOUTS", "Domain", "GradientError", "Graph", "arrays", "assert_gradients",
-    "broadcastable_shapes", "broadcastable_tensors", "tensor_graphs", "tensors", "value_graphs",
-    "values",
+    "DOMAINS", "LAYOUTS", "Domain", "GradientError", "arrays", "assert_gradients",
+    "broadcastable_shapes", "broadcastable_tensors", "tensors", "values",
 ]  # fmt: skip
 
 # so that st.from_type(Value) and @given(...) of annotated tests draw what can be differentiated

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import strategies as st
 
 Interval = tuple[float, float]
-Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -29,15 +27,6 @@ class Domain:
     ties: bool = False
     settings: Mapping[str, st.SearchStrategy[Any]] = field(default_factory=dict)
     exact: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "intervals", tuple(self.intervals))
-        object.__setattr__(self, "kinks", tuple(self.kinks))
-        if not any(self.intervals):
-            raise ValueError("Domain: give an interval (low, high) for each operand")
-        for interval in self.intervals:
-            if interval is not None and not (len(interval) == 2 and interval[0] <= interval[1]):
-                raise ValueError(f"Domain: {interval} is not an interval (low, high)")
 
     def kinks_at(self, settings: Mapping[str, Any]) -> Iterator[float]:
         """The kinks as numbers, with these settings."""
@@ -87,26 +76,4 @@ DOMAINS: dict[str, Domain] = {
     "minimum": Domain((R, R), ties=True, exact=True),
     "where": Domain((None, R, R), exact=True),
 }
-"""Every elementwise rule of the package, the simplest first: failing graphs shrink to those."""
-
-
-def domain_of(function: Function) -> Domain:
-    """The domain of a function nobody said anything of: -3 to 3 for each of its operands.
-
-    The operands of a rule stand before the slash; those of another function are what it has no
-    defaults for. TypeError if that cannot be told, or if there are none.
-    """
-    shown = getattr(function, "__name__", repr(function))
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{shown}: cannot tell how many operands it has; {_CURE}") from error
-    operands = [p for p in parameters if p.kind is p.POSITIONAL_ONLY] or [
-        p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD and p.default is p.empty
-    ]
-    if not operands or any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        raise TypeError(f"{shown}: cannot tell how many operands it has; {_CURE}")
-    return Domain((R,) * len(operands))
-
-
-_CURE = "say it, as in {function: Domain([(-3, 3), (0.1, 4)])} for two"
+"""Every elementwise rule of the package, the simplest first."""
