@@ -13,7 +13,9 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, no_grad, replay
 from tinygrad_edu.data import DataLoader
-from tinygrad_edu.engine.contexts import was_compared, watched
+from tinygrad_edu.engine import observers
+from tinygrad_edu.engine.contexts import watched
+from tinygrad_edu.engine.observers import was_compared
 
 COMPARISONS = {
     "less": operator.lt, "greater": operator.gt,
@@ -188,7 +190,7 @@ def test_a_watch_notes_nodes_and_comparisons_of_its_block():
         results = [y > 1.0, y < 3.0, y >= x, x.data > 0.0]
     assert y <= 2.0
     assert results == [True, True, True, True]
-    assert watch.made == {y}
+    assert watch.nodes == {y}
     assert watch.comparisons == [
         ("greater", (y, 1.0), True), ("less", (y, 3.0), True), ("greater_equal", (y, x), True)
     ]  # fmt: skip
@@ -211,7 +213,7 @@ def test_watches_nest_and_survive_errors():
     assert x > -1.0
     assert [name for name, _, _ in seen[0].comparisons] == ["greater"]
     assert [name for name, _, _ in outer.comparisons] == ["less"]
-    assert tg.blocks.open_blocks == 0
+    assert observers.active == 0
 
 
 def test_threads_do_not_see_each_others_watch():
@@ -234,10 +236,10 @@ def test_threads_do_not_see_each_others_watch():
             thread.start()
         for thread in threads:
             thread.join()
-    assert (ours.made, ours.comparisons) == (set(), [])
-    assert tg.blocks.open_blocks == 0
+    assert (ours.nodes, ours.comparisons) == (set(), [])
+    assert observers.active == 0
     for k, watch in found.items():
-        assert len(watch.made) == 101 - 1
+        assert len(watch.nodes) == 101 - 1
         assert [(name, xs[0].data, xs[1]) for name, xs, _ in watch.comparisons] == [
             ("greater_equal", float(k + i), k) for i in range(100)
         ]

@@ -7,7 +7,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, nn
-from tinygrad_edu.engine.contexts import was_compared
+from tinygrad_edu.engine.observers import was_compared
 
 
 def slope(f, x):

@@ -25,7 +25,7 @@ from tinygrad_edu import (
     optim,
     topological_order,
 )
-from tinygrad_edu.engine import contexts as blocks
+from tinygrad_edu.engine import locking
 
 READ_ONLY = "read-only"
 
@@ -113,7 +113,7 @@ def test_after_the_block_exactly_what_was_writeable_is_so_again(case, seed):
     assert [x.data.flags.writeable for x in xs] == flags
     if all(flags):  # else views of what is read-only are so too, in the block and without it
         assert [x.data.flags.writeable for x in locked] == free
-    assert not blocks._holders
+    assert not locking._holders
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
@@ -241,7 +241,7 @@ def test_a_parameter_that_two_threads_share_is_locked_until_both_are_out():
         thread.join()
     assert seen == [False]
     assert shared.data.flags.writeable
-    assert not blocks._holders
+    assert not locking._holders
 
 
 def test_values_have_nothing_to_lock_and_calculus_works_inside():

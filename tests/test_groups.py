@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_edu import Tensor, Value, gradients, group, nn, no_grad, topological_order
-from tinygrad_edu.engine import contexts as blocks
+from tinygrad_edu.engine import observers
 
 BOTH = pytest.mark.parametrize("kind", [Value, Tensor])
 
@@ -73,7 +73,7 @@ def test_a_group_ends_with_an_exception(error):
             raise error
         assert Value(1.0).group is outer
     assert Value(1.0).group is None
-    assert blocks.open_blocks == 0
+    assert observers.active == 0
 
 
 @pytest.mark.parametrize("name", [None, 3, b"layer", Value(1.0), ["a"], len])
@@ -106,7 +106,7 @@ def test_groups_of_one_thread_are_not_those_of_another():
         leave.set()
         thread.join()
     assert found == [True]
-    assert blocks.open_blocks == 0
+    assert observers.active == 0
 
 
 def test_one_decorated_function_runs_in_many_threads():
@@ -126,7 +126,7 @@ def test_one_decorated_function_runs_in_many_threads():
         thread.join()
     assert [len(groups) for groups in found] == [1] * 4
     assert len(set.union(*found)) == 4
-    assert blocks.open_blocks == 0
+    assert observers.active == 0
 
 
 @BOTH
@@ -175,12 +175,12 @@ def test_a_node_belongs_to_the_innermost_block_that_is_open(actions):
         node = x + 1
         assert node.group is (stack[-1][1] if stack else None)
         assert bool(node.operands) == (not quiet)
-        assert blocks.open_blocks == len(stack) + quiet
+        assert observers.active == len(stack) + quiet
     while stack:
         stack.pop()[0].__exit__(None, None, None)
     for _ in range(quiet):
         no_grad().__exit__(None, None, None)
-    assert blocks.open_blocks == 0
+    assert observers.active == 0
 
 
 # --- what it costs those who do not use it ------------------------------------------------------
@@ -191,7 +191,7 @@ def test_outside_of_a_group_nothing_is_stored_and_nothing_is_called(kind, monkey
     def never(node):
         raise AssertionError("called without an open block")
 
-    monkeypatch.setattr(blocks, "note", never)
+    monkeypatch.setattr(observers, "note", never)
     x = kind(2.0)
     for node in (x, x + x, x + 1, 1 - x, -x, x.exp(), x.maximum(0.0), x.detach()):
         assert not hasattr(node, "_group")

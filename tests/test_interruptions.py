@@ -20,7 +20,7 @@ from tinygrad_edu import (
     no_grad,
     optim,
 )
-from tinygrad_edu.engine import contexts as blocks
+from tinygrad_edu.engine import observers
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +111,7 @@ def test_an_error_in_the_middle_of_a_step_moves_nothing(make):
 
 
 def open_now():
-    return blocks.open_blocks, blocks._innermost.get(), gc.isenabled()
+    return observers.active, observers._observers.get(), gc.isenabled()
 
 
 BLOCKS = {

@@ -11,7 +11,7 @@ from test_replay_values import recorded
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, replay
-from tinygrad_edu.engine.contexts import note_comparison
+from tinygrad_edu.engine.observers import note_comparison
 from tinygrad_edu.nn import cross_entropy
 from tinygrad_edu.replay.recording import eager
 from tinygrad_edu.rules import rule

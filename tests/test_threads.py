@@ -22,7 +22,7 @@ from tinygrad_edu import (
     rules,
     scalar_nn,
 )
-from tinygrad_edu.engine import contexts as blocks
+from tinygrad_edu.engine import observers
 
 THREADS = 8
 X = np.random.default_rng(0).normal(size=(24, 5))
@@ -35,7 +35,7 @@ def threads_take_turns_often():
     sys.setswitchinterval(1e-5)
     yield
     sys.setswitchinterval(before)
-    assert blocks.open_blocks == 0
+    assert observers.active == 0
 
 
 def in_threads(work):

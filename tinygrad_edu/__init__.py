@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_edu import data, nn, optim, scalar_nn
 from tinygrad_edu.calculus import grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from tinygrad_edu.check import check_backward, compare, gradcheck, numerical_gradient
-from tinygrad_edu.engine.contexts import data_locked, group, no_grad
-from tinygrad_edu.engine.graph import (
-    Node,
-    collector_paused,
-    gradients,
-    topological_order,
-)
+from tinygrad_edu.engine.contexts import collector_paused, group, no_grad
+from tinygrad_edu.engine.graph import Node, gradients, topological_order
+from tinygrad_edu.engine.locking import data_locked
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.replay import replay

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.engine import contexts
+from tinygrad_edu.engine import contexts, observers
 from tinygrad_edu.engine.graph import Node, gradients, leaves_and_inner, sweep
 from tinygrad_edu.engine.names import escaped
 from tinygrad_edu.engine.tensor import Tensor
@@ -285,7 +285,7 @@ def _recorded(name: str, f: Function, call: Callable[[contexts.Group], Any]) -> 
     to another belongs to it, or the group could not be folded.
     """
     group = contexts.group(f"{name}({_name(f)})")
-    if not contexts.open_blocks or (Value(0.0) * 1.0).operands:
+    if not observers.active or (Value(0.0) * 1.0).operands:
         with group as made:
             return call(made)
     with contexts.outside_of_blocks(), group as made:

@@ -163,7 +163,7 @@ class _Ours:
                 f"compare: the function returned {type(root).__name__}, not a node; write it with "
                 "operators, methods and functions of tinygrad_edu"
             )
-        known = {*leaves, *seen.made}  # what f makes at every call is not a node of its own
+        known = {*leaves, *seen.nodes}  # what f makes at every call is not a node of its own
         held = [x for x in topological_order(root) if not x.operands and x not in known]
         if not held:
             return _Ours(title, f, leaves, called, root, False)

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tinygrad_edu.engine.graph import forward_error
+from tinygrad_edu.engine.errors import forward_error
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.rules import elementwise, operations
 from tinygrad_edu.rules.rule import RULES

@@ -16,7 +16,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from tinygrad_edu.engine.contexts import in_no_grad, in_rules
-from tinygrad_edu.engine.graph import described
+from tinygrad_edu.engine.errors import described
 
 _MEANT = {"float", "float64", "complex", "%", "isnan", "isinf", "isfinite", "isclose"}
 """What asks for the number of a node, or gives a truth, which has no derivative anyway."""

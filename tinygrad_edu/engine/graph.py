@@ -6,15 +6,12 @@ it and the pullback that the rule returned; differentiation only ever calls thos
 
 from __future__ import annotations
 
-import gc
-import inspect
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Any, Self
 
-from tinygrad_edu.engine.contexts import Decorator, Group, rules_run
-from tinygrad_edu.engine.names import escaped
-from tinygrad_edu.rules import name_of, operations, settings_of, symbol_of
+from tinygrad_edu.engine.contexts import Group, rules_run
+from tinygrad_edu.engine.errors import PULLBACK_ERRORS, backward_error, check_label, described
+from tinygrad_edu.rules import operations, symbol_of
 from tinygrad_edu.rules.own_rules import check_adjoints
 from tinygrad_edu.rules.rule import Pullback, Rule, deferred
 
@@ -38,7 +35,7 @@ class Node:
     operands: tuple[Any, ...]
     rule: Rule | None
     pullback: Pullback | None
-    _compared: bool  # set only in nodes that were compared, see `contexts.note_comparison`
+    _compared: bool  # set only in nodes that were compared, see `observers.note_comparison`
     _group: Group  # set only in nodes made inside a group, so that others need not pay for it
 
     def __init__(self, data: Any, label: str = "") -> None:
@@ -121,33 +118,6 @@ class Node:
                 except Exception as error:
                     missing += f"\n(no {kind}: {error})"
         return {"text/plain": repr(self) + missing, **shown}
-
-    @property
-    def _prev(self) -> set[Node]:
-        """micrograd's name for the operands; constants are wrapped as leaves, as it does."""
-        return {x if isinstance(x, Node) else type(self)(x) for x in self.operands}
-
-    @property
-    def _op(self) -> str:
-        """micrograd's name for the symbol."""
-        return self.symbol
-
-    def _backward(self) -> None:
-        """micrograd's name for one step backwards: add to `grad` of the operands what they get
-        from the `grad` of this node."""
-        if self.pullback is None:
-            return
-        try:
-            arriving = check_adjoints(self.pullback(self.grad), len(self.operands))
-            adjoints = [
-                (x, x._fit(adjoint() if type(adjoint) is deferred else adjoint))
-                for x, adjoint in zip(self.operands, arriving, strict=True)
-                if isinstance(x, Node)
-            ]
-        except PULLBACK_ERRORS as error:
-            raise backward_error(self, error) from error
-        for x, adjoint in adjoints:
-            x.grad = x.grad + adjoint
 
 
 representations: dict[str, Callable[[Node], str]] = {}
@@ -252,14 +222,14 @@ def gradients(root: Node, *wrt: Node, gradient: Any = None) -> tuple[Node, ...]:
         check_unchanged(node, again)
         return pullback
 
-    with rules_run() as compared:
+    with rules_run() as run:
         adjoints = sweep(root, seed, record_pullback, wanted)
     found = (adjoints.get(x, None) for x in wrt)
     nodes = tuple(
         g if isinstance(g, Node) else type(x)(x._zero() if g is None else g)
         for x, g in zip(wrt, found, strict=True)
     )
-    if compared:  # such as the sign of an operand in the derivative of its absolute value
+    if run.has_compared:  # such as the sign of an operand in the derivative of its absolute value
         for node in nodes:
             node._compared = True
     return nodes
@@ -275,108 +245,3 @@ def check_unchanged(node: Node, again: Any, where: str = "") -> None:
             f"{where}its operands no longer give this result, because one of them has new data "
             "since the forward pass; run the forward pass again first"
         )
-
-
-PULLBACK_ERRORS = (ArithmeticError, ValueError, TypeError, IndexError)
-"""What a pullback may raise, to be said again with the name of its node."""
-
-
-def forward_error(
-    rule: Rule, operands: tuple[Any, ...], error: Exception, cure: str | None = None
-) -> Exception:
-    """The error of a rule, with the operation, its operands and the cure named."""
-    shown = ", ".join(described(x) for x in operands)
-    settings = "".join(f", {k}={described(v)}" for k, v in settings_of(rule).items())
-    name = name_of(rule)
-    said = str(error).removeprefix(f"{name}: ")
-    if "unexpected keyword argument" in said:
-        parameters = inspect.signature(getattr(rule, "func", rule)).parameters.values()
-        known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-        cure = f"its settings are {', '.join(known)}" if known else "it has no settings"
-    return _same_kind(error, f"{name}({shown}{settings}): {said}" + (f"; {cure}" if cure else ""))
-
-
-def constant_error(error: Exception, operands: tuple[Any, ...]) -> Exception:
-    """The error of what cannot be an operand, with the labelled nodes beside it named."""
-    named = [described(x) for x in operands if isinstance(x, Node) and x.label]
-    return _same_kind(error, f"{error}; it stands beside {', '.join(named)}") if named else error
-
-
-def described(x: Any) -> str:
-    """An operand in a message: arrays by name and shape, numbers as they are."""
-    shape = getattr(x, "shape", None)
-    if shape is None:
-        return escaped(repr(x))
-    return f"{escaped(getattr(x, 'label', '')) or type(x).__name__} of shape {shape}"
-
-
-def backward_error(node: Node, error: Exception) -> Exception:
-    """The error of a pullback, with the node that it happened at."""
-    assert node.rule is not None
-    shown = ", ".join(described(x) for x in node.operands)
-    why = "the derivative does not exist there, and " if isinstance(error, ArithmeticError) else ""
-    return _same_kind(
-        error,
-        f"backward through {described(node)} = {name_of(node.rule)}({shown}): {error}; "
-        f"{why}no gradient was changed",
-    )
-
-
-def _same_kind(error: Exception, message: str) -> Exception:
-    """An error of the same kind with more to say; NumPy's own kinds become Python's."""
-    for kind in (ZeroDivisionError, OverflowError, IndexError, ValueError, TypeError):
-        if isinstance(error, kind):
-            return kind(message)
-    return ArithmeticError(message)
-
-
-def check_label(label: Any) -> str:
-    """The label if it is a string, else TypeError."""
-    if not isinstance(label, str):
-        raise TypeError(
-            f"label: expected a string, got {described(label)}; a label is a name, and several "
-            "numbers are given as a list, as in Tensor([1, 2])"
-        )
-    return label
-
-
-def check_no_string(kind: str, data: Any) -> None:
-    """TypeError for a string where a node gets its numbers: label and data were swapped."""
-    if isinstance(data, str):
-        raise TypeError(
-            f"{kind}: the data are {escaped(repr(data))}, a string; numbers come first and a label "
-            f'second, as in {kind}(2.0, "x")'
-        )
-
-
-class collector_paused(Decorator):
-    """`with collector_paused():` Python's cyclic collector rests.
-
-    Safe around training loops, because graphs have no cycles and are freed by reference counts;
-    on the moons MLP, where every scalar is a node, a step takes half the time.
-    """
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._before: list[bool] = []  # for each entry: a decorated function may call itself
-
-    def __enter__(self) -> None:
-        self._before.append(gc.isenabled())
-        try:
-            gc.disable()
-        except BaseException:  # an interrupt
-            self.__exit__(None, None, None)
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        before = self._before[-1]
-        try:
-            if before:
-                gc.enable()
-        finally:
-            self._before.pop()

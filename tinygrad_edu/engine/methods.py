@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from typing import Any, Self, TypeVar
 
 from tinygrad_edu.engine.absent import Absent
-from tinygrad_edu.engine.contexts import in_no_grad, note_comparison
-from tinygrad_edu.engine.graph import described
+from tinygrad_edu.engine.contexts import in_no_grad
+from tinygrad_edu.engine.errors import described
+from tinygrad_edu.engine.observers import note_comparison
 from tinygrad_edu.rules import elementwise as rules
 from tinygrad_edu.rules.numpy_forms import arguments_of, instead_of, under_our_names
 from tinygrad_edu.rules.rule import RULES, Rule, declared

@@ -19,18 +19,11 @@ from functools import partial
 from types import CellType, FunctionType
 from typing import Any, Self
 
-import numpy as np
-
-from tinygrad_edu.engine.contexts import was_compared
-from tinygrad_edu.engine.graph import (
-    Node,
-    check_unchanged,
-    described,
-    leaves_and_inner,
-    topological_order,
-)
-from tinygrad_edu.rules import RULES, name_of, settings_of
-from tinygrad_edu.rules.rule import bind
+from tinygrad_edu.engine.errors import described
+from tinygrad_edu.engine.graph import Node, check_unchanged, leaves_and_inner, topological_order
+from tinygrad_edu.engine.observers import was_compared
+from tinygrad_edu.rules.constants import quiet
+from tinygrad_edu.rules.rule import RULES, bind, name_of, settings_of
 
 _thread = threading.local()
 _new = object.__new__
@@ -94,7 +87,7 @@ def _in_order() -> bool:
 
 def run_again(rule: Any, operands: tuple[Any, ...]) -> Any:
     """Run a rule again on the data of its operands; NumPy has warned the first time."""
-    with np.errstate(all="ignore"):
+    with quiet():
         return rule(*(x._data if isinstance(x, Node) else x for x in operands))
 
 
@@ -109,7 +102,7 @@ def _own(held: Any, memo: dict[int, Any]) -> Any:
     found = memo.get(id(held))
     if found is not None:
         return found
-    if kind is np.ndarray:
+    if hasattr(held, "__array_interface__"):
         return copy.deepcopy(held, memo)
     if kind is FunctionType:
         return _own_function(held, memo)

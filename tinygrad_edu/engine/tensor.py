@@ -10,20 +10,20 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.engine import contexts
+from tinygrad_edu.engine import observers
 from tinygrad_edu.engine.array_methods import ArrayMethods
 from tinygrad_edu.engine.conversions import warn_if_gradient_is_lost
-from tinygrad_edu.engine.graph import (
+from tinygrad_edu.engine.errors import (
     PULLBACK_ERRORS,
-    Node,
     backward_error,
     check_label,
     check_no_string,
     constant_error,
     described,
     forward_error,
-    leaves_and_inner,
 )
+from tinygrad_edu.engine.graph import Node, leaves_and_inner
+from tinygrad_edu.engine.micrograd_names import MicrogradNames
 from tinygrad_edu.engine.pickling import Portable
 from tinygrad_edu.rules import name_of, of
 from tinygrad_edu.rules.array_constants import unchanging
@@ -36,7 +36,7 @@ _new = object.__new__
 
 
 @final
-class Tensor(ArrayMethods, Portable):
+class Tensor(ArrayMethods, MicrogradNames, Portable):
     """An array of real numbers that knows how it was made.
 
     `data` is copied from what is given: floating dtypes are kept, integers and booleans become
@@ -57,8 +57,8 @@ class Tensor(ArrayMethods, Portable):
         self.operands = ()
         self.rule = None
         self.pullback = None
-        if contexts.open_blocks:
-            contexts.note(self)
+        if observers.active:
+            observers.note(self)
 
     def __init_subclass__(cls) -> None:
         raise TypeError(
@@ -209,8 +209,8 @@ class Tensor(ArrayMethods, Portable):
         node.operands = operands
         node.rule = rule
         node.pullback = pullback
-        if contexts.open_blocks:
-            contexts.note(node)
+        if observers.active:
+            observers.note(node)
         return node
 
     def _constant(self, rule: Rule, x: Any) -> Any:

@@ -6,27 +6,24 @@ import gc
 import numbers
 from typing import TYPE_CHECKING, Any, final
 
-import numpy as np
-
-from tinygrad_edu.engine import contexts
+from tinygrad_edu.engine import observers
 from tinygrad_edu.engine.conversions import looks_for_a_node, warn_if_gradient_is_lost
-from tinygrad_edu.engine.graph import (
+from tinygrad_edu.engine.errors import (
     PULLBACK_ERRORS,
-    Node,
     backward_error,
     check_label,
     check_no_string,
     constant_error,
     described,
     forward_error,
-    leaves_and_inner,
 )
+from tinygrad_edu.engine.graph import Node, leaves_and_inner
 from tinygrad_edu.engine.methods import Methods, compared, updated
+from tinygrad_edu.engine.micrograd_names import MicrogradNames
 from tinygrad_edu.engine.pickling import Portable
 from tinygrad_edu.rules import name_of
-from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.constants import as_plain, is_of_arrays
 from tinygrad_edu.rules.rule import RULES, Pullback, Rule, bind
-from tinygrad_edu.rules.tables import arrays
 
 _new = object.__new__
 
@@ -52,8 +49,8 @@ def _node(data: float, operands: tuple[Any, ...], rule: Rule, pullback: Pullback
     node.operands = operands
     node.rule = rule
     node.pullback = pullback
-    if contexts.open_blocks:
-        contexts.note(node)
+    if observers.active:
+        observers.note(node)
     return node
 
 
@@ -92,7 +89,7 @@ def _operators(name: str, special: str) -> tuple[Any, Any, Any]:
 
     def in_place(self: Value, other: Any) -> Value:
         result = operator(self, other)
-        return updated(self, other, result) if self._grad or contexts.open_blocks else result
+        return updated(self, other, result) if self._grad or observers.active else result
 
     methods = operator, reflected, in_place
     for method, prefix in zip(methods, ("", "r", "i"), strict=True):
@@ -122,7 +119,7 @@ def _name(method: Any, name: str, rule: Rule) -> None:
 
 
 @final
-class Value(Methods, Portable):
+class Value(Methods, MicrogradNames, Portable):
     """One real number that knows how it was made.
 
     `data` is a float, `grad` the derivative of the last root by this number, `label` a name for
@@ -141,8 +138,8 @@ class Value(Methods, Portable):
         self.operands = ()
         self.rule = None
         self.pullback = None
-        if contexts.open_blocks:
-            contexts.note(self)
+        if observers.active:
+            observers.note(self)
 
     if not TYPE_CHECKING:  # editors see the same methods, with their types, in Methods
         __add__, __radd__, __iadd__ = _operators("add", "add")
@@ -205,8 +202,7 @@ class Value(Methods, Portable):
         except TypeError as error:
             raise forward_error(rule, operands, error) from error
         except AttributeError as error:
-            missing = error.name or ""
-            if not (hasattr(np.ndarray, missing) or hasattr(arrays, missing)):
+            if not is_of_arrays(error.name or ""):
                 raise  # a slip of the pen in a user's rule, such as of(x).tahn
             raise TypeError(f"{name_of(rule)} takes Tensors, not a Value: {operands}") from error
         if type(data) is not float:
@@ -287,8 +283,8 @@ def _constant(where: str, x: Any) -> float:
     if where == "Value":
         check_no_string(where, x)
     x = as_plain(x, where)
-    if isinstance(x, np.ndarray):
-        if x.ndim:
+    if hasattr(x, "shape"):
+        if x.shape:
             raise TypeError(
                 f"{where}: got an array of shape {x.shape}; a Value is one number, use Tensor"
             )

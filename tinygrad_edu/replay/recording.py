@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.engine.contexts import outside_of_blocks, was_compared, watched
+from tinygrad_edu.engine.contexts import outside_of_blocks, watched
 from tinygrad_edu.engine.graph import Node, leaves_and_inner, sweep
+from tinygrad_edu.engine.observers import was_compared
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
@@ -54,7 +55,7 @@ def record(
     if not isinstance(root, Node):
         raise TypeError(f"replay: the function returned {type(root).__name__}, not a node")
     for node in leaves_and_inner(root)[1]:  # operands first: what all of them depend on is seen
-        if node not in watch.made and any(map(was_compared, (node, *node.parents))):
+        if node not in watch.nodes and any(map(was_compared, (node, *node.parents))):
             raise TypeError(
                 f"replay: the function uses {node!r}, which was made before, from nodes that were "
                 "compared; make it inside of the function, so that its comparisons are watched"

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import tinygrad_edu.rules.array_tables  # noqa: F401  arrays are here: `of` has to know them
 from tinygrad_edu.rules.constants import not_an_operand, short
 from tinygrad_edu.rules.operand_types import Axis
+from tinygrad_edu.rules.tables import arrays
 
 Array = npt.NDArray[Any]
 
@@ -54,3 +55,8 @@ def unchanging(x: Array) -> Array:
         return x.astype(x.dtype.newbyteorder("="), order="C")
     flags = x.flags
     return x.copy() if flags.writeable or x.base is not None or not flags.c_contiguous else x
+
+
+def has_for_arrays(name: str) -> bool:
+    """Whether arrays have a method, or rules a function of arrays, of this name."""
+    return hasattr(np.ndarray, name) or hasattr(arrays, name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numbers
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 
@@ -48,3 +50,18 @@ def short(x: Any) -> str:
     """The repr on one line, also of an array, and cut after 60 characters."""
     text = " ".join(repr(x).split())
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def is_of_arrays(name: str) -> bool:
+    """Whether a name is that of a function or a method of arrays."""
+    try:
+        from tinygrad_edu.rules.array_constants import has_for_arrays
+    except ModuleNotFoundError:
+        return False
+    return has_for_arrays(name)
+
+
+def quiet() -> AbstractContextManager[None]:
+    """Inside, NumPy does not warn of what a rule does that is run again: it warned the first time."""
+    np = sys.modules.get("numpy")
+    return np.errstate(all="ignore") if np else nullcontext()

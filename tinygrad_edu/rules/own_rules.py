@@ -6,10 +6,9 @@ The checks that cost time stop once the rule has passed them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
-from tinygrad_edu.rules.constants import as_plain, short
+from tinygrad_edu.rules.constants import as_plain, quiet, short
 
 
 def check_symbol(symbol: Any) -> None:
@@ -59,7 +58,7 @@ class Checks:
         """
         try:
             plain = [as_plain(x.data if hasattr(x, "_record") else x, self.name) for x in operands]
-            with _quiet(plain):
+            with quiet():
                 made: Any = self.function(*plain, **settings)
         except Exception:
             return False
@@ -87,15 +86,6 @@ class Checks:
             return arriving
 
         node.pullback = pullback
-
-
-def _quiet(plain: list[Any]) -> Any:
-    """NumPy warns at the real run, and not at the trial before it."""
-    if not any(hasattr(x, "dtype") for x in plain):
-        return nullcontext()
-    import numpy as np
-
-    return np.errstate(all="ignore")
 
 
 def check_adjoints(arriving: Any, n: int) -> Any:

@@ -7,21 +7,16 @@ from the nodes (`operands`, `rule`, `pullback`, `data`, `grad`, `label`); no rul
 from __future__ import annotations
 
 import math
-import sys
 import unicodedata
 import warnings
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context
 from typing import Any
 
-from tinygrad_edu.engine.graph import (
-    Node,
-    check_unchanged,
-    described,
-    leaves_and_inner,
-    topological_order,
-)
+from tinygrad_edu.engine.errors import described
+from tinygrad_edu.engine.graph import Node, check_unchanged, leaves_and_inner, topological_order
+from tinygrad_edu.engine.pickling import run_again
+from tinygrad_edu.rules.constants import quiet
 
 _FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
 UNKNOWN = "·"
@@ -95,7 +90,7 @@ def local_derivatives(node: Node) -> list[str]:
     if node.pullback is None or shape_of(node.data):
         return [""] * len(node.operands)
     shown = []
-    with numpy_silenced():
+    with quiet():
         for operand, adjoint in zip(node.operands, _unit_adjoints(node), strict=True):
             if not isinstance(operand, Node) or shape_of(operand.data) or adjoint is None:
                 shown.append("")
@@ -142,12 +137,6 @@ def ones_like(data: Any) -> Any:
     return np.ones_like(data)
 
 
-def numpy_silenced() -> AbstractContextManager[Any]:
-    """A block without NumPy's warnings: it gave them when the graph was made."""
-    np = sys.modules.get("numpy")
-    return np.errstate(all="ignore") if np else nullcontext()
-
-
 def _card(node: Node, is_root: bool, done: bool) -> Card:
     known = done or is_nonzero(node.grad)
     detail = f"value {full(node.data)}\ngradient {full(node.grad) if known else 'not known yet'}"
@@ -159,10 +148,7 @@ def warn_of_new_data(root: Node) -> None:
     """Warn if a node has new data since the forward pass: the picture would mix old and new."""
     for node in leaves_and_inner(root)[1]:
         try:
-            assert node.rule is not None
-            with numpy_silenced():
-                again = node.rule(*(x._data if isinstance(x, Node) else x for x in node.operands))
-            check_unchanged(node, again[0], f"{described(node)}: ")
+            check_unchanged(node, run_again(node.rule, node.operands)[0], f"{described(node)}: ")
         except (ArithmeticError, ValueError) as error:
             warnings.warn(f"the picture mixes old and new numbers: {error}", stacklevel=3)
             return
