@@ -62,6 +62,6 @@ def is_of_arrays(name: str) -> bool:
 
 
 def quiet() -> AbstractContextManager[None]:
-    """Inside, NumPy does not warn of what a rule does that is run again: it warned the first time."""
+    """Inside, NumPy does not warn of a rule that is run again: it did the first time."""
     np = sys.modules.get("numpy")
     return np.errstate(all="ignore") if np else nullcontext()

@@ -13,13 +13,13 @@ from typing import Any
 
 from tinygrad_edu.engine.graph import Node, leaves_and_inner, sweep
 from tinygrad_edu.rules import name_of, settings_of, symbol_of
+from tinygrad_edu.rules.constants import quiet
 from tinygrad_edu.rules.rule import Rule
 from tinygrad_edu.view.cards.listing import formula, program, rule_source
 from tinygrad_edu.view.cards.reading import (
     Card,
     Link,
     is_nonzero,
-    numpy_silenced,
     ones_like,
     read,
     shape_of,
@@ -248,7 +248,7 @@ def _recorded(seen: Seen, cards: list[dict[str, Any]]) -> dict[str, list[Any]]:
     root = seen.cards[-1].item
     nothing = {"g": [None] * len(seen.cards), "local": [None] * len(seen.links),
                "sent": [None] * len(seen.links)}  # fmt: skip
-    with numpy_silenced():
+    with quiet():
         try:
             adjoints = sweep(root, ones_like(root.data), lambda x: x.pullback)  # type: ignore[arg-type, return-value]
         except (ArithmeticError, ValueError):
@@ -330,7 +330,7 @@ def _extremes(x: Any) -> list[Any]:
 
     if not np.size(x):
         return [0.0, 0.0, 0.0]
-    with numpy_silenced():
+    with quiet():
         return [_number(f(np.asarray(x, dtype=np.float64))) for f in (np.min, np.mean, np.max)]
 
 
