@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tinygrad_edu.engine.array_methods import ArrayMethods
 from tinygrad_edu.engine.methods import Methods
 from tinygrad_edu.rules import RULES, operations
 from tinygrad_edu.rules.tables import arrays, scalars
@@ -25,11 +26,13 @@ REGISTRIES = (RULES, *(vars(space) for space in (operations, scalars, arrays)))
 def rules_are_forgotten():
     """Rules, formulas and methods that a test declares are gone after it: no other test meets
     them."""
-    before, methods = [dict(names) for names in REGISTRIES], set(vars(Methods))
+    before = [dict(names) for names in REGISTRIES]
+    methods = [(kind, set(vars(kind))) for kind in (Methods, ArrayMethods)]
     yield
     for space, names in zip(REGISTRIES, before, strict=True):
         if space != names:
             space.clear()
             space.update(names)
-    for name in set(vars(Methods)) - methods:
-        delattr(Methods, name)
+    for kind, names in methods:
+        for name in set(vars(kind)) - names:
+            delattr(kind, name)

@@ -4,6 +4,7 @@ import inspect
 import pydoc
 
 import pytest
+from stubs import PACKAGE, stubs
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value
@@ -83,3 +84,9 @@ def test_a_users_rule_says_what_it_returns_or_nothing(annotation, shown):
     empty = inspect.Signature.empty
     assert inspect.signature(operation).return_annotation == (empty if shown is None else shown)
     assert operation(2.0) == 4.0
+
+
+@pytest.mark.parametrize("path", stubs())
+def test_editors_know_the_names_that_there_are(path):
+    written = (PACKAGE / path).read_text(encoding="utf-8")
+    assert written == stubs()[path], "the rules have changed: run python tests/stubs.py"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import numbers
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from tinygrad_edu.engine.conversions import looks_for_a_node
-from tinygrad_edu.engine.methods import Methods, compared, updated
-from tinygrad_edu.rules import arrays, reductions
+from tinygrad_edu.engine.methods import Methods, add_rules, compared, updated
+from tinygrad_edu.rules import arrays, reductions  # noqa: F401  declares the rules of reductions
 from tinygrad_edu.rules.rule import RULES
 
+if TYPE_CHECKING:
+    from tinygrad_edu.engine.rule_methods import ArrayRuleMethods
+else:
+    ArrayRuleMethods = object  # see RuleMethods
 
-class ArrayMethods(Methods):
+
+class ArrayMethods(Methods, ArrayRuleMethods):
     """NumPy's methods of arrays, for a node that holds one."""
 
     __slots__ = ()
@@ -25,22 +30,6 @@ class ArrayMethods(Methods):
     @property
     def ndim(self) -> int:
         raise NotImplementedError
-
-    sum = reductions.sum
-    mean = reductions.mean
-    var = reductions.var
-    std = reductions.std
-    max = reductions.max
-    min = reductions.min
-    prod = reductions.prod
-    cumsum = reductions.cumsum
-    logsumexp = reductions.logsumexp
-    softmax = reductions.softmax
-    log_softmax = reductions.log_softmax
-    squeeze = arrays.squeeze
-    expand_dims = arrays.expand_dims
-    broadcast_to = arrays.broadcast_to
-    matmul = arrays.matmul
 
     def __eq__(self, other: object) -> Any:
         """Where the data are equal, as plain booleans; False beside what holds no numbers.
@@ -103,3 +92,5 @@ for _name, _rule in {
     for _special in (f"__{_name}__", f"__r{_name}__", f"__i{_name}__"):
         getattr(ArrayMethods, _special).__doc__ = RULES[_rule].__doc__  # for `help`
 ArrayMethods.__neg__.__doc__ = RULES["negative"].__doc__
+
+add_rules(ArrayMethods, arrays=True)

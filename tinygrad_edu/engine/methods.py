@@ -1,9 +1,9 @@
 """The operators and methods that Value and Tensor share; every one of them is a rule.
 
-A rule's public function is an ordinary function, so that as an attribute of a class it is a
-method: `x.exp()` is `exp(x)`. The rules that users declare become methods in the same way. The
-operators go to the same rules by `_binary`; Value overrides them with shorter ways of its own,
-because a scalar graph is made of them.
+A rule's public function is an ordinary function, so as an attribute of a class it is a method:
+`x.exp()` is `exp(x)`. `add_rules` does this for every rule, a user's own among them. The operators
+go to the same rules by `_binary`; Value overrides them with shorter ways of its own, because a
+scalar graph is made of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 import warnings
 from collections.abc import Iterator
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from tinygrad_edu.engine.absent import Absent
 from tinygrad_edu.engine.contexts import in_no_grad
@@ -19,8 +19,15 @@ from tinygrad_edu.engine.errors import described
 from tinygrad_edu.engine.observers import note_comparison
 from tinygrad_edu.rules import elementwise as rules
 from tinygrad_edu.rules.numpy_forms import arguments_of, instead_of, under_our_names
-from tinygrad_edu.rules.rule import RULES, Rule, declared
+from tinygrad_edu.rules.own_rules import is_ours
+from tinygrad_edu.rules.rule import RULES, Rule, declared, facts_of
 from tinygrad_edu.rules.tables import operations
+
+if TYPE_CHECKING:
+    from tinygrad_edu.engine.rule_methods import RuleMethods
+    from tinygrad_edu.rules.facts import Facts
+else:
+    RuleMethods = object  # `add_rules` makes the rules methods; editors read them in a stub
 
 # The rules themselves, (output, pullback) and all; `rules.add` is the public function.
 _add, _subtract, _multiply = RULES["add"], RULES["subtract"], RULES["multiply"]
@@ -30,7 +37,7 @@ _divide, _power, _negative = RULES["divide"], RULES["power"], RULES["negative"]
 N = TypeVar("N", bound="Methods")
 
 
-class Methods(Absent):
+class Methods(Absent, RuleMethods):
     """Arithmetic, comparison by data, and NumPy's functions, for any node."""
 
     __slots__ = ()
@@ -115,28 +122,6 @@ class Methods(Absent):
         return compared("greater_equal", self, other)
 
     __abs__ = rules.abs
-    abs = rules.abs
-    exp = rules.exp
-    expm1 = rules.expm1
-    log = rules.log
-    log1p = rules.log1p
-    sqrt = rules.sqrt
-    sin = rules.sin
-    cos = rules.cos
-    tan = rules.tan
-    sinh = rules.sinh
-    cosh = rules.cosh
-    tanh = rules.tanh
-    arcsin = rules.arcsin
-    arccos = rules.arccos
-    arctan = rules.arctan
-    sigmoid = rules.sigmoid
-    softplus = rules.softplus
-    relu = rules.relu
-    leaky_relu = rules.leaky_relu
-    maximum = rules.maximum
-    minimum = rules.minimum
-    clip = rules.clip
 
     def __pos__(self) -> Self:
         """The node itself."""
@@ -210,30 +195,40 @@ def _data(x: Any) -> Any:
 _methods_of_users: set[str] = set()
 
 
-def _make_method(name: str, operation: Any) -> None:
-    """Make the rule that a user declares a method: `x.softsign()` is `softsign(x)`.
+def add_rules(base: type[Methods], arrays: bool) -> None:
+    """Make rules methods of a class of nodes, those of today and those that users will declare:
+    `x.exp()` is `exp(x)`. `arrays` asks for the rules for arrays instead of those for all nodes.
 
-    As an attribute of the class, because a `__getattr__` makes every attribute of a node slower to
+    As attributes of the class, because a `__getattr__` makes every attribute of a node slower to
     read (Python 3.11 gives up its short cuts; micrograd's README expression takes 1.3 times as
-    long). ValueError if nodes have something else by that name.
+    long). ValueError if nodes have something else by the name of a rule.
     """
-    for kind in _kinds_of_nodes(Methods):
-        if hasattr(kind, name) and name not in _methods_of_users:
-            raise ValueError(
-                f"rule: {name} is an attribute of {kind.__name__} already, so that x.{name} could "
-                f"not be the rule; give it another name, such as my_{name}"
-            )
-    _methods_of_users.add(name)
-    setattr(Methods, name, operation)
+
+    def add(name: str, operation: Any, facts: Facts) -> None:
+        if not facts.method or facts.arrays != arrays:
+            return
+        for kind in _kinds_of_nodes(base):
+            if hasattr(kind, name) and name not in _methods_of_users:
+                raise ValueError(
+                    f"rule: {name} is an attribute of {kind.__name__} already, so that x.{name} "
+                    f"could not be the rule; give it another name, such as my_{name}"
+                )
+        if not is_ours(operation):
+            _methods_of_users.add(name)
+        setattr(base, name, operation)
+
+    for name, rule in RULES.items():
+        add(name, getattr(operations, name), facts_of(rule))
+    declared.append(add)
 
 
 def _kinds_of_nodes(base: type[Methods]) -> Iterator[type[Methods]]:
+    yield base
     for kind in base.__subclasses__():
-        yield kind
         yield from _kinds_of_nodes(kind)
 
 
-declared.append(_make_method)
+add_rules(Methods, arrays=False)
 
 
 def updated(node: N, other: Any, result: Any) -> N:

@@ -222,7 +222,7 @@ def function_names() -> set[str]:
 
 def _is_formula(name: str) -> bool:
     """Whether a function was added with `plain_function`: it is the same for both namespaces."""
-    return getattr(scalars, name) is getattr(arrays, name, None)
+    return getattr(scalars, name) is vars(arrays).get(name)
 
 
 @dataclass(frozen=True, eq=False)

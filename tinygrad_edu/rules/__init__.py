@@ -2,101 +2,55 @@
 
 Start with `rule.py` (what a rule is), then `elementwise.py`. `reductions.py` and `arrays.py` have
 the rules for Tensors; they need NumPy, and are imported when somebody asks for one of them, or for
-all `RULES`.
+all `RULES`. Editors read the names in the stub beside this file, which `tests/stubs.py` writes.
 """
 
+import builtins
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tinygrad_edu.rules.elementwise import abs as abs
-from tinygrad_edu.rules.elementwise import (
-    add,
-    arccos,
-    arcsin,
-    arctan,
-    clip,
-    cos,
-    cosh,
-    divide,
-    exp,
-    expm1,
-    leaky_relu,
-    log,
-    log1p,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    power,
-    relu,
-    sigmoid,
-    sin,
-    sinh,
-    softplus,
-    sqrt,
-    subtract,
-    tan,
-    tanh,
-    where,
-)
-from tinygrad_edu.rules.rule import name_of, rule, settings_of, symbol_of
+from tinygrad_edu.rules import elementwise as _elementwise  # declares the rules of numbers
+from tinygrad_edu.rules.own_rules import is_ours
+from tinygrad_edu.rules.rule import RULES as _RULES
+from tinygrad_edu.rules.rule import facts_of, name_of, rule, settings_of, symbol_of
 from tinygrad_edu.rules.tables import of, operations
 
-if TYPE_CHECKING:
-    from tinygrad_edu.rules.arrays import (
-        affine,
-        broadcast_to,
-        concatenate,
-        einsum,
-        expand_dims,
-        getitem,
-        matmul,
-        put,
-        reshape,
-        squeeze,
-        stack,
-        transpose,
-    )
-    from tinygrad_edu.rules.reductions import (
-        cumsum,
-        log_softmax,
-        logsumexp,
-        mean,
-        prod,
-        softmax,
-        softmax_cross_entropy,
-        softmax_cross_entropy_of_labels,
-        std,
-        var,
-    )
-    from tinygrad_edu.rules.reductions import max as max
-    from tinygrad_edu.rules.reductions import min as min
-    from tinygrad_edu.rules.reductions import sum as sum
-    from tinygrad_edu.rules.rule import RULES
 
-__all__ = [
-    "RULES", "add", "affine", "arccos", "arcsin", "arctan", "broadcast_to", "clip", "concatenate",
-    "cos", "cosh", "cumsum", "divide", "einsum", "exp", "expand_dims", "expm1", "getitem",
-    "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "maximum", "mean",
-    "minimum", "multiply", "name_of", "negative", "of", "operations", "power", "prod", "put",
-    "relu", "reshape", "rule", "settings_of", "sigmoid", "sin", "sinh", "softmax",
-    "softmax_cross_entropy", "softmax_cross_entropy_of_labels", "softplus", "sqrt", "squeeze",
-    "stack", "std", "subtract", "symbol_of", "tan", "tanh", "transpose", "var", "where",
-]  # fmt: skip
+def ours(public: bool = False) -> dict[str, Any]:
+    """The operations of the package that are declared so far, by name; the public ones are those
+    that `tinygrad_edu` exports."""
+    return {
+        name: getattr(operations, name)
+        for name, made_by in _RULES.items()
+        if is_ours(made_by) and (facts_of(made_by).public or not public)
+    }
 
-_ALL = {*__all__, "max", "min", "sum"}
+
+def with_arrays(public: bool = False) -> dict[str, Any]:
+    """The same, with the rules for arrays if NumPy is there."""
+    for module in ("reductions", "arrays"):
+        try:
+            import_module(f"{__name__}.{module}")
+        except ModuleNotFoundError as error:
+            if error.name != "numpy":
+                raise
+    return ours(public)
+
+
+def listed(*names: str, public: bool = False) -> list[str]:
+    """What a star import brings: these names and the operations, without those that would hide a
+    function of Python, such as max."""
+    return sorted({*names, *(with_arrays(public).keys() - vars(builtins).keys())})
 
 
 def __getattr__(name: str) -> Any:
-    """The rules for arrays, and RULES with them in it if NumPy is there."""
-    if name not in _ALL:
+    if name == "__all__":
+        return listed("RULES", "name_of", "of", "operations", "rule", "settings_of", "symbol_of")
+    if not name.startswith("_"):
+        globals().update(with_arrays(), RULES=_RULES)
+    if name not in globals():
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        upper = [import_module(f"{__name__}.{module}") for module in ("reductions", "arrays")]
-    except ModuleNotFoundError:
-        if name == "RULES":
-            return import_module(f"{__name__}.rule").RULES
-        raise
-    for module in (*upper, import_module(f"{__name__}.rule")):
-        globals().update((x, y) for x, y in vars(module).items() if x in _ALL)
     return globals()[name]
+
+
+globals().update(ours())

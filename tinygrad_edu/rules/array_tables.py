@@ -68,14 +68,20 @@ def _put(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
     return y
 
 
+def elementwise_function(name: str, of_numbers: Any) -> Any:
+    """NumPy's function of a name; where it has none, such as erf, the one of numbers for each."""
+
+    def number_by_number(*xs: Any) -> Any:
+        return np.vectorize(of_numbers, otypes=[np.result_type(*xs, 1.0)])(*xs)
+
+    return getattr(np, name, number_by_number)
+
+
 # Reductions are called with an `axis` always, and so can be the ufuncs' own, which take half as
 # long as `np.sum` on small arrays.
 add_arrays(
     np.ndarray, np.generic,
-    exp=np.exp, expm1=np.expm1, log=np.log, log1p=np.log1p, sqrt=np.sqrt, power=operator.pow,
-    sin=np.sin, cos=np.cos, tan=np.tan, sinh=np.sinh, cosh=np.cosh, tanh=np.tanh,
-    arcsin=np.arcsin, arccos=np.arccos, arctan=np.arctan, abs=np.abs, where=_where,
-    maximum=np.maximum, minimum=np.minimum, mean=np.mean, cumsum=np.cumsum,
+    power=operator.pow, where=_where, mean=np.mean, cumsum=np.cumsum,
     sum=np.add.reduce, max=np.maximum.reduce, min=np.minimum.reduce, prod=np.multiply.reduce,
     matmul=_matmul, einsum=_einsum, reshape=np.reshape, transpose=np.transpose,
     broadcast_to=np.broadcast_to, concatenate=np.concatenate, stack=np.stack, put=_put,

@@ -18,7 +18,7 @@ from tinygrad_edu.rules.rule import Recorded, deferred, rule
 from tinygrad_edu.rules.tables import of, operations
 
 
-@rule("@")
+@rule("@", arrays=True)
 def matmul(x: A, y: A, /) -> Recorded[A]:
     """The matrix product of the last two axes, for every rank that NumPy's matmul takes.
 
@@ -46,7 +46,7 @@ def _matmul_by_y(g: Any, x: Any, y: Any) -> Any:
     return product if y.ndim > 1 else product[..., 0]
 
 
-@rule("affine")
+@rule("affine", arrays=True, public=False)
 def affine(x: A, weight: A, bias: A, /) -> Recorded[A]:
     """x @ weight + bias: the fully connected layer as one rule, as courses teach it.
 
@@ -77,7 +77,7 @@ def _swap(x: Any) -> Any:
     return of(x).transpose(x, axes)
 
 
-@rule("einsum")
+@rule("einsum", arrays=True, method=False)
 def _einsum(*operands: Any, subscripts: str) -> Recorded[Any]:
     """Einstein summation; see the public `einsum`."""
     inputs, output = _explicit(subscripts, *[x.ndim for x in operands])
@@ -156,13 +156,13 @@ def _einsum_adjoint(
     return of(*factors).einsum(",".join(names) + "->" + wanted, *factors)
 
 
-@rule("reshape")
+@rule("reshape", arrays=True, method=False)
 def reshape(x: A, /, shape: int | tuple[int, ...]) -> Recorded[A]:
     """The same elements in another shape; one length may be -1."""
     return of(x).reshape(x, shape), lambda g, shape=x.shape: (of(g).reshape(g, shape),)
 
 
-@rule("transpose")
+@rule("transpose", arrays=True, method=False)
 def transpose(x: A, /, axes: int | tuple[int, ...] | list[int] | None = None) -> Recorded[A]:
     """The axes in another order; without `axes`, reversed."""
     axes = None if axes is None else normalize_axis_tuple(axes, x.ndim)
@@ -171,7 +171,7 @@ def transpose(x: A, /, axes: int | tuple[int, ...] | list[int] | None = None) ->
     return y, lambda g, back=back: (of(g).transpose(g, back),)
 
 
-@rule("squeeze")
+@rule("squeeze", arrays=True)
 def squeeze(x: A, /, axis: int | tuple[int, ...] | None = None) -> Recorded[A]:
     """Without the axes of length 1, or without those named. ValueError for a longer axis."""
     axis = axis_of(x, axis)
@@ -184,7 +184,7 @@ def squeeze(x: A, /, axis: int | tuple[int, ...] | None = None) -> Recorded[A]:
     return of(x).reshape(x, shape), lambda g, shape=x.shape: (of(g).reshape(g, shape),)
 
 
-@rule("expand_dims")
+@rule("expand_dims", arrays=True)
 def expand_dims(x: A, /, axis: int | tuple[int, ...]) -> Recorded[A]:
     """With new axes of length 1 at the places that `axis` names in the result."""
     ndim = x.ndim + (len(axis) if isinstance(axis, tuple | list) else 1)
@@ -194,13 +194,13 @@ def expand_dims(x: A, /, axis: int | tuple[int, ...]) -> Recorded[A]:
     return of(x).reshape(x, shape), lambda g, shape=x.shape: (of(g).reshape(g, shape),)
 
 
-@rule("broadcast")
+@rule("broadcast", arrays=True)
 def broadcast_to(x: A, /, shape: int | tuple[int, ...]) -> Recorded[A]:
     """Repeated along new axes and axes of length 1; the edge back sums over them again."""
     return of(x).broadcast_to(x, shape), lambda g: (g,)
 
 
-@rule("concatenate")
+@rule("concatenate", arrays=True, method=False)
 def concatenate(*operands: Any, axis: int | None = 0) -> Recorded[Any]:
     """Joined along an existing axis; takes one list, as NumPy, or the operands themselves.
 
@@ -219,7 +219,7 @@ def concatenate(*operands: Any, axis: int | None = 0) -> Recorded[Any]:
     )
 
 
-@rule("stack")
+@rule("stack", arrays=True, method=False)
 def stack(*operands: Any, axis: int = 0) -> Recorded[Any]:
     """Joined along a new axis; takes one list, as NumPy, or the operands themselves."""
     _at_least_one("stack", operands)
@@ -233,7 +233,7 @@ def _at_least_one(operation: str, operands: tuple[Any, ...]) -> None:
         raise ValueError(f"{operation}: got an empty list; give at least one operand")
 
 
-@rule("[ ]")
+@rule("[ ]", arrays=True, public=False)
 def _getitem(x: A, /, index: Any) -> Recorded[A]:
     """x[index] for an index of plain parts; see the public `getitem`."""
     return x[index], lambda g, shape=x.shape: (of(g).put(g, index, shape),)
@@ -247,7 +247,7 @@ def getitem(x: A, index: Any) -> A:
     return _getitem(x, index=_plain_index(index))
 
 
-@rule("put")
+@rule("put", arrays=True, public=False)
 def _put(x: A, /, index: Any, shape: tuple[int, ...]) -> Recorded[A]:
     """Zeros with x added at an index of plain parts; see the public `put`."""
     return of(x).put(x, index, shape), lambda g: (g[index],)

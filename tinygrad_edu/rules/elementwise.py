@@ -15,6 +15,9 @@ from tinygrad_edu.rules.operand_types import Operand, T
 from tinygrad_edu.rules.rule import Pullback, Recorded, deferred, rule
 from tinygrad_edu.rules.tables import of, operations, plain_function
 
+ANY, POSITIVE, NOT_ZERO = (-3.0, 3.0), (0.1, 4.0), (0.3, 3.0)
+"""Intervals to try rules on."""
+
 
 def _pass_on(g: Any) -> tuple[Any, Any]:
     """Addition hands the adjoint on. A shared function: a sum closes over nothing, and a chain of
@@ -30,38 +33,38 @@ def _negate(g: Any) -> tuple[Any]:
     return (-g,)
 
 
-@rule("+")
+@rule("+", exact=True, public=False)
 def add(x: T, y: Operand, /) -> Recorded[T]:
     """x + y; both local derivatives are 1."""
     return x + y, _pass_on
 
 
-@rule("−")
+@rule("−", exact=True, public=False)
 def subtract(x: T, y: Operand, /) -> Recorded[T]:
     """x - y; the local derivatives are 1 and -1."""
     return x - y, _pass_on_negated
 
 
-@rule("×")
+@rule("×", exact=True, public=False)
 def multiply(x: T, y: Operand, /) -> Recorded[T]:
     """x * y; each local derivative is the other operand."""
     return x * y, lambda g, x=x, y=y: (g * y, g * x)
 
 
-@rule("÷")
+@rule("÷", domain=(ANY, NOT_ZERO), public=False)
 def divide(x: T, y: Operand, /) -> Recorded[T]:
     """x / y; the local derivatives are 1 / y and -x / y²."""
     quotient = x / y
     return quotient, lambda g, y=y, q=quotient: (g / y, -(g / y) * q)
 
 
-@rule("neg")
+@rule("neg", exact=True, public=False)
 def negative(x: T, /) -> Recorded[T]:
     """-x."""
     return -x, _negate
 
 
-@rule("**")
+@rule("**", domain=(POSITIVE, ANY), math="pow", public=False)
 def power(x: T, y: Operand, /) -> Recorded[T]:
     """x ** y with a variable base and a variable exponent.
 
@@ -90,7 +93,7 @@ def _power_by_exponent(g: Any, x: Any, z: Any) -> Any:
     return of(g, z, log_x).where(x < 0, math.nan, g * z * log_x)
 
 
-@rule("abs")
+@rule("abs", kinks=(0.0,), exact=True, math="fabs", oracles={"sympy": "Abs"})
 def abs(x: T, /) -> Recorded[T]:
     """|x|; its derivative at 0 is 0."""
     return of(x).abs(x), lambda g, x=x: (
@@ -112,19 +115,19 @@ def expm1(x: T, /) -> Recorded[T]:
     return of(x).expm1(x), lambda g, x=x: (g * of(x).exp(x),)
 
 
-@rule("log")
+@rule("log", domain=POSITIVE, outside="the logarithm needs a positive number")
 def log(x: T, /) -> Recorded[T]:
     """The natural logarithm; local derivative 1 / x."""
     return of(x).log(x), lambda g, x=x: (g / x,)
 
 
-@rule("log1p")
+@rule("log1p", domain=(-0.8, 4.0), outside="log1p needs a number above -1")
 def log1p(x: T, /) -> Recorded[T]:
     """log(1 + x), exact near 0; local derivative 1 / (1 + x)."""
     return of(x).log1p(x), lambda g, x=x: (g / (x + 1.0),)
 
 
-@rule("√")
+@rule("√", domain=POSITIVE, outside="a negative number has no real square root")
 def sqrt(x: T, /) -> Recorded[T]:
     """The square root; local derivative 1 / (2 √x)."""
     y = of(x).sqrt(x)
@@ -143,7 +146,7 @@ def cos(x: T, /) -> Recorded[T]:
     return of(x).cos(x), lambda g, x=x: (-g * of(x).sin(x),)
 
 
-@rule("tan")
+@rule("tan", domain=(-1.3, 1.3))
 def tan(x: T, /) -> Recorded[T]:
     """Tangent of x in radians; local derivative 1 + tan²(x)."""
     y = of(x).tan(x)
@@ -169,20 +172,23 @@ def tanh(x: T, /) -> Recorded[T]:
     return y, lambda g, y=y: (g * (1.0 - y * y),)
 
 
-@rule("arcsin")
+_NO_ANGLE = "the operand must lie between -1 and 1"
+
+
+@rule("arcsin", domain=(-0.95, 0.95), math="asin", outside=_NO_ANGLE)
 def arcsin(x: T, /) -> Recorded[T]:
     """The angle, in radians, whose sine is x; local derivative 1 / √(1 - x²)."""
     # (1 - x)(1 + x) keeps its digits near ±1, where 1 - x² loses them
     return of(x).arcsin(x), lambda g, x=x: (g / of(x).sqrt((1.0 - x) * (x + 1.0)),)
 
 
-@rule("arccos")
+@rule("arccos", domain=(-0.95, 0.95), math="acos", outside=_NO_ANGLE)
 def arccos(x: T, /) -> Recorded[T]:
     """The angle, in radians, whose cosine is x; local derivative -1 / √(1 - x²)."""
     return of(x).arccos(x), lambda g, x=x: (-g / of(x).sqrt((1.0 - x) * (x + 1.0)),)
 
 
-@rule("arctan")
+@rule("arctan", math="atan")
 def arctan(x: T, /) -> Recorded[T]:
     """The angle, in radians, whose tangent is x; local derivative 1 / (1 + x²)."""
     return of(x).arctan(x), lambda g, x=x: (g / (x * x + 1.0),)
@@ -214,7 +220,7 @@ def softplus(x: T, /) -> Recorded[T]:
     return of(x).softplus(x), lambda g, x=x: (g * of(x).sigmoid(x),)
 
 
-@rule("ReLU")
+@rule("ReLU", kinks=(0.0,), exact=True)
 def relu(x: T, /) -> Recorded[T]:
     """max(x, 0); its derivative at 0 is 0. A nan stays a nan."""
     # where, because g * (x > 0) gives nan for an infinite adjoint
@@ -222,7 +228,7 @@ def relu(x: T, /) -> Recorded[T]:
     return y, lambda g, off=x <= 0: (of(g).where(off, 0.0, g),)
 
 
-@rule("leaky ReLU")
+@rule("leaky ReLU", kinks=(0.0,), settings={"negative_slope": (0.0, 0.5)})
 def leaky_relu(x: T, /, negative_slope: float = 0.01) -> Recorded[T]:
     """x above 0, negative_slope * x elsewhere; its derivative at 0 is negative_slope."""
     off, slope = x <= 0, as_plain(negative_slope, "leaky_relu")
@@ -244,19 +250,32 @@ def _to_the_winner(x_wins: Any, y_wins: Any) -> Pullback:
     return pullback
 
 
-@rule("max")
+def _larger(x: float, y: float) -> float:
+    """Python's max of two numbers; a nan stays a nan, as in NumPy."""
+    return x + y if x != x or y != y else max(x, y)
+
+
+def _smaller(x: float, y: float) -> float:
+    return x + y if x != x or y != y else min(x, y)
+
+
+@rule("max", ties=True, exact=True, number=_larger, oracles={"sympy": "Max"})
 def maximum(x: T, y: Operand, /) -> Recorded[T]:
     """The larger of x and y, elementwise; at a tie each gets half of the adjoint."""
     return of(x, y).maximum(x, y), _to_the_winner(x > y, y > x)
 
 
-@rule("min")
+@rule("min", ties=True, exact=True, number=_smaller, oracles={"sympy": "Min"})
 def minimum(x: T, y: Operand, /) -> Recorded[T]:
     """The smaller of x and y, elementwise; at a tie each gets half of the adjoint."""
     return of(x, y).minimum(x, y), _to_the_winner(x < y, y < x)
 
 
-@rule("where")
+def _chosen(condition: Any, x: Any, y: Any) -> Any:
+    return x if condition else y
+
+
+@rule("where", domain=(None, ANY, ANY), exact=True, number=_chosen, method=False)
 def _where(condition: Any, x: T, y: Operand, /) -> Recorded[T]:
     """x where the condition holds, y elsewhere; see the public `where`."""
 
@@ -281,7 +300,12 @@ def where(condition: Any, x: T, y: Operand, /) -> T:
 vars(operations).update(where=where)
 
 
-@rule("clip")
+@rule(
+    "clip",
+    kinks=("min", "max"),
+    exact=True,
+    settings={"min": [None, (-2.0, -0.1)], "max": [None, (0.1, 2.0)]},
+)
 def clip(x: T, /, min: float | None = None, max: float | None = None) -> Recorded[T]:
     """x held between min and max, numbers or plain arrays; None leaves that side open.
 

@@ -37,7 +37,7 @@ def _spread(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     return of(g).broadcast_to(of(g).reshape(g, _kept(shape, axis)), shape)
 
 
-@rule("Σ")
+@rule("Σ", arrays=True)
 def sum(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """The sum along axes; every local derivative is 1."""
     axis = axis_of(x, axis)
@@ -45,7 +45,7 @@ def sum(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     return y, lambda g, shape=x.shape: (_spread(g, shape, axis),)
 
 
-@rule("mean")
+@rule("mean", arrays=True)
 def mean(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """The mean along axes; every local derivative is 1 / n. ValueError for no elements."""
     axis = axis_of(x, axis)
@@ -54,7 +54,7 @@ def mean(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     return y, lambda g, shape=x.shape: (_spread(g / n, shape, axis),)
 
 
-@rule("var")
+@rule("var", arrays=True)
 def var(x: A, /, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Recorded[A]:
     """The mean squared distance from the mean; the divisor is n - ddof.
 
@@ -67,7 +67,7 @@ def var(x: A, /, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Re
     return y, lambda g, d=distance: (_spread(g * (2.0 / divisor), d.shape, axis) * d,)
 
 
-@rule("std")
+@rule("std", arrays=True)
 def std(x: A, /, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Recorded[A]:
     """The square root of the variance; nan as derivative where all elements are equal."""
     axis = axis_of(x, axis)
@@ -88,7 +88,7 @@ def _some(x: Any, axis: Axis, operation: str, ddof: int = 0) -> int:
     return divisor
 
 
-@rule("max")
+@rule("max", arrays=True)
 def max(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """The largest element along axes; elements that tie share the adjoint evenly."""
     axis = axis_of(x, axis)
@@ -97,7 +97,7 @@ def max(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     return y, lambda g, share=share: (_spread(g, share.shape, axis) * share.astype(g.dtype),)
 
 
-@rule("min")
+@rule("min", arrays=True)
 def min(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """The smallest element along axes; elements that tie share the adjoint evenly."""
     axis = axis_of(x, axis)
@@ -113,7 +113,7 @@ def _even_share(chosen: Any, axis: Axis) -> Any:
     return chosen / np.where(k > 0, k, math.nan)
 
 
-@rule("Π")
+@rule("Π", arrays=True)
 def prod(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """The product along axes; each local derivative is the product of the others, zeros or not."""
     axis = axis_of(x, axis)
@@ -157,7 +157,7 @@ def _others_of_row(x: Any) -> Any:
     return of(x).concatenate([of_pair * second, of_pair * first, *unpaired], axis=-1)
 
 
-@rule("cumsum")
+@rule("cumsum", arrays=True)
 def cumsum(x: A, /, axis: int | None = None) -> Recorded[A]:
     """Running sums along an axis, or over the flattened array; the adjoint runs backwards."""
     y = of(x).cumsum(x, axis=axis)
@@ -202,7 +202,7 @@ def _below_the_top(x: Any, axis: Axis) -> Any:
         return x - np.maximum.reduce(x, axis=axis, keepdims=True)
 
 
-@rule("logsumexp")
+@rule("logsumexp", arrays=True)
 def logsumexp(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]:
     """log Σ exp(x), stable for every x; the local derivatives are softmax(x)."""
     axis = axis_of(x, axis)
@@ -211,7 +211,7 @@ def logsumexp(x: A, /, axis: Axis = None, keepdims: bool = False) -> Recorded[A]
     return y, lambda g, x=x: (_spread(g, x.shape, axis) * of(x).softmax(x, axis=axis),)
 
 
-@rule("softmax")
+@rule("softmax", arrays=True)
 def softmax(x: A, /, axis: Axis = -1) -> Recorded[A]:
     """exp(x) / Σ exp(x), stable for every x; adjoint y (g - Σ g y)."""
     axis = axis_of(x, axis)
@@ -219,7 +219,7 @@ def softmax(x: A, /, axis: Axis = -1) -> Recorded[A]:
     return y, lambda g, y=y: (y * (g - of(g, y).sum(g * y, axis=axis, keepdims=True)),)
 
 
-@rule("log softmax")
+@rule("log softmax", arrays=True)
 def log_softmax(x: A, /, axis: Axis = -1) -> Recorded[A]:
     """x - logsumexp(x), stable for every x; adjoint g - softmax(x) Σ g."""
     axis = axis_of(x, axis)
@@ -232,7 +232,7 @@ def log_softmax(x: A, /, axis: Axis = -1) -> Recorded[A]:
 Reduction = Literal["mean", "sum", "none"]
 
 
-@rule("cross-entropy")
+@rule("cross-entropy", arrays=True, public=False)
 def softmax_cross_entropy(logits: A, target: A, /, reduction: Reduction = "mean") -> Recorded[A]:
     """-Σ target · log softmax(logits) along the last axis, averaged over the samples.
 
@@ -254,7 +254,7 @@ def softmax_cross_entropy(logits: A, target: A, /, reduction: Reduction = "mean"
     return _reduce(losses, reduction), pullback
 
 
-@rule("cross-entropy")
+@rule("cross-entropy", arrays=True, public=False)
 def softmax_cross_entropy_of_labels(
     logits: A, /, labels: Any, reduction: Reduction = "mean"
 ) -> Recorded[A]:

@@ -32,8 +32,9 @@ from typing import Any, ParamSpec, TypeVar
 
 from tinygrad_edu.rules.arguments import Arguments, show_as_public
 from tinygrad_edu.rules.constants import as_plain, copied
+from tinygrad_edu.rules.facts import Facts, stated
 from tinygrad_edu.rules.own_rules import Checks, check_symbol, is_ours
-from tinygrad_edu.rules.tables import operations
+from tinygrad_edu.rules.tables import operations, scalars
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,14 +45,15 @@ Recorded = tuple[R, Pullback]
 RULES: dict[str, Rule] = {}
 """Every rule by its name; those for arrays are in it once an array, or someone, asked for them."""
 
-declared: list[Callable[[str, Callable[..., Any]], None]] = []
-"""Who wants to know of a rule that a user declares: each is called with its name and its public
-function before it is registered. `methods.py` makes it a method of nodes."""
+declared: list[Callable[[str, Callable[..., Any], Facts], None]] = []
+"""Who wants to know of a rule that a user declares: each is called with its name, its public
+function and its facts before it is registered. `methods.py` makes it a method of nodes."""
 
 
-def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P, R]]:
+def rule(symbol: str, **facts: Any) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P, R]]:
     """Register a rule under its name and return its public function; `symbol` is what is drawn.
 
+    `facts` say what else is known of it, such as `domain=(0.1, 4.0)`; `facts.py` has them all.
     Declared outside the package, it becomes a method of nodes too, and may be declared again.
     TypeError for a function that cannot be a rule; ValueError for a name that is taken.
     """
@@ -61,6 +63,7 @@ def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P,
         arguments = Arguments(function)
         name = arguments.name
         ours = is_ours(function)
+        known = stated(name, arguments.arity, ours, facts)
         checks = None if ours else Checks(function, name)
 
         @functools.wraps(function)
@@ -81,10 +84,12 @@ def rule(symbol: str) -> Callable[[Callable[P, tuple[R, Pullback]]], Callable[P,
         show_as_public(operation, function)
         if not ours:
             for tell in declared:
-                tell(name, operation)
-        vars(function).update(symbol=symbol, rule_name=name)
+                tell(name, operation, known)
+        vars(function).update(symbol=symbol, rule_name=name, facts=known)
         RULES[name] = function
         setattr(operations, name, operation)
+        if (of_numbers := known.function_of_numbers()) is not None:
+            setattr(scalars, name, of_numbers)
         return operation
 
     return decorate
@@ -109,6 +114,12 @@ def name_of(rule: Rule) -> str:
 def symbol_of(rule: Rule) -> str:
     """What stands in the circle of the picture: `×`, `tanh`."""
     return str(vars(getattr(rule, "func", rule))["symbol"])
+
+
+def facts_of(rule: Rule) -> Facts:
+    """What else is known of a rule, settings or not."""
+    facts: Facts = vars(getattr(rule, "func", rule))["facts"]
+    return facts
 
 
 def settings_of(rule: Rule) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Where a rule finds its functions: one set of names over numbers, arrays and nodes.
 
 `of(x).tanh(x)` is `math.tanh` for a number, `np.tanh` for an array, and the rule itself for a node.
-The names are NumPy's. What neither math nor NumPy has is written next to the rule that needs it,
-and added here by `plain_function`.
+The names are NumPy's. `@rule` adds Python's function for numbers; NumPy's for arrays has the same
+name. What neither of them has is written next to the rule that needs it, and added here by
+`plain_function`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
@@ -23,52 +23,24 @@ class Table(SimpleNamespace):
         raise AttributeError(f"of(x) has no function {name!r} for this x", name=name, obj=self)
 
 
-def _sqrt(x: float) -> float:
-    if x < 0:
-        raise ValueError("a negative number has no real square root")
-    return math.sqrt(x)
+class _ArrayTable(Table):
+    def __getattr__(self, name: str) -> Any:
+        """A function of numbers is one of arrays too: NumPy's of that name, or number by number."""
+        if name not in vars(scalars):
+            return super().__getattr__(name)
+        from tinygrad_edu.rules.array_tables import elementwise_function
+
+        function = elementwise_function(name, getattr(scalars, name))
+        setattr(self, name, function)
+        return function
 
 
-def _log(x: float) -> float:
-    if x <= 0:
-        raise ValueError("the logarithm needs a positive number")
-    return math.log(x)
+scalars = Table()
+"""Functions of numbers, under NumPy's names: filled by `@rule`. Out of their domain they raise."""
 
-
-def _log1p(x: float) -> float:
-    if x <= -1:
-        raise ValueError("log1p needs a number above -1")
-    return math.log1p(x)
-
-
-def _maximum(x: float, y: float) -> float:
-    return x + y if x != x or y != y else max(x, y)
-
-
-def _minimum(x: float, y: float) -> float:
-    return x + y if x != x or y != y else min(x, y)
-
-
-def _arc(function: Callable[[float], float]) -> Callable[[float], float]:
-    def inverse(x: float) -> float:
-        if abs(x) > 1:
-            raise ValueError("the operand must lie between -1 and 1")
-        return function(x)
-
-    return inverse
-
-
-scalars = Table(
-    exp=math.exp, expm1=math.expm1, log=_log, log1p=_log1p, sqrt=_sqrt, power=math.pow,
-    sin=math.sin, cos=math.cos, tan=math.tan, sinh=math.sinh, cosh=math.cosh, tanh=math.tanh,
-    arcsin=_arc(math.asin), arccos=_arc(math.acos), arctan=math.atan, abs=math.fabs,
-    where=lambda condition, x, y: x if condition else y, maximum=_maximum, minimum=_minimum,
-)  # fmt: skip
-"""Functions of one number, under NumPy's names. Out of their domain they raise."""
-
-arrays = Table()
-"""Functions of arrays: NumPy's own, in `array_tables.py`. Out of their domain they give nan and
-NumPy's warning."""
+arrays = _ArrayTable()
+"""Functions of arrays: NumPy's own, or those of `array_tables.py`. Out of their domain they give
+nan and NumPy's warning."""
 
 operations = Table()
 """The public function of every rule, filled by `@rule`."""

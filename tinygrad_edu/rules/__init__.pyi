@@ -1,0 +1,123 @@
+"""The rules, and what finds them. Written by tests/stubs.py; do not edit."""
+
+from tinygrad_edu.rules.arrays import affine as affine
+from tinygrad_edu.rules.arrays import broadcast_to as broadcast_to
+from tinygrad_edu.rules.arrays import concatenate as concatenate
+from tinygrad_edu.rules.arrays import einsum as einsum
+from tinygrad_edu.rules.arrays import expand_dims as expand_dims
+from tinygrad_edu.rules.arrays import getitem as getitem
+from tinygrad_edu.rules.arrays import matmul as matmul
+from tinygrad_edu.rules.arrays import put as put
+from tinygrad_edu.rules.arrays import reshape as reshape
+from tinygrad_edu.rules.arrays import squeeze as squeeze
+from tinygrad_edu.rules.arrays import stack as stack
+from tinygrad_edu.rules.arrays import transpose as transpose
+from tinygrad_edu.rules.elementwise import abs as abs
+from tinygrad_edu.rules.elementwise import add as add
+from tinygrad_edu.rules.elementwise import arccos as arccos
+from tinygrad_edu.rules.elementwise import arcsin as arcsin
+from tinygrad_edu.rules.elementwise import arctan as arctan
+from tinygrad_edu.rules.elementwise import clip as clip
+from tinygrad_edu.rules.elementwise import cos as cos
+from tinygrad_edu.rules.elementwise import cosh as cosh
+from tinygrad_edu.rules.elementwise import divide as divide
+from tinygrad_edu.rules.elementwise import exp as exp
+from tinygrad_edu.rules.elementwise import expm1 as expm1
+from tinygrad_edu.rules.elementwise import leaky_relu as leaky_relu
+from tinygrad_edu.rules.elementwise import log as log
+from tinygrad_edu.rules.elementwise import log1p as log1p
+from tinygrad_edu.rules.elementwise import maximum as maximum
+from tinygrad_edu.rules.elementwise import minimum as minimum
+from tinygrad_edu.rules.elementwise import multiply as multiply
+from tinygrad_edu.rules.elementwise import negative as negative
+from tinygrad_edu.rules.elementwise import power as power
+from tinygrad_edu.rules.elementwise import relu as relu
+from tinygrad_edu.rules.elementwise import sigmoid as sigmoid
+from tinygrad_edu.rules.elementwise import sin as sin
+from tinygrad_edu.rules.elementwise import sinh as sinh
+from tinygrad_edu.rules.elementwise import softplus as softplus
+from tinygrad_edu.rules.elementwise import sqrt as sqrt
+from tinygrad_edu.rules.elementwise import subtract as subtract
+from tinygrad_edu.rules.elementwise import tan as tan
+from tinygrad_edu.rules.elementwise import tanh as tanh
+from tinygrad_edu.rules.elementwise import where as where
+from tinygrad_edu.rules.reductions import cumsum as cumsum
+from tinygrad_edu.rules.reductions import log_softmax as log_softmax
+from tinygrad_edu.rules.reductions import logsumexp as logsumexp
+from tinygrad_edu.rules.reductions import max as max
+from tinygrad_edu.rules.reductions import mean as mean
+from tinygrad_edu.rules.reductions import min as min
+from tinygrad_edu.rules.reductions import prod as prod
+from tinygrad_edu.rules.reductions import softmax as softmax
+from tinygrad_edu.rules.reductions import softmax_cross_entropy as softmax_cross_entropy
+from tinygrad_edu.rules.reductions import softmax_cross_entropy_of_labels as softmax_cross_entropy_of_labels
+from tinygrad_edu.rules.reductions import std as std
+from tinygrad_edu.rules.reductions import sum as sum
+from tinygrad_edu.rules.reductions import var as var
+from tinygrad_edu.rules.rule import RULES as RULES
+from tinygrad_edu.rules.rule import name_of as name_of
+from tinygrad_edu.rules.rule import rule as rule
+from tinygrad_edu.rules.rule import settings_of as settings_of
+from tinygrad_edu.rules.rule import symbol_of as symbol_of
+from tinygrad_edu.rules.tables import of as of
+from tinygrad_edu.rules.tables import operations as operations
+
+__all__ = [
+    "RULES",
+    "add",
+    "affine",
+    "arccos",
+    "arcsin",
+    "arctan",
+    "broadcast_to",
+    "clip",
+    "concatenate",
+    "cos",
+    "cosh",
+    "cumsum",
+    "divide",
+    "einsum",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "getitem",
+    "leaky_relu",
+    "log",
+    "log1p",
+    "log_softmax",
+    "logsumexp",
+    "matmul",
+    "maximum",
+    "mean",
+    "minimum",
+    "multiply",
+    "name_of",
+    "negative",
+    "of",
+    "operations",
+    "power",
+    "prod",
+    "put",
+    "relu",
+    "reshape",
+    "rule",
+    "settings_of",
+    "sigmoid",
+    "sin",
+    "sinh",
+    "softmax",
+    "softmax_cross_entropy",
+    "softmax_cross_entropy_of_labels",
+    "softplus",
+    "sqrt",
+    "squeeze",
+    "stack",
+    "std",
+    "subtract",
+    "symbol_of",
+    "tan",
+    "tanh",
+    "transpose",
+    "var",
+    "where",
+]
