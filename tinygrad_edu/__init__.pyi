@@ -15,13 +15,13 @@ from tinygrad_edu.check.comparison import compare as compare
 from tinygrad_edu.check.functions import gradcheck as gradcheck
 from tinygrad_edu.check.layers.hand_written import check_backward as check_backward
 from tinygrad_edu.check.numerical import numerical_gradient as numerical_gradient
-from tinygrad_edu.engine.contexts import data_locked as data_locked
+from tinygrad_edu.engine.contexts import collector_paused as collector_paused
 from tinygrad_edu.engine.contexts import group as group
 from tinygrad_edu.engine.contexts import no_grad as no_grad
 from tinygrad_edu.engine.graph import Node as Node
-from tinygrad_edu.engine.graph import collector_paused as collector_paused
 from tinygrad_edu.engine.graph import gradients as gradients
 from tinygrad_edu.engine.graph import topological_order as topological_order
+from tinygrad_edu.engine.locking import data_locked as data_locked
 from tinygrad_edu.engine.tensor import Tensor as Tensor
 from tinygrad_edu.engine.value import Value as Value
 from tinygrad_edu.replay import replay as replay
