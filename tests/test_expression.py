@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tinygrad_edu import Value, topological_order
 from tinygrad_edu.commands import expression
 from tinygrad_edu.commands.expression import FUNCTIONS, read_expression
-from tinygrad_edu.rules import elementwise
+from tinygrad_edu.rules import elementwise, operations
 
 NAMES = ("x", "y", "größe")
 floats = st.floats(-9, 9).map(lambda x: round(x, 3))
@@ -193,8 +193,8 @@ def test_the_source_itself_names_nothing_that_runs_text():
         ("2 (x + 1)", "a product needs a *"),
         ("x(2)", "x is a number, not a function"),
         ("exp", "exp is a function; write exp"),
-        ("exp(x, 2)", "exp takes (x), not 2"),
-        ("maximum(x)", "maximum takes (x, y), not 1"),
+        ("exp(x, 2)", "exp takes (x): too many"),
+        ("maximum(x)", "maximum takes (x, y): missing"),
         ("clip(x, x)", "min must be a plain number"),
         ("clip(x, 0, min=1)", "min, max"),
         ("leaky_relu(x, slope=1)", "negative_slope"),
@@ -221,7 +221,7 @@ def test_the_source_itself_names_nothing_that_runs_text():
         ("(" * 300 + "x" + ")" * 300, "too many nested parentheses"),
         ("-" * 5000 + "x", "nests too deeply"),
         ("x" + " ** x" * 1900, "nests too deeply"),
-        ("x" * 10_001, "10001 characters are too many; at most 10000"),
+        ("x" * 10_001, "it has 10001 characters; write at most 10000"),
     ],
 )
 def test_errors_say_what_is_wrong(text, said):
@@ -300,7 +300,8 @@ def test_every_elementwise_function_can_be_called_but_where():
     assert set(FUNCTIONS) == rules - {"where"}
     assert len(FUNCTIONS) > 20
     x = 0.5
-    for name, function in FUNCTIONS.items():
+    for name in FUNCTIONS:
+        function = getattr(operations, name)
         two = name in ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum")
         text = f"{name}(x, 2)" if two else f"{name}(x)"
         assert read_expression(text, {"x": x}).data == (function(x, 2.0) if two else function(x))

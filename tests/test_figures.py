@@ -10,7 +10,7 @@ from picture_reader import apple_and_tax
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, gradcheck, group
-from tinygrad_edu.view.picture.figures import LARGEST
+from tinygrad_edu.view.picture.figures import LONGEST_SIDE
 from tinygrad_edu.view.targets import ENDINGS
 
 WRITERS = {ending: getattr(tg, name) for ending, name in ENDINGS.items()}
@@ -78,7 +78,7 @@ def test_a_long_png_is_scaled_down_and_a_scale_that_is_too_large_refused(tmp_pat
     for _ in range(40):
         x = x.tanh()
     width, height = size(tg.to_png(x))
-    assert LARGEST - 2 <= width <= LARGEST
+    assert LONGEST_SIDE - 2 <= width <= LONGEST_SIDE
     assert height > 100
     with pytest.raises(ValueError, match=r"scale=2 makes \d+ pixels .* than 16384; leave it out"):
         tg.to_png(x, tmp_path / "x.png", scale=2)

@@ -9,7 +9,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tinygrad_edu import Value, topological_order
-from tinygrad_edu.commands.expression import DEEPEST, FUNCTIONS, LONGEST, read_expression
+from tinygrad_edu.commands.expression import (
+    DEEPEST_EXPRESSION,
+    FUNCTIONS,
+    LONGEST_EXPRESSION,
+    read_expression,
+)
 
 INPUTS = {"x": 1.5, "y": -2.25, "größe": 0.0}
 
@@ -188,14 +193,14 @@ NASTY = {
 
 @pytest.mark.parametrize("text", NASTY.values(), ids=NASTY)
 def test_what_is_made_to_hurt_is_over_soon(text):
-    assert len(text) <= LONGEST
+    assert len(text) <= LONGEST_EXPRESSION
     read_or_refuse(text)
-    read_or_refuse(f"a = {text[: LONGEST - 10]}; a")
+    read_or_refuse(f"a = {text[: LONGEST_EXPRESSION - 10]}; a")
 
 
 def test_what_nests_just_deep_enough_is_read():
-    deep = "sin(" * (DEEPEST - 1) + "x" + ")" * (DEEPEST - 1)
-    assert len(topological_order(read_expression(deep, {"x": 1.0}))) == DEEPEST
+    deep = "sin(" * (DEEPEST_EXPRESSION - 1) + "x" + ")" * (DEEPEST_EXPRESSION - 1)
+    assert len(topological_order(read_expression(deep, {"x": 1.0}))) == DEEPEST_EXPRESSION
     with pytest.raises(ValueError, match="too deeply"):
         read_expression(f"sin({deep})", {"x": 1.0})
 

@@ -10,7 +10,7 @@ from page_in_node import open_page
 from random_graphs import GRAPHS
 
 from tinygrad_edu import Value, group
-from tinygrad_edu.view.cards.reading import short
+from tinygrad_edu.view.cards.reading import four_digits
 
 javascript = page_in_node.javascript
 
@@ -49,7 +49,7 @@ SHOWN = (
 )
 def test_numbers_are_short_as_in_pythons_pictures(javascript, numbers):
     ours = javascript(None, "numbers.map(short)", numbers=numbers)
-    assert ours == [short(x) for x in numbers]
+    assert ours == [four_digits(x) for x in numbers]
 
 
 def test_whole_numbers_of_up_to_seven_digits_keep_them(javascript):

@@ -28,16 +28,16 @@ HEADERS = {
         r"x is float64 in big-endian order in the file",
     ),
     "float32": ({"descr": "'<f4'"}, r"x is float32 in the file, but float64 here; .* the dtype"),
-    "a record": ({"descr": "[('a', '<f8')]"}, r"x in .* no array of numbers with a header"),
-    "a shape": ({"shape": "(1, 2)"}, r"x has shape \(1, 2\) in the file, but \(2,\) here; make"),
+    "a record": ({"descr": "[('a', '<f8')]"}, r"x in .* not an array of numbers"),
+    "a shape": ({"shape": "(1, 2)"}, r"x has shape \(1, 2\) in the file, but \(2,\) here; rebuild"),
     "a huge shape": ({"shape": "(1000000000000,)"}, r"x has shape \(1000000000000,\)"),
     "an overflow": ({"shape": "(9999999999999999999, 9)"}, r"x has shape"),
-    "a negative shape": ({"shape": "(-2,)"}, r"no array of numbers with a header"),
-    "many digits": ({"shape": "(" + "9" * 60 + ",)"}, r"no array of numbers with a header"),
-    "code": ({"shape": "(exit(),)"}, r"no array of numbers with a header"),
-    "depth": ({"shape": "(" * 50}, r"no array of numbers with a header"),
-    "an escape": ({"descr": r"'\d'"}, r"x is '.*d' in the file|no array of numbers"),
-    "another key": ({"more": "1"}, r"no array of numbers with a header"),
+    "a negative shape": ({"shape": "(-2,)"}, r"not an array of numbers"),
+    "many digits": ({"shape": "(" + "9" * 60 + ",)"}, r"not an array of numbers"),
+    "code": ({"shape": "(exit(),)"}, r"not an array of numbers"),
+    "depth": ({"shape": "(" * 50}, r"not an array of numbers"),
+    "an escape": ({"descr": r"'\d'"}, r"x is '.*d' in the file|not an array of numbers"),
+    "another key": ({"more": "1"}, r"not an array of numbers"),
 }
 
 
@@ -57,24 +57,30 @@ FILES = {
     "no zip": (b"hello", r"is not a whole \.npz file"),
     "nothing": (b"", r"is not a whole \.npz file"),
     "a pickle": (pickle.dumps(Bomb()), r"is not a whole \.npz file"),
-    "a pickled member": (packed(("x.npy", pickle.dumps(Bomb()))), r"no array of numbers"),
+    "a pickled member": (packed(("x.npy", pickle.dumps(Bomb()))), r"not an array of numbers"),
     "an object array": (
         packed(("x.npy", npy(np.zeros(2), descr="'|O'")[:128] + pickle.dumps(Bomb()))),
         r"Python objects",
     ),
-    "version 2": (packed(("x.npy", GOOD.replace(b"\x01\x00v", b"\x02\x00v"))), r"no array of numb"),
-    "a long header": (packed(("x.npy", b"\x93NUMPY\x01\x00\xff\xff" + b" " * 65535)), r"no array"),
+    "version 2": (
+        packed(("x.npy", GOOD.replace(b"\x01\x00v", b"\x02\x00v"))),
+        r"not an array of numb",
+    ),
+    "a long header": (
+        packed(("x.npy", b"\x93NUMPY\x01\x00\xff\xff" + b" " * 65535)),
+        r"not an array",
+    ),
     "too short": (packed(("x.npy", GOOD[:-1])), r"x .* 16 bytes by its shape .* but has 15"),
     "too long": (packed(("x.npy", GOOD + b"\0")), r"should have 16 bytes .* but has 17"),
     "far too long": (
         packed(("x.npy", ZEROS), method=8),
         r"16 bytes .*but has 20000016",
     ),
-    "an empty member": (packed(("x.npy", b"")), r"no array of numbers"),
+    "an empty member": (packed(("x.npy", b"")), r"not an array of numbers"),
     "bzip2": (packed(("x.npy", GOOD), method=zipfile.ZIP_BZIP2), r"numpy\.savez never uses"),
     "lzma": (packed(("x.npy", GOOD), method=zipfile.ZIP_LZMA), r"numpy\.savez never uses"),
     "another name": (packed(("y.npy", GOOD)), r"has no x, and nothing here has the name 'y'"),
-    "no .npy": (packed(("x", GOOD)), r"holds 'x', which is no array"),
+    "no .npy": (packed(("x", GOOD)), r"holds 'x', which is not an array"),
     "a path": (packed(("x.npy", GOOD), ("../../x.npy", GOOD)), r"has the name '\.\./\.\./x'"),
     "a root": (packed(("/etc/x.npy", GOOD)), r"nothing here has the name '/etc/x'"),
     "a zero byte": (packed(("x.npy", GOOD)).replace(b"x.npy", b"x\0npy"), r"holds 'x\\x00npy'"),
@@ -134,7 +140,7 @@ def test_a_message_does_not_repeat_the_file(path):
 def test_a_member_before_the_beginning_of_the_file(path):
     content = bytearray(packed(("x.npy", GOOD)))
     content[-6] += 10  # where the directory would begin; all places are counted from there
-    refused(path, bytes(content), r"'x' would lie outside of")
+    refused(path, bytes(content), r"'x' would lie outside")
 
 
 def test_a_packed_member_that_ends_before_it_should(path):
@@ -250,7 +256,9 @@ def test_one_wrong_name_among_many(path):
 def test_what_else_is_in_a_file_may_be_left_unread(path):
     path.write_bytes(VALID)
     model, expected = nn.MLP(2, [3, 1], rng=5), State()
-    with pytest.raises(ValueError, match=r'its names begin with model: load\({"model": \.\.\.}'):
+    with pytest.raises(
+        ValueError, match=r'names start with "model\."; use load\({"model": \.\.\.}'
+    ):
         tg.load(model, path)
     with pytest.raises(ValueError, match=r"nothing here has .*; .* allow_extra=True leaves"):
         tg.load({"model": model}, path)

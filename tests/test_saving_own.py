@@ -182,7 +182,7 @@ def test_what_a_fresh_optimizer_has_none_or_0_for_is_loaded(tmp_path, start):
     load(other, tmp_path / "stepped.npz")
     assert same(stepped.speeds, other.speeds)
     if start is None:
-        with pytest.raises(TypeError, match=r"speeds\.0 is a NoneType, which cannot be saved"):
+        with pytest.raises(TypeError, match=r"speeds\.0 cannot be saved: it is of type NoneType"):
             save(fresh, tmp_path / "fresh.npz")
     else:
         save(fresh, tmp_path / "fresh.npz")

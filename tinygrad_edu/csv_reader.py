@@ -34,7 +34,7 @@ def read_csv(
         raise ValueError(f"load_csv: the delimiter is {delimiter!r}; use one character such as ;")
     file = _CsvFile(path, delimiter)
     names = file.cells(0)
-    column = _column(file, names, label, header)
+    column = _label_column(file, names, label, header)
     if _has_header(file, names, column, label) if header is None else header:
         del file.lines[0]
         if not file.lines:
@@ -126,7 +126,7 @@ def _has_header(file: _CsvFile, cells: list[str], column: int, label: int | str)
     return False
 
 
-def _column(file: _CsvFile, cells: list[str], label: int | str, header: bool | None) -> int:
+def _label_column(file: _CsvFile, cells: list[str], label: int | str, header: bool | None) -> int:
     """The index of the column of the labels."""
     if isinstance(label, str):
         if header is False:

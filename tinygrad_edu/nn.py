@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from tinygrad_edu.data import Rng
 
 
-_affine = RULES["affine"]
-_relu = RULES["relu"]
-_cross_entropy_of_labels = RULES["softmax_cross_entropy_of_labels"]
+_affine_rule = RULES["affine"]
+_relu_rule = RULES["relu"]
+_cross_entropy_rule = RULES["softmax_cross_entropy_of_labels"]
 
 
 class Linear(Module):
@@ -54,7 +54,7 @@ class Linear(Module):
             check_width("Linear: inputs", inputs),
             check_width("Linear: outputs", outputs),
         )
-        deviation = _deviation(init, inputs, outputs)
+        deviation = _start_deviation(init, inputs, outputs)
         start = generator("Linear", rng).normal(0, deviation, (inputs, outputs))
         self.weight = Tensor(start, "weight", dtype)
         self.bias = Tensor(np.zeros(outputs), "bias", dtype) if bias else None
@@ -62,10 +62,10 @@ class Linear(Module):
     def __call__(self, x: Any) -> Tensor:
         if self.bias is None:
             return self.weight.__rmatmul__(x)
-        return self.weight._record(_affine, (x, self.weight, self.bias), {})
+        return self.weight._record(_affine_rule, (x, self.weight, self.bias), {})
 
 
-def _deviation(init: Any, inputs: int, outputs: int) -> float:
+def _start_deviation(init: Any, inputs: int, outputs: int) -> float:
     if init == "he":
         return math.sqrt(2 / inputs)
     if init == "glorot":
@@ -79,8 +79,8 @@ class ReLU(Module):
     """max(x, 0), elementwise."""
 
     def __call__(self, x: Any) -> Tensor:
-        x = x if type(x) is Tensor else _node(x)
-        result: Tensor = x._record(_relu, (x,), {})
+        x = x if type(x) is Tensor else _as_node(x)
+        result: Tensor = x._record(_relu_rule, (x,), {})
         return result
 
 
@@ -88,7 +88,7 @@ class Sigmoid(Module):
     """1 / (1 + exp(-x)), elementwise."""
 
     def __call__(self, x: Any) -> Tensor:
-        result: Tensor = _node(x).sigmoid()
+        result: Tensor = _as_node(x).sigmoid()
         return result
 
 
@@ -96,11 +96,11 @@ class Tanh(Module):
     """The hyperbolic tangent, elementwise."""
 
     def __call__(self, x: Any) -> Tensor:
-        result: Tensor = _node(x).tanh()
+        result: Tensor = _as_node(x).tanh()
         return result
 
 
-def _node(x: Any) -> Any:
+def _as_node(x: Any) -> Any:
     """What the first layer of a network is given: a node as it is, an array as a Tensor."""
     return x if isinstance(x, Node) else Tensor(x)
 
@@ -165,7 +165,7 @@ def mse_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor
             f"mse_loss: the prediction has shape {prediction.shape} and the target "
             f"{target.shape}; they must be equal, so reshape one of them"
         )
-    return _reduced((prediction - target) ** 2.0, reduction, "mse_loss")
+    return _reduced_losses((prediction - target) ** 2.0, reduction, "mse_loss")
 
 
 def cross_entropy(
@@ -188,7 +188,7 @@ def cross_entropy(
     if target.dtype.kind in "iu" and target.shape == shape[:-1]:
         if not label_smoothing:
             settings = {"labels": unchanging(target), "reduction": reduction}
-            return logits._record(_cross_entropy_of_labels, (logits,), settings)
+            return logits._record(_cross_entropy_rule, (logits,), settings)
         target = one_hot(target, shape[-1], dtype=logits.dtype)
     elif target.shape == shape and not isinstance(target, Tensor):
         target = target.astype(logits.dtype)
@@ -243,7 +243,7 @@ def binary_cross_entropy_with_logits(
         raise ValueError(f"{name}: a target is {wrong:g}; it must lie between 0 and 1")
     # -log σ(x) is softplus(-x): no logarithm of a number that was rounded to 0
     loss = target * rules.softplus(-logits) + (1.0 - target) * rules.softplus(logits)
-    return _reduced(loss, reduction, name)
+    return _reduced_losses(loss, reduction, name)
 
 
 def max_margin_loss(scores: Any, labels: Any) -> Any:
@@ -309,7 +309,7 @@ def _check_reduction(reduction: str, operation: str) -> None:
         raise ValueError(f'{operation}: reduction is {reduction!r}; use "mean", "sum" or "none"')
 
 
-def _reduced(losses: Tensor, reduction: str, operation: str) -> Tensor:
+def _reduced_losses(losses: Tensor, reduction: str, operation: str) -> Tensor:
     _check_reduction(reduction, operation)
     if reduction == "none":
         return losses

@@ -23,7 +23,7 @@ class Optimizer:
 
     def __init__(self, parameters: Iterable[Node], lr: float, weight_decay: float = 0.0) -> None:
         name = type(self).__name__
-        self.parameters = _checked_parameters(name, parameters)
+        self.parameters = _checked_leaves(name, parameters)
         if len(set(self.parameters)) < len(self.parameters):
             raise ValueError(f"{name}: a parameter was given twice; it would be stepped twice")
         self.lr = not_negative(name, lr=lr)
@@ -126,7 +126,7 @@ class SGD(Optimizer):
         nesterov: bool = False,
         weight_decay: float = 0.0,
     ) -> None:
-        leaves = _checked_parameters("SGD", parameters)  # before the rate, which nobody gave either
+        leaves = _checked_leaves("SGD", parameters)  # before the rate, which nobody gave either
         if lr is None:
             raise TypeError("SGD: lr is missing; give a learning rate, as in SGD(..., lr=0.1)")
         super().__init__(leaves, lr, weight_decay)
@@ -272,7 +272,7 @@ def not_negative(operation: str, **setting: float) -> float:
     raise kind(f"{operation}: {name} is {value!r}; it must be a finite number from 0 up")
 
 
-def _checked_parameters(name: str, parameters: Any) -> list[Any]:
+def _checked_leaves(name: str, parameters: Any) -> list[Any]:
     """The parameters as a list; TypeError unless they are leaves, ValueError if there are none."""
     given = type(parameters).__name__
     if isinstance(parameters, Node):

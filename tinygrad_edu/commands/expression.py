@@ -11,9 +11,10 @@ import difflib
 import inspect
 import keyword
 import math
+import re
 import unicodedata
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tinygrad_edu.engine.errors import forward_error
@@ -21,11 +22,11 @@ from tinygrad_edu.engine.value import Value
 from tinygrad_edu.rules import elementwise, operations
 from tinygrad_edu.rules.rule import RULES
 
-LONGEST = 10_000
-DEEPEST = 100
+LONGEST_EXPRESSION = 10_000
+DEEPEST_EXPRESSION = 100
 """How many characters an expression may have, and how deep parentheses and calls may nest."""
 
-OPERATORS: dict[type[ast.AST], str] = {
+OPERATOR_RULES: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide",
     ast.Pow: "power", ast.USub: "negative",
 }  # fmt: skip
@@ -52,18 +53,13 @@ REFUSED: dict[type[ast.AST], str] = {
 """What people write that has no place in an expression, in their words."""
 
 
-def _functions() -> dict[str, Callable[..., Any]]:
-    """The functions of numbers. `where` is left out: its condition would be a constant of the
-    graph, which does not change with the inputs."""
-    return {
-        name: getattr(operations, name)
-        for name, rule in RULES.items()
-        if rule.__module__ == elementwise.__name__ and name != "where"
-    }
-
-
-FUNCTIONS = _functions()
-"""Every function that may be called, by its name."""
+FUNCTIONS = {
+    name
+    for name, rule in RULES.items()
+    if rule.__module__ == elementwise.__name__ and name != "where"
+}
+"""The functions of numbers. `where` is left out: its condition would be a constant of the graph,
+which does not change with the inputs."""
 
 
 def read_expression(text: str, inputs: Mapping[str, float]) -> Value:
@@ -75,9 +71,9 @@ def read_expression(text: str, inputs: Mapping[str, float]) -> Value:
     but arithmetic and the functions of numbers, and outside the domain of an operation; the message
     shows the place.
     """
-    if len(text) > LONGEST:
+    if len(text) > LONGEST_EXPRESSION:
         raise ValueError(
-            f"expression: {len(text)} characters are too many; at most {LONGEST} are read"
+            f"expression: it has {len(text)} characters; write at most {LONGEST_EXPRESSION}"
         )
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     statements = _parsed(text)
@@ -87,7 +83,7 @@ def read_expression(text: str, inputs: Mapping[str, float]) -> Value:
     return root
 
 
-def check_name(name: str) -> str:
+def checked_name(name: str) -> str:
     """The name as the parser will know it; ValueError if it cannot be the name of a number."""
     name = unicodedata.normalize("NFKC", name)  # Python takes ﬁ for fi, and so must we
     if not name.isidentifier() or keyword.iskeyword(name):
@@ -119,18 +115,18 @@ def _parsed(text: str) -> list[ast.stmt]:
     """The statements of a text. Every way in which a parser may give up is a ValueError here."""
     if not text:
         raise ValueError("expression: there is nothing in it; write, for instance, x * 2 + 1")
-    for i, c in enumerate(text):
-        if c == "\0" or "\ud800" <= c <= "\udfff":
-            raise _error("a character that is no text", text, i)
+    for line in text.split("\n"):
+        if found := re.search("[\0\ud800-\udfff]", line):
+            raise _error("this character is not text", line, found.start())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what the parser warns of is refused later
             return ast.parse(text, filename="expression").body
     except SyntaxError as error:
         said = (error.msg or "invalid syntax").split(";")[0]
-        starts = _line_starts(text)
-        start = starts[min(error.lineno or 1, len(starts)) - 1] + (error.offset or 1) - 1
-        raise _error(f"it cannot be read: {said}", text, start) from error
+        lines = text.split("\n")
+        line = lines[min(error.lineno or 1, len(lines)) - 1]
+        raise _error(f"it cannot be read: {said}", line, (error.offset or 1) - 1) from error
     except (RecursionError, MemoryError) as error:
         raise ValueError(_TOO_DEEP) from error
     except (ValueError, OverflowError) as error:
@@ -144,10 +140,8 @@ class _Reader:
     """Walks what the parser found, and builds the graph."""
 
     def __init__(self, text: str, inputs: Mapping[str, float]) -> None:
-        self.text = text
-        self.line_starts = _line_starts(text)
         self.lines = text.split("\n")
-        self.numbers = {check_name(name): x for name, x in inputs.items()}
+        self.numbers = {checked_name(name): x for name, x in inputs.items()}
         self.known: dict[str, Value] = {}  # a leaf is made where its name is first used
         self.used: set[str] = set()
         self.constants: set[str] = set()  # those that have been used
@@ -206,7 +200,7 @@ class _Reader:
     def number(self, node: ast.expr) -> Value | float:
         """The value of a part: a node, or a plain number where no name has a part in it."""
         self.depth += 1
-        if self.depth > DEEPEST:
+        if self.depth > DEEPEST_EXPRESSION:
             raise ValueError(_TOO_DEEP)
         try:
             if isinstance(node, ast.Constant):
@@ -261,7 +255,7 @@ class _Reader:
             chain.append(chain[-1].left)
         result = self.number(chain[-1].left)
         for part in reversed(chain):
-            name = OPERATORS.get(type(part.op))
+            name = OPERATOR_RULES.get(type(part.op))
             if name is None:
                 raise self.refused(part.op, part)
             result = self.apply(name, (result, self.number(part.right)), {}, part)
@@ -289,25 +283,23 @@ class _Reader:
             if name == "where":
                 said = "its condition would not follow the inputs; use maximum, relu, abs or clip"
             raise self.error(f"{shown(name)} is not a function of an expression; {said}", node)
-        operand_names, setting_names = _signature(name)
-        most = len(operand_names) + len(setting_names)
-        if not len(operand_names) <= len(node.args) <= most:
-            wanted = ", ".join(operand_names + setting_names)
-            raise self.error(f"{name} takes ({wanted}), not {len(node.args)} numbers", node)
-        operands = tuple(self.number(x) for x in node.args[: len(operand_names)])
+        signature = inspect.signature(RULES[name])
+        keywords: dict[Any, Any] = {x.arg: x.value for x in node.keywords}
+        try:
+            given = signature.bind(*node.args, **keywords)
+        except TypeError as error:
+            wanted = ", ".join(signature.parameters)
+            raise self.error(f"{name} takes ({wanted}): {error}", node) from error
+        operands: tuple[Value | float, ...] = ()
         settings: dict[str, float] = {}
-        given = node.args[len(operand_names) :]
-        for setting, part in [
-            *zip(setting_names, given, strict=False),
-            *((x.arg, x.value) for x in node.keywords),
-        ]:
-            if setting is None or setting not in setting_names or setting in settings:
-                said = ", ".join(setting_names) or "none"
-                raise self.error(f"{name} has these settings, each once: {said}", part)
+        for setting, part in given.arguments.items():
             x = self.number(part)
-            if isinstance(x, Value):
+            if signature.parameters[setting].kind is inspect.Parameter.POSITIONAL_ONLY:
+                operands += (x,)
+            elif isinstance(x, Value):
                 raise self.error(f"{name}: {setting} must be a plain number, without a name", part)
-            settings[setting] = x
+            else:
+                settings[setting] = x
         return self.apply(name, operands, settings, node)
 
     def apply(
@@ -336,35 +328,19 @@ class _Reader:
         return self.error(f"{kind} is not part of an expression", place or node)
 
     def error(self, message: str, node: ast.AST) -> ValueError:
-        start = self.place(getattr(node, "lineno", 1), getattr(node, "col_offset", 0))
-        end = self.place(getattr(node, "end_lineno", 1), getattr(node, "end_col_offset", 0))
-        return _error(message, self.text, start, end)
-
-    def place(self, line: int, bytes_before: int) -> int:
-        """Where in the text a place of the parser's is; it counts lines, and bytes in a line."""
-        before = self.lines[line - 1].encode()[:bytes_before].decode(errors="replace")
-        return self.line_starts[line - 1] + len(before)
+        """The error at a place of the parser's, which counts lines, and bytes in a line."""
+        line = self.lines[getattr(node, "lineno", 1) - 1]
+        whole = getattr(node, "lineno", 1) != getattr(node, "end_lineno", 1)
+        ends = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", 0)
+        start, end = (len(line.encode()[:n].decode(errors="replace")) for n in ends)
+        return _error(message, line, start, len(line) if whole else end)
 
 
-def _signature(name: str) -> tuple[list[str], list[str]]:
-    """The names of a function's operands and of its settings."""
-    parameters = inspect.signature(RULES[name]).parameters.values()
-    operands = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
-    return operands, [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-
-
-def _line_starts(text: str) -> list[int]:
-    return [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
-
-
-def _error(message: str, text: str, start: int, end: int | None = None) -> ValueError:
-    """A ValueError that shows the line of a place, at most 60 characters of it, marked below."""
-    start = min(max(start, 0), len(text))
-    first = text.rfind("\n", 0, start) + 1
-    line = text[first:].split("\n")[0]
-    column = start - first
-    cut = max(0, column - 30)
+def _error(message: str, line: str, start: int, end: int = 0) -> ValueError:
+    """A ValueError that shows at most 60 characters of a line, with a part of it marked below."""
+    start = min(max(start, 0), len(line))
+    cut = max(0, start - 30)
     lead = "…" if cut else ""
-    wide = min((end or start) - start, len(line) - column, cut + 60 - column)
-    mark = " " * (len(lead) + column - cut) + "^" * max(1, wide)
+    wide = min(end - start, len(line) - start, cut + 60 - start)
+    mark = " " * (len(lead) + start - cut) + "^" * max(1, wide)
     return ValueError(f"expression: {message}\n  {lead}{shown(line[cut : cut + 60])}\n  {mark}")

@@ -10,38 +10,38 @@ from collections.abc import Callable, Iterator, Sequence
 from numbers import Real
 from typing import Any, NamedTuple
 
-from tinygrad_edu.commands.expression import check_name, closest, shown
+from tinygrad_edu.commands.expression import checked_name, closest, shown
 from tinygrad_edu.commands.options import UsageError, number
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import shape_of
 
 
-class Shape(NamedTuple):
+class RandomShape(NamedTuple):
     """The shape of an array of random numbers."""
 
     lengths: tuple[int, ...]
 
 
-class Name(NamedTuple):
+class NameInScript(NamedTuple):
     """Something that the script has by this name."""
 
     name: str
 
 
-def read_input(text: str) -> float | Shape | Name:
+def read_input(text: str) -> float | RandomShape | NameInScript:
     """A number; a shape as 3x4, or 4x for one axis; or a name. ValueError for anything else."""
     text = text.strip()
     if re.fullmatch(r"\d+x(\d+(x\d+)*)?", text):
-        return Shape(tuple(int(n) for n in text.split("x") if n))
+        return RandomShape(tuple(int(n) for n in text.split("x") if n))
     try:
         return number(text)
     except ValueError:
         if text.lower() in ("nan", "+nan", "-nan"):
             raise
-        return Name(check_name(text))
+        return NameInScript(checked_name(text))
 
 
-MOST = 10**7
+MOST_ELEMENTS = 10**7
 """A random array has at most so many elements."""
 
 
@@ -116,7 +116,7 @@ class Inputs:
 
     def _chosen(self, function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
         """What the function is called with, by name, and whether names are needed for it."""
-        given, parameters = dict(self.given), _parameters(function)
+        given, parameters = dict(self.given), _parameters_of(function)
         chosen: dict[str, Any] = {}
         missing = []
         by_keyword = many = some_left_out = False
@@ -161,7 +161,7 @@ class Inputs:
     def made(self, kind: type) -> Any:
         """An object of a class of the script, which needs no arguments."""
         required = [
-            p.name for p in _parameters(kind)
+            p.name for p in _parameters_of(kind)
             if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         ]  # fmt: skip
         if required:
@@ -177,16 +177,18 @@ class Inputs:
             raise UsageError(f"{next(iter(self.given))}=...: {why}")
 
     def _input(self, name: str, given: Any) -> Any:
-        if isinstance(given, Shape):
-            if math.prod(given.lengths) > MOST:
-                raise UsageError(f"{name}: an array of more than {MOST} elements is too large")
+        if isinstance(given, RandomShape):
+            if math.prod(given.lengths) > MOST_ELEMENTS:
+                raise UsageError(
+                    f"{name}: an array of more than {MOST_ELEMENTS} elements is too large"
+                )
             self.drawn.append(f"{name} {given.lengths}")
             return self._rng.normal(size=given.lengths)
-        if isinstance(given, Name):
+        if isinstance(given, NameInScript):
             if given.name not in self.names:
                 known = [
                     x for x, found in self.names.items()
-                    if _is_array(found) or (_is_input(found) and x[:2] != "__")
+                    if _has_shape(found) or (_is_input(found) and x[:2] != "__")
                 ]  # fmt: skip
                 raise UsageError(
                     f"{name}={shown(given.name)}: it is no number and no shape such as 3x4, and "
@@ -196,7 +198,7 @@ class Inputs:
         return given
 
 
-def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+def _parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # some built-in functions do not tell
@@ -207,20 +209,20 @@ def _is_input(x: Any) -> bool:
     """Whether something can be moved a little: a number, a floating array or list, a node."""
     if isinstance(x, Node):
         return True
-    if _is_array(x):
+    if _has_shape(x):
         return bool(x.dtype.kind == "f")
     if isinstance(x, list | tuple):
-        return bool(x) and all(map(_is_number, _flat(x))) and any(
+        return bool(x) and all(map(_is_real, _flat(x))) and any(
             isinstance(y, float) for y in _flat(x)
         )  # fmt: skip
-    return _is_number(x)
+    return _is_real(x)
 
 
-def _is_number(x: Any) -> bool:
+def _is_real(x: Any) -> bool:
     return isinstance(x, Real) and not isinstance(x, bool)
 
 
-def _is_array(x: Any) -> bool:
+def _has_shape(x: Any) -> bool:
     return isinstance(getattr(x, "shape", None), tuple) and not isinstance(x, Real)
 
 

@@ -26,15 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit status: 0, 1 for a failure, 2 for a wrong call, 130
     after Ctrl-C; that of a script that ends the program by itself."""
     try:
-        return finished(_run(list(sys.argv[1:] if argv is None else argv)))
+        return finished(_run_command(list(sys.argv[1:] if argv is None else argv)))
     except KeyboardInterrupt:
         return complain("interrupted", INTERRUPTED)
 
 
-def _run(words: list[str]) -> int:
+def _run_command(words: list[str]) -> int:
     try:
         if not words or words[0] not in COMMANDS:
-            _parser().parse_args(words[:1])
+            _main_parser().parse_args(words[:1])
         parser, run = _of(words[0], "{}_parser"), _of(words[0], "run_{}")
         status: int = run(parser().parse_intermixed_args(words[1:]))
         return status
@@ -57,7 +57,7 @@ def _of(command: str, name: str) -> Any:
     return getattr(module, name.format(command))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _main_parser() -> argparse.ArgumentParser:
     examples = [_of(command, f"{command.upper()}_EXAMPLES") for command in COMMANDS]
     parser = Parser(
         "tinygrad-edu",

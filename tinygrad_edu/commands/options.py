@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from tinygrad_edu.commands.expression import check_name
+from tinygrad_edu.commands.expression import checked_name
 from tinygrad_edu.commands.printing import say
 from tinygrad_edu.commands.script import ScriptError
 from tinygrad_edu.files import Content, write_whole
@@ -43,7 +43,7 @@ def named(texts: list[str], read: Callable[[str], Any], form: str) -> dict[str, 
     for text in texts:
         name, equals, rest = text.partition("=")
         try:
-            name = check_name(name.strip())
+            name = checked_name(name.strip())
             value = read(rest)
         except (ValueError, OverflowError):
             equals = ""

@@ -12,7 +12,7 @@ from typing import TextIO
 from tinygrad_edu.view.cards.reading import shown_text
 
 RED, GREEN, YELLOW = "31", "32", "33"
-LONGEST = 600
+LONGEST_LINE = 600
 """A line of a complaint has at most so many characters; its beginning and its end say most."""
 
 FAILED, PIPE_CLOSED = 1, 141
@@ -49,8 +49,8 @@ def complain(message: str, status: int) -> int:
 
 
 def _shortened(line: str) -> str:
-    half = LONGEST // 2
-    return line if len(line) <= LONGEST else f"{line[:half]} … {line[-half:]}"
+    half = LONGEST_LINE // 2
+    return line if len(line) <= LONGEST_LINE else f"{line[:half]} … {line[-half:]}"
 
 
 def finished(status: int) -> int:

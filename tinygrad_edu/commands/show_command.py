@@ -24,7 +24,7 @@ from tinygrad_edu.commands.printing import say
 from tinygrad_edu.commands.script import node_of_script
 from tinygrad_edu.engine.graph import Node, topological_order
 from tinygrad_edu.view import to_dot, to_pdf, to_png, to_svg
-from tinygrad_edu.view.cards.reading import is_nonzero, shape_of, short, shown_text
+from tinygrad_edu.view.cards.reading import four_digits, is_nonzero, shape_of, shown_text
 from tinygrad_edu.view.picture.figures import renderer
 from tinygrad_edu.view.show import open_in_browser
 
@@ -76,9 +76,9 @@ def run_show(options: argparse.Namespace) -> int:
     """Check everything that can be checked first; compute, write and print after that."""
     path: str = options.output or DEFAULT
     force: bool = options.force or (options.output is None and _is_own_page(path))
-    kind = _kind(path, options)
+    kind = _checked_ending(path, options)
     inputs = named(options.inputs, number, "name=number, such as apple=100")
-    ranges = named(options.ranges, _range, "--range name=low:high or name=low:high:step")
+    ranges = named(options.ranges, _read_range, "--range name=low:high or name=low:high:step")
     check_target(path, force)
     script = script_and_name(options.what)
     if script is None:
@@ -87,13 +87,13 @@ def run_show(options: argparse.Namespace) -> int:
         raise UsageError("a script gets no inputs (name=number); set the numbers in the script")
     else:
         node = node_of_script(*script)
-    _check_ranges(node, ranges)
+    _check_range_names(node, ranges)
     nodes = topological_order(node)
     if math.prod(shape_of(node.data)) == 1 and not any(is_nonzero(x.grad) for x in nodes):
         node.backward()
     write_target(path, _content(kind, node, options.title, ranges), force)
     root_name = node.label or (script[1] if script else "result")
-    say("\n".join(_table(nodes, root_name)))
+    say("\n".join(_result_table(nodes, root_name)))
     say(f"written: {path}")
     if options.open and not open_in_browser(path):
         say("no browser could be opened; open the file yourself")
@@ -123,7 +123,7 @@ def _content(kind: str, node: Node, title: str | None, ranges: dict[str, Any]) -
     return WRITERS[kind](node)
 
 
-def _kind(path: str, options: argparse.Namespace) -> str:
+def _checked_ending(path: str, options: argparse.Namespace) -> str:
     """The ending that says what to write."""
     kind = Path(path).suffix.lower()
     if kind != ".html" and kind not in WRITERS:
@@ -141,7 +141,7 @@ def _kind(path: str, options: argparse.Namespace) -> str:
     return kind
 
 
-def _range(text: str) -> tuple[float, ...]:
+def _read_range(text: str) -> tuple[float, ...]:
     numbers = tuple(float(part) for part in text.split(":"))
     if not all(map(math.isfinite, numbers)) or len(numbers) not in (2, 3):
         raise ValueError("two or three numbers are needed")
@@ -150,14 +150,14 @@ def _range(text: str) -> tuple[float, ...]:
     return numbers
 
 
-def _check_ranges(node: Node, ranges: dict[str, Any]) -> None:
+def _check_range_names(node: Node, ranges: dict[str, Any]) -> None:
     leaves = [x.label for x in topological_order(node) if not x.operands and x.label]
     for name in ranges:
         if name not in leaves:
             raise UsageError(f"--range {name}: there is no such input; {closest(name, leaves)}")
 
 
-def _table(nodes: list[Node], root_name: str) -> list[str]:
+def _result_table(nodes: list[Node], root_name: str) -> list[str]:
     """Value and gradient of every node with a label, and of the root."""
     root = nodes[-1]
     known = is_nonzero(root.grad)
@@ -165,8 +165,8 @@ def _table(nodes: list[Node], root_name: str) -> list[str]:
     named = [x for x in nodes if x.label or x is root]
     for x in named[: ROWS - 1] + named[-1:] if len(named) > ROWS else named:
         name = shown_text(x.label or root_name, 40)
-        gradient = _shown(x.grad) if known or is_nonzero(x.grad) else "·"
-        rows.append((name, _shown(x.data), gradient))
+        gradient = _cell_text(x.grad) if known or is_nonzero(x.grad) else "·"
+        rows.append((name, _cell_text(x.data), gradient))
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = [
         f"{name:<{widths[0]}}  {value:>{widths[1]}}  {gradient:>{widths[2]}}".rstrip()
@@ -177,5 +177,5 @@ def _table(nodes: list[Node], root_name: str) -> list[str]:
     return lines
 
 
-def _shown(x: Any) -> str:
-    return short(x) if shape_of(x) else f"{float(x):.10g}"
+def _cell_text(x: Any) -> str:
+    return four_digits(x) if shape_of(x) else f"{float(x):.10g}"

@@ -29,14 +29,14 @@ def save(what: Any, path: str | Path) -> None:
     TypeError for what cannot be saved, ValueError for names that clash, OSError from the disk: then
     an older file is as it was.
     """
-    from tinygrad_edu.saving import archive
+    from tinygrad_edu.saving.archive import check_directory, write_archive
     from tinygrad_edu.saving.entries import Walk
 
     _check_order("save", what)
     entries = Walk("save", what).entries
-    archive.check_directory(entries)
+    check_directory(entries)
     arrays = {name: entry.array for name, entry in entries.items()}
-    write_whole(path, lambda file: archive.write(file, arrays.items()), lasting=True)
+    write_whole(path, lambda file: write_archive(file, arrays.items()), lasting=True)
 
 
 def load(what: Any, path: str | Path, *, allow_extra: bool = False) -> None:
@@ -49,11 +49,11 @@ def load(what: Any, path: str | Path, *, allow_extra: bool = False) -> None:
     is never trusted, so it may come from anybody, which a pickle may not: nothing in it is run, and
     it takes no more memory than `what` needs.
     """
-    from tinygrad_edu.saving.archive import opened
+    from tinygrad_edu.saving.archive import open_archive
     from tinygrad_edu.saving.entries import Walk, commit
 
     _check_order("load", what)
-    with opened(os.fsdecode(path)) as archive:
+    with open_archive(os.fsdecode(path)) as archive:
         walk = Walk("load", what, archive.names)
         _check_names(archive, walk.entries, allow_extra)
         headers = _checked_headers(archive, walk.entries.values())
@@ -78,24 +78,27 @@ def _check_names(archive: Archive, wanted: Collection[str], allow_extra: bool) -
         return
     said = []
     if missing:
-        said.append(f"it has no {_some(missing)}")
+        said.append(f"it has no {_first_names(missing)}")
     if extra:
-        from tinygrad_edu.saving.archive import short
+        from tinygrad_edu.saving.archive import cut_short
 
-        said.append(f"nothing here has the name {_some([short(name) for name in extra])}")
-    cure = "make what is loaded as it was when it was saved"
+        said.append(
+            f"nothing here has the name {_first_names([cut_short(name) for name in extra])}"
+        )
+    cure = "rebuild it exactly as when it was saved"
     if missing:
         ending = "." + missing[0]
         under = {name.removesuffix(ending) for name in extra if name.endswith(ending)}
         under = {prefix for prefix in under if prefix.isidentifier()}
         if under:
-            cure = f'its names begin with {min(under)}: load({{"{min(under)}": ...}}, path)'
+            name = min(under)
+            cure = f'the file\'s names start with "{name}."; use load({{"{name}": ...}}, path)'
     if extra:
         cure += ", and allow_extra=True leaves the rest of a file unread"
     raise ValueError(f"load: {archive.shown} does not fit: {', and '.join(said)}; {cure}")
 
 
-def _some(names: list[str]) -> str:
+def _first_names(names: list[str]) -> str:
     """The first names of many."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
@@ -112,7 +115,7 @@ def _checked_headers(archive: Archive, entries: Iterable[Entry]) -> dict[str, He
             wrong.append(f"{entry.name} {problem}")
     if wrong:
         raise ValueError(
-            f"load: {archive.shown} does not fit: {_some(wrong)}; make what is loaded with the "
+            f"load: {archive.shown} does not fit: {_first_names(wrong)}; rebuild it with the "
             "widths and the dtype with which it was saved"
         )
     for entry in entries:
@@ -127,15 +130,15 @@ def _checked_headers(archive: Archive, entries: Iterable[Entry]) -> dict[str, He
 
 def _misfit(entry: Entry, header: Header) -> str:
     """What is wrong with an array of a file for an entry; nothing if it fits."""
-    from tinygrad_edu.saving.archive import descr_of, described
+    from tinygrad_edu.saving.archive import descr_of, dtype_in_words
 
     shape = entry.array.shape
     fits = (entry.any_length and len(header.shape) == 1) or (entry.or_number and not header.shape)
     if header.shape != shape and not fits:
         return f"has shape {header.shape} in the file, but {shape} here"
     if header.descr not in entry.dtypes:
-        here = described(descr_of(entry.array.dtype))
-        return f"is {described(header.descr)} in the file, but {here} here"
+        here = dtype_in_words(descr_of(entry.array.dtype))
+        return f"is {dtype_in_words(header.descr)} in the file, but {here} here"
     return ""
 
 

@@ -56,7 +56,7 @@ def descr_of(dtype: np.dtype[Any]) -> str:
     return dtype.newbyteorder("<").str
 
 
-def write(file: BinaryIO, arrays: Iterable[tuple[str, Array]]) -> None:
+def write_archive(file: BinaryIO, arrays: Iterable[tuple[str, Array]]) -> None:
     """Write arrays under names. The same arrays give the same bytes; memory layouts are kept."""
     archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
     try:
@@ -114,11 +114,11 @@ class Archive:
         for member in archive.infolist():
             name = member.orig_filename.removesuffix(".npy")
             if name == member.orig_filename:
-                raise ValueError(f"load: {shown} holds {short(name)}, which is no array")
+                raise ValueError(f"load: {shown} holds {cut_short(name)}, which is not an array")
             if name in self.names:
-                raise ValueError(f"load: {shown} holds {short(name)} twice")
+                raise ValueError(f"load: {shown} holds {cut_short(name)} twice")
             if not 0 <= member.header_offset < size:
-                raise ValueError(f"load: {short(name)} would lie outside of {shown}")
+                raise ValueError(f"load: {cut_short(name)} would lie outside {shown}")
             self.names[name] = member
 
     def header(self, name: str) -> Header:
@@ -138,8 +138,7 @@ class Archive:
         found = _HEADER.fullmatch(text)
         if found is None:
             raise ValueError(
-                f"load: {name} in {self.shown} is no array of numbers with a header as NumPy "
-                "writes it"
+                f"load: {name} in {self.shown} is not an array of numbers as numpy.save writes it"
             )
         descr, fortran, shape = found.groups()
         lengths = tuple(int(n) for n in shape.split(",") if n.strip())
@@ -152,7 +151,7 @@ class Archive:
         if has != need:
             raise ValueError(
                 f"load: {name} in {self.shown} should have {need} bytes by its shape "
-                f"{header.shape} and dtype {described(header.descr)}, but has {has}"
+                f"{header.shape} and dtype {dtype_in_words(header.descr)}, but has {has}"
             )
 
     def array(self, name: str, header: Header) -> Array:
@@ -178,12 +177,14 @@ class Archive:
             with self.archive.open(self.names[name]) as stream:
                 yield stream
         except _BROKEN as error:
-            raise ValueError(f"load: {name} in {self.shown} is broken: {plain(error)}") from error
+            raise ValueError(
+                f"load: {name} in {self.shown} is broken: {error_text(error)}"
+            ) from error
 
 
 @contextmanager
-def opened(path: str) -> Iterator[Archive]:
-    """An .npz file for reading; ValueError if it is none, OSError as `open` raises it."""
+def open_archive(path: str) -> Iterator[Archive]:
+    """An .npz file for reading; ValueError if it is not one, OSError if it cannot be opened."""
     shown = escaped(path)
     if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
         raise ValueError(f"load: {shown} is not a regular file")
@@ -191,12 +192,14 @@ def opened(path: str) -> Iterator[Archive]:
         try:
             archive = zipfile.ZipFile(file)
         except (*_BROKEN, ValueError) as error:
-            raise ValueError(f"load: {shown} is not a whole .npz file: {plain(error)}") from error
+            raise ValueError(
+                f"load: {shown} is not a whole .npz file: {error_text(error)}"
+            ) from error
         with archive:
             yield Archive(shown, archive, os.fstat(file.fileno()).st_size)
 
 
-def check_name(operation: str, name: str) -> None:
+def check_entry_name(operation: str, name: str) -> None:
     """ValueError for a name that no file may hold, before any other message shows it."""
     if not name.isprintable() or len(name) > 1000 or set(name) & set("/\\"):
         raise ValueError(
@@ -205,25 +208,25 @@ def check_name(operation: str, name: str) -> None:
         )
 
 
-def described(descr: str) -> str:
+def dtype_in_words(descr: str) -> str:
     """A dtype for a message: float64, and what is unusual about it."""
     if descr.endswith("O"):
         return "Python objects, which only pickle could read"
     if not re.fullmatch(r"[<>|=][biufc]\d{1,2}", descr):
-        return short(descr)
+        return cut_short(descr)
     try:
         name = np.dtype(descr).name
     except TypeError:
-        return short(descr)
+        return cut_short(descr)
     return f"{name} in big-endian order" if descr[0] == ">" else name
 
 
-def short(text: str) -> str:
+def cut_short(text: str) -> str:
     """What a file calls something, safe and short enough for a message."""
     return repr(text if len(text) <= 60 else text[:60] + "…")
 
 
-def plain(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """What an error says; those of zipfile may show whatever is in the file, of any length."""
     text = str(error)
-    return text if len(text) <= 80 and text.isprintable() else short(text)
+    return text if len(text) <= 80 and text.isprintable() else cut_short(text)

@@ -20,7 +20,7 @@ from tinygrad_edu.data import DataLoader
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.module import Module
 from tinygrad_edu.optim import Optimizer
-from tinygrad_edu.saving.archive import Array, check_name, descr_of
+from tinygrad_edu.saving.archive import Array, check_entry_name, descr_of
 from tinygrad_edu.saving.generators import set_words, words_of
 
 Setter = Callable[[Any], Any]
@@ -91,7 +91,7 @@ class Walk:
         kinds = (Module, Optimizer, DataLoader, dict, list, tuple)
         if not isinstance(what, kinds) and not _is_generator(what):
             raise TypeError(
-                f"{operation}: expected a Module, an Optimizer, or a dict of them such as "
+                f"{operation}: expected a Module, an Optimizer or a dict of them, as in "
                 f'{{"model": model, "optimizer": optimizer}}, got {type(what).__name__}'
             )
         self._part("", what, None)
@@ -100,7 +100,7 @@ class Walk:
 
     def _part(self, name: str, part: Any, setter: Setter | None) -> None:
         """What the user named; `setter`, if there can be one, puts something in its place."""
-        check_name(self.operation, name)
+        check_entry_name(self.operation, name)
         if isinstance(part, Node | Module | Optimizer | DataLoader) or _is_generator(part):
             if id(part) not in self._seen:
                 self._object(name, part)
@@ -110,18 +110,18 @@ class Walk:
             self._path.append(id(part))
             self._container(name, part, setter)
             self._path.pop()
-        elif _is_number(part):
+        elif _is_one_number(part):
             self._number(name, part, setter)
-        elif _is_array(part):
+        elif _is_plain_array(part):
             setter = self._needed(name, setter)
             self._add(Entry(name, part, (descr_of(part.dtype),), lambda a: [(setter, a, part)]))
         else:
             own = isinstance(setter, Attribute) and isinstance(setter.owner, Optimizer)
             raise TypeError(
-                f"{self.operation}: {name} is a {_kind(part)}, which cannot be saved; a Module, an "
-                "Optimizer, a DataLoader, a numpy.random.Generator, leaves, arrays of real "
-                "numbers, numbers, and dicts and lists of these can be"
-                + ("; an attribute whose name begins with _ is left out" if own else "")
+                f"{self.operation}: {name} cannot be saved: it is of type {_type_in_words(part)}; "
+                "give Modules, Optimizers, DataLoaders, numpy.random.Generators, leaves, arrays of "
+                "real numbers, numbers, or dicts and lists of these"
+                + ("; attributes whose names begin with _ are left out" if own else "")
             )
 
     def _object(self, name: str, part: Any) -> None:
@@ -155,15 +155,15 @@ class Walk:
         if isinstance(part, dict):
             for key, value in part.items():
                 if not isinstance(key, str):
-                    raise TypeError(f"{self.operation}: the key {key!r} of a dict is no string")
+                    raise TypeError(f"{self.operation}: the key {key!r} of a dict is not a string")
                 self._part(join(name, key), value, partial(operator.setitem, part, key))
-        elif all(map(_is_number, part)):
+        elif all(map(_is_one_number, part)):
             if isinstance(part, list):
-                entry = Entry(name, _numbers(name, part), (), lambda a: [], any_length=True)
+                entry = Entry(name, _exact_array(name, part), (), lambda a: [], any_length=True)
                 entry.changes = lambda a: [(partial(_refill, part), a.tolist(), list(part))]
             else:
                 setter = self._needed(name, setter)
-                entry = Entry(name, _numbers(name, part), (), lambda a: [])
+                entry = Entry(name, _exact_array(name, part), (), lambda a: [])
                 remake = getattr(part, "_make", type(part))  # a tuple with names stays one
                 entry.changes = lambda a: [(setter, remake(a.tolist()), part)]
             entry.dtypes = _dtypes_like(entry.array)
@@ -189,11 +189,11 @@ class Walk:
             self._seen.add(id(part))
             buffers = type(part).buffers
             for key in buffers:
-                check_name(self.operation, join(name, key))
+                check_entry_name(self.operation, join(name, key))
                 if not hasattr(part, key):
                     raise TypeError(
-                        f"{self.operation}: {join(name, key)} is named in the buffers of "
-                        f"{type(part).__name__}, but there is no such attribute"
+                        f"{self.operation}: {join(name, key)} is among the buffers of "
+                        f"{type(part).__name__}, but is not an attribute"
                     )
                 self._part(join(name, key), getattr(part, key), Attribute(part, key))
             for key, value in vars(part).items():
@@ -260,13 +260,13 @@ class Walk:
         decides what is loaded: one array of numbers, or one for each parameter.
         """
         pairs = list(zip(items, optimizer.parameters, strict=True))
-        plain = all(x is None or _is_number(x) or _is_array(x) for x in items)
+        plain = all(x is None or _is_one_number(x) or _is_plain_array(x) for x in items)
         if self.names is None:
             by_item = any(_is_state(x, p) for x, p in pairs)
         else:
             by_item = plain and name not in self.names and join(name, 0) in self.names
             declared = any(items is states for states in optimizer.states)
-            free = all(map(_is_number, items)) and not declared
+            free = all(map(_is_one_number, items)) and not declared
             if plain and name in self.names and not free:
                 self._numbers_for_each(name, items, optimizer.parameters)
                 return
@@ -289,15 +289,14 @@ class Walk:
     def _state(self, name: str, state: Any, parameter: Any, setter: Setter) -> None:
         """What is remembered of one parameter: an array of its shape, or a number."""
         empty = state is None and self.names is not None
-        if not (empty or _is_number(state) or _is_array(state)):
+        if not (empty or _is_one_number(state) or _is_plain_array(state)):
             self._part(name, state, setter)
             return
         here, shape = np.asarray(0.0 if empty else state), np.shape(parameter.data)
         if here.shape not in ((), shape):
             raise TypeError(
-                f"{self.operation}: {name} is a {_kind(state)} of shape {here.shape} for a "
-                f"parameter of shape {shape}; they must be equal, or the list longer or shorter "
-                "than that of the parameters"
+                f"{self.operation}: {name} has shape {here.shape} and its parameter {shape}; make "
+                "them equal, or the list longer or shorter than that of the parameters"
             )
         dtype = np.asarray(parameter.data).dtype
         dtypes = descr_of(dtype), descr_of(here.dtype), FLOAT, INTEGER
@@ -314,14 +313,13 @@ class Walk:
 
     def _number(self, name: str, number: Any, setter: Setter | None) -> None:
         setter = self._needed(name, setter)
-        array = _numbers(name, [number]).reshape(())
+        array = _exact_array(name, [number]).reshape(())
         self._add(Entry(name, array, _dtypes_like(array), lambda a: [(setter, a.item(), number)]))
 
     def _needed(self, name: str, setter: Setter | None) -> Setter:
         if setter is None:
             raise TypeError(
-                f"{self.operation}: {name} is in a tuple, where nothing can be put in its place; "
-                "use a list or a dict"
+                f"{self.operation}: {name} is in a tuple, which cannot change; use a list or a dict"
             )
         return setter
 
@@ -329,7 +327,7 @@ class Walk:
         name = entry.name
         if not name:
             raise TypeError(f"{self.operation}: give the numbers a name, as in " + '{"x": x}')
-        check_name(self.operation, name)
+        check_entry_name(self.operation, name)
         if name in self.entries:
             raise ValueError(f"{self.operation}: two things have the name {name}; rename one")
         self.entries[name] = entry
@@ -340,11 +338,11 @@ def join(prefix: str, name: Any) -> str:
     return f"{prefix}.{name}" if prefix else str(name)
 
 
-def _is_number(x: Any) -> bool:
+def _is_one_number(x: Any) -> bool:
     return isinstance(x, bool | int | float | np.bool_ | np.integer | np.floating)
 
 
-def _is_array(x: Any) -> bool:
+def _is_plain_array(x: Any) -> bool:
     return type(x) is np.ndarray and x.dtype.kind in "biuf"
 
 
@@ -360,14 +358,14 @@ def _is_generator(x: Any) -> bool:
     return isinstance(x, np.random.Generator)
 
 
-def _kind(x: Any) -> str:
+def _type_in_words(x: Any) -> str:
     """What something is, for a message."""
     if isinstance(x, np.ndarray):
         return f"{type(x).__name__} of dtype {x.dtype}"
     return type(x).__name__
 
 
-def _numbers(name: str, numbers: Iterable[Any]) -> Array:
+def _exact_array(name: str, numbers: Iterable[Any]) -> Array:
     """Numbers as an array of truths, integers or floats; ValueError if it would change one."""
     plain = [x.item() if isinstance(x, np.generic) else x for x in numbers]
     kinds = set(map(type, plain))

@@ -25,7 +25,7 @@ def to_state_dict(model: Module) -> dict[str, Array]:
     """
     return {
         name: np.array(leaf.data.T if transposed else leaf.data, order="C")
-        for name, leaf, transposed in _named("to_state_dict", model)
+        for name, leaf, transposed in _names_of_torch("to_state_dict", model)
     }
 
 
@@ -33,17 +33,17 @@ def load_state_dict(model: Module, arrays: Mapping[str, Any]) -> None:
     """Give a model parameters in the layout of torch's `state_dict`; see `to_state_dict`.
 
     `arrays` may be arrays, torch's tensors on the CPU, or an open .npz file. ValueError for missing
-    or further names, other shapes or dtypes, TypeError for what is no array; nothing has changed
-    then. Parameters get new `data` and a gradient of 0.
+    or further names, other shapes or dtypes, TypeError for anything but arrays; then nothing has
+    changed. Parameters get new `data` and a gradient of 0.
     """
     from tinygrad_edu.saving.entries import changes_of, commit
 
     if not isinstance(arrays, Mapping):
         raise TypeError(
-            f"load_state_dict: expected a dict of arrays, got a {type(arrays).__name__}; what "
-            "save wrote is read by load(model, path)"
+            f"load_state_dict: expected a dict of arrays, got {type(arrays).__name__}; "
+            "use load(model, path) for what save wrote"
         )
-    named = list(_named("load_state_dict", model))
+    named = list(_names_of_torch("load_state_dict", model))
     wanted = {name for name, _, _ in named}
     missing, extra = wanted - set(arrays), set(arrays) - wanted
     if missing or extra:
@@ -54,7 +54,7 @@ def load_state_dict(model: Module, arrays: Mapping[str, Any]) -> None:
     new: dict[int, tuple[str, Any, Array]] = {}
     for key, leaf, transposed in named:
         name = escaped(key)
-        array = _array(name, arrays[key])
+        array = _plain_array(name, arrays[key])
         shape = leaf.data.shape[::-1] if transposed else leaf.data.shape
         if array.shape != shape:
             turned = " (outputs, inputs)" if transposed else ""
@@ -76,7 +76,7 @@ def load_state_dict(model: Module, arrays: Mapping[str, Any]) -> None:
     commit([change for _, leaf, data in new.values() for change in changes_of(leaf, data)])
 
 
-def _array(name: str, given: Any) -> Array:
+def _plain_array(name: str, given: Any) -> Array:
     """An array from whatever holds one; torch's parameters are asked for their plain numbers."""
     try:
         array = np.asarray(given.detach() if hasattr(given, "detach") else given)
@@ -87,7 +87,7 @@ def _array(name: str, given: Any) -> Array:
     return array
 
 
-def _named(operation: str, model: Any) -> Iterator[tuple[str, Any, bool]]:
+def _names_of_torch(operation: str, model: Any) -> Iterator[tuple[str, Any, bool]]:
     """The names that torch would give, with leaves, and whether they are transposed there."""
     if not isinstance(model, Module):
         raise TypeError(f"{operation}: expected a Module, got {type(model).__name__}")

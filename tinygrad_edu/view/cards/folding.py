@@ -14,7 +14,7 @@ from tinygrad_edu.engine.contexts import Group
 from tinygrad_edu.view.cards.cycles import cycles_of
 from tinygrad_edu.view.cards.reading import Card, Link
 
-DEEPEST = 8
+DEEPEST_MODULE = 8
 """How many modules, one inside the other, are read from a label."""
 
 OUTSIDE = -1
@@ -124,7 +124,7 @@ def path_of(label: str) -> list[str]:
             path[-1] += "." + part
         else:
             path.append(part)
-    return path[:-1][:DEEPEST]
+    return path[:-1][:DEEPEST_MODULE]
 
 
 def _labelled_leaves(cards: list[Card], tree: _Tree) -> list[int]:
@@ -301,11 +301,11 @@ def _numbered(cards: list[Card], tree: _Tree, place: list[int]) -> tuple[list[Fo
         for m in reversed(new):
             outer = number[tree.outer[m]]
             number[m] = len(modules)
-            modules.append(Foldable(_free_name(taken, outer, tree.names[m]), outer))
+            modules.append(Foldable(_unique_name(taken, outer, tree.names[m]), outer))
     return modules, [number[m] for m in place]
 
 
-def _free_name(taken: dict[tuple[int, str], int], outer: int, name: str) -> str:
+def _unique_name(taken: dict[tuple[int, str], int], outer: int, name: str) -> str:
     """The name, or `name (2)` and so on where it is taken in the same outer module."""
     n = taken.get((outer, name), 0) + 1  # how often the name has been asked for
     free = name if n == 1 else f"{name} ({n})"

@@ -71,7 +71,7 @@ def open_as_scalars(root: Tensor, limit: int = 1500) -> Opened:
         for index, node in enumerate([*leaves, *inner]):
             found = _opened_rule(node, scalars_of, made) if node.operands else _leaf_values(node)
             _label(found, node.label)
-            _own(found.flat, index, owner)
+            _enter_new(found.flat, index, owner)
             made.check(len(owner))
             scalars_of[node] = as_scalars(found, made)
             elements.append((node, found))
@@ -106,10 +106,10 @@ def _opened_rule(node: Tensor, scalars_of: dict[Tensor, Scalars], made: Count) -
     """The elements of a recorded Tensor, from running its rule on those of its operands."""
     rule = _rule_of(node)
     try:
-        operands = [scalars_of[x] if isinstance(x, Tensor) else _constant(x, made)
+        operands = [scalars_of[x] if isinstance(x, Tensor) else _constant_as_scalars(x, made)
                     for x in node.operands]  # fmt: skip
         if _is_elementwise(rule, len(operands)):
-            found = _elementwise(rule, operands, made)
+            found = _each_by_itself(rule, operands, made)
         else:
             found = rule(*operands)[0]
         found = objects(found)
@@ -135,7 +135,7 @@ def _all_values(operand: Any) -> bool:
     return np.size(operand) > 0 and all(type(x) is Value for x in np.ravel(operand))
 
 
-def _constant(x: Any, made: Count) -> Any:
+def _constant_as_scalars(x: Any, made: Count) -> Any:
     if not isinstance(x, np.ndarray):
         return x
     made.check_size(x.size)
@@ -151,7 +151,7 @@ def _label(found: Array, label: str) -> None:
             element.label = f"{label}[{', '.join(map(str, index))}]" if index else label
 
 
-def _own(found: Iterable[Any], index: int, owner: dict[int, int]) -> None:
+def _enter_new(found: Iterable[Any], index: int, owner: dict[int, int]) -> None:
     """Enter the Values that are new, back to those known already, as made by Tensor `index`."""
     waiting = list(found)
     while waiting:
@@ -198,7 +198,7 @@ def _array_settings(rule: Rule) -> dict[str, Array]:
     return found
 
 
-def _elementwise(rule: Rule, operands: list[Any], made: Count) -> Array:
+def _each_by_itself(rule: Rule, operands: list[Any], made: Count) -> Array:
     """The rule applied to each element by itself, so that a ReLU opens into ReLUs."""
     settings = _array_settings(rule)
 

@@ -75,9 +75,9 @@ def read(root: Node) -> tuple[list[Card], list[Link]]:
         for i, x in enumerate(node.operands):
             if tails[i] is None and _drawable(x):
                 tails[i] = len(cards)
-                cards.append(Card(x, "", short(x), "", "", full(x), False))
+                cards.append(Card(x, "", four_digits(x), "", "", full(x), False))
         place[id(node)] = len(cards)
-        cards.append(_card(node, node is root, done))
+        cards.append(_card_of(node, node is root, done))
         derivatives = local_derivatives(node)
         for i, tail in enumerate(tails):
             if tail is not None:
@@ -96,7 +96,7 @@ def local_derivatives(node: Node) -> list[str]:
                 shown.append("")
                 continue
             try:
-                shown.append("×" + short(adjoint() if callable(adjoint) else adjoint))
+                shown.append("×" + four_digits(adjoint() if callable(adjoint) else adjoint))
             except (ArithmeticError, ValueError):
                 shown.append(UNKNOWN)
     return shown
@@ -137,11 +137,11 @@ def ones_like(data: Any) -> Any:
     return np.ones_like(data)
 
 
-def _card(node: Node, is_root: bool, done: bool) -> Card:
+def _card_of(node: Node, is_root: bool, done: bool) -> Card:
     known = done or is_nonzero(node.grad)
     detail = f"value {full(node.data)}\ngradient {full(node.grad) if known else 'not known yet'}"
-    gradient = short(node.grad) if known else UNKNOWN
-    return Card(node, node.label, short(node.data), gradient, node.symbol, detail, is_root)
+    gradient = four_digits(node.grad) if known else UNKNOWN
+    return Card(node, node.label, four_digits(node.data), gradient, node.symbol, detail, is_root)
 
 
 def warn_of_new_data(root: Node) -> None:
@@ -158,7 +158,7 @@ def _drawable(x: Any) -> bool:
     return isinstance(x, float | int) or hasattr(x, "dtype")
 
 
-def short(x: Any) -> str:
+def four_digits(x: Any) -> str:
     """A number with four significant digits, or all of those of its whole part up to seven; an
     array by its shape."""
     if shape := shape_of(x):

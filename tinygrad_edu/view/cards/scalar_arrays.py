@@ -106,16 +106,16 @@ class Scalars(np.ndarray[Any, np.dtype[Any]]):
             return _put_together(self.made, ufunc, *inputs)
         arrays = [objects(x) for x in inputs]
         if "d" * ufunc.nin + "->?" in ufunc.types:  # comparisons and the like look at the data
-            return getattr(ufunc, method)(*map(_numbers, arrays), **options)
+            return getattr(ufunc, method)(*map(_data_of, arrays), **options)
         if ufunc is np.matmul:
-            found = _matmul(*(as_scalars(x, self.made) for x in arrays))
+            found = _matrix_product(*(as_scalars(x, self.made) for x in arrays))
         elif method == "__call__":
             self.made.check_size(math.prod(np.broadcast_shapes(*(x.shape for x in arrays))))
             found = each_element(lambda *xs: _counted(self.made, ufunc, *xs), *arrays)
         else:
             if options.get("where", True) is not True or "initial" in options:
                 raise TypeError(f"numpy.{ufunc.__name__}: where and initial do not work on scalars")
-            fold = _reduced if method == "reduce" else _accumulated
+            fold = _folded_along if method == "reduce" else _accumulated
             found = fold(ufunc, as_scalars(arrays[0], self.made), options)
         if "out" in options:
             options["out"][0][...] = found
@@ -124,7 +124,7 @@ class Scalars(np.ndarray[Any, np.dtype[Any]]):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.einsum:  # whose `optimize` is the order of products, not their sum
-            return _einsum(self.made, *args)
+            return _einstein_sum(self.made, *args)
         return super().__array_function__(function, types, args, kwargs)
 
     def dot(self, other: Any, out: Any = None) -> Any:
@@ -134,7 +134,7 @@ class Scalars(np.ndarray[Any, np.dtype[Any]]):
         return super().dot(other, out)
 
 
-def _numbers(array: Array) -> Array:
+def _data_of(array: Array) -> Array:
     """The data of each element."""
     return np.array([float(x) for x in array.flat]).reshape(array.shape)
 
@@ -156,7 +156,7 @@ def _slices(x: Scalars, axis: Any) -> tuple[list[Any], list[int]]:
     return [flat[..., i] for i in range(count)], sorted(axes)
 
 
-def _reduced(ufunc: np.ufunc, x: Scalars, options: dict[str, Any]) -> Any:
+def _folded_along(ufunc: np.ufunc, x: Scalars, options: dict[str, Any]) -> Any:
     """Along one, several or all axes, element after element, as in a + b + c."""
     slices, axes = _slices(x, options.get("axis", 0))
     if slices:
@@ -179,7 +179,7 @@ def _accumulated(ufunc: np.ufunc, x: Scalars, options: dict[str, Any]) -> Any:
     return np.stack(totals, axis=axes[0]) if totals else x
 
 
-def _matmul(x: Scalars, y: Scalars) -> Any:
+def _matrix_product(x: Scalars, y: Scalars) -> Any:
     """All products of a row with a column, added up; a 1-d operand is one row, or one column."""
     rows = x[None, :] if x.ndim == 1 else x
     columns = y[:, None] if y.ndim == 1 else y
@@ -190,7 +190,7 @@ def _matmul(x: Scalars, y: Scalars) -> Any:
     return total[..., 0] if y.ndim == 1 else total
 
 
-def _einsum(made: Count, subscripts: str, *operands: Any) -> Any:
+def _einstein_sum(made: Count, subscripts: str, *operands: Any) -> Any:
     """All products, summed over the letters that are not in the output.
 
     The output is written out and nothing is left to an ellipsis, as in the rule.

@@ -131,12 +131,12 @@ def arrange(
     boxes: dict[Name, tuple[float, float, float, float]] = {}
     for c in range(len(containers)):
         if is_open[c]:
-            _put(containers[c], placed[c], boxes, placed)
+            _place_boxes(containers[c], placed[c], boxes, placed)
     tails, seen = (
         [_seen_as(ends(link)[end], paths[ends(link)[end]], is_open) for link in links]
         for end in (0, 1)
     )
-    lines = Lines(placed)
+    lines = Routes(placed)
     shown = _draw_lines(links, paths, tails, seen, lines)
     homes = [(module_of if kind == "card" else outer)[i] + 1 for kind, i in seen]
     has_pill = [
@@ -240,7 +240,7 @@ def _columns(
     return lefts, rights
 
 
-def _put(
+def _place_boxes(
     container: Container,
     here: Placed,
     boxes: dict[Name, tuple[float, float, float, float]],
@@ -266,7 +266,7 @@ def _seen_as(card: int, path: list[int], is_open: list[bool]) -> Name:
     return ("card", card)
 
 
-class Lines:
+class Routes:
     """The lines of a picture while they are made: see Arrangement."""
 
     def __init__(self, placed: dict[int, Placed]) -> None:
@@ -317,7 +317,11 @@ class Lines:
 
 
 def _draw_lines(
-    links: Sequence[Any], paths: list[list[int]], tails: list[Name], heads: list[Name], lines: Lines
+    links: Sequence[Any],
+    paths: list[list[int]],
+    tails: list[Name],
+    heads: list[Name],
+    lines: Routes,
 ) -> list[int]:
     """Make the lines of all links, of which `tails` and `heads` are the visible ends; which link
     is drawn for each."""
@@ -347,7 +351,7 @@ def _draw_lines(
     return shown
 
 
-def _meet_folded(first: dict[tuple[Name, Name], int], lines: Lines) -> None:
+def _meet_folded(first: dict[tuple[Name, Name], int], lines: Routes) -> None:
     """End the lines into one folded module one above the other, in the order they come in."""
     into: dict[Name, list[int]] = {}
     for (_, end), k in first.items():

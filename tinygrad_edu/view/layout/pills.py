@@ -8,7 +8,7 @@ from tinygrad_edu.view.layout.heights import spaced
 from tinygrad_edu.view.layout.plan import Name
 
 if TYPE_CHECKING:
-    from tinygrad_edu.view.layout.arrange import Lines, Point
+    from tinygrad_edu.view.layout.arrange import Point, Routes
 
 PILL_HEIGHT, PILL_GAP = 22.0, 3.0
 BEFORE_MODULE = 58.0
@@ -16,7 +16,7 @@ BEFORE_MODULE = 58.0
 
 
 def place_pills(
-    heads: list[Name], homes: list[int], lines: Lines, has_pill: list[bool]
+    heads: list[Name], homes: list[int], lines: Routes, has_pill: list[bool]
 ) -> list[Point | None]:
     """The middles of the local derivatives: on the last curve of each edge, half way to the
     circle, moved apart where they would cover one another, and in a crowd level with the circle.

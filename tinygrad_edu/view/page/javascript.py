@@ -32,18 +32,18 @@ def javascript_rule(rule: Rule, n: int) -> str:
     traced = trace(rule, n)
     parameters = ["x", "y"][:n] if n <= 2 else [f"x{i}" for i in range(n)]
     names = dict(zip(traced.operands, parameters, strict=True))
-    forward = _function(parameters, traced.output, names)
+    forward = _arrow_function(parameters, traced.output, names)
     names |= {traced.g: "g"}
     if isinstance(traced.output, Symbol):
         names.setdefault(traced.output, "z")
     backward = ", ".join(
-        "null" if adjoint is None else _function(["g", *parameters, "z"], adjoint, names)
+        "null" if adjoint is None else _arrow_function(["g", *parameters, "z"], adjoint, names)
         for adjoint in traced.adjoints
     )
     return f"{{f: {forward}, b: [{backward}]}}"
 
 
-def _function(parameters: Sequence[str], result: Expression, names: dict[Symbol, str]) -> str:
+def _arrow_function(parameters: Sequence[str], result: Expression, names: dict[Symbol, str]) -> str:
     """An arrow function; an operation that occurs more than once is computed once, as t0, t1 …"""
     uses = Counter(
         x for s in operations_in(result, names) for x in s.operands if isinstance(x, Symbol)

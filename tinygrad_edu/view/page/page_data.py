@@ -19,11 +19,11 @@ from tinygrad_edu.view.cards.listing import formula, program, rule_source
 from tinygrad_edu.view.cards.reading import (
     Card,
     Link,
+    four_digits,
     is_nonzero,
     ones_like,
     read,
     shape_of,
-    short,
     shown_text,
 )
 from tinygrad_edu.view.cards.seen import LONGEST_NAME, Seen, see
@@ -53,15 +53,16 @@ def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any],
     leaves, inner = leaves_and_inner(node)
     count = len(leaves) + len(inner)
     if count > MOST_DRAWN:
-        _check_ranges(ranges, {leaf.label for leaf in leaves})
+        _check_sliders(ranges, {leaf.label for leaf in leaves})
         return _too_large(node, f"{count} nodes"), NO_RULES
     seen = see(node, MOST_DRAWN)
-    _check_ranges(ranges, {card.name for card in seen.cards if card.is_leaf})
+    _check_sliders(ranges, {card.name for card in seen.cards if card.is_leaf})
     if len(seen.cards) > MOST_DRAWN:
         return _too_large(node, f"{len(seen.cards)} nodes and constants"), NO_RULES
     rules = _Rules()
     cards = [
-        _card(seen, i, (ranges or {}).get(card.name), rules) for i, card in enumerate(seen.cards)
+        _card_data(seen, i, (ranges or {}).get(card.name), rules)
+        for i, card in enumerate(seen.cards)
     ]
     script, still = _script(seen, rules)
     containers = plan(seen.links, seen.module_of, [module.outer for module in seen.modules])
@@ -92,7 +93,7 @@ def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any],
         "program": _program(node, seen),
     }
     if still:
-        data["recorded"] = _recorded(seen, cards)
+        data["recorded"] = _python_numbers(seen, cards)
     return data, script
 
 
@@ -125,7 +126,7 @@ def _script(seen: Seen, rules: _Rules) -> tuple[str, str]:
     return script, still
 
 
-def _card(
+def _card_data(
     seen: Seen, i: int, wanted_range: Sequence[float] | None, rules: _Rules
 ) -> dict[str, Any]:
     card, name, item = seen.cards[i], seen.names[i], seen.cards[i].data
@@ -137,7 +138,7 @@ def _card(
         "id": name,
         "labelled": bool(shown.strip()) and not card.is_constant,
         "kind": "constant" if card.is_constant else "leaf" if card.is_leaf else "node",
-        "v": None if many else _number(item),
+        "v": None if many else _json_number(item),
         "w": width,
         "h": height,
     }
@@ -145,13 +146,13 @@ def _card(
         data["array"] = _array_text(item)
         gradient = [] if card.is_constant else card.item.grad
         both = (("v", item), ("g", gradient))
-        data["strip"] = {key: [_number(x) for x in strip(array)] for key, array in both}
+        data["strip"] = {key: [_json_number(x) for x in strip(array)] for key, array in both}
         data["stats"] = {key: _extremes(array) for key, array in both}
     if data["kind"] == "node":
         data["symbol"] = shown_text(card.symbol, 16)
         data["rule"] = rules.number(card.item.rule, len(card.item.operands))
     if card.is_leaf and not many:
-        data["range"] = _range(float(item), wanted_range)
+        data["range"] = _slider(float(item), wanted_range)
     brief = name_inside(data["name"], seen.names_around(seen.module_of[i]))
     if brief != data["name"]:
         data["brief"] = brief
@@ -243,7 +244,7 @@ def _program(node: Node, seen: Seen) -> dict[str, list[tuple[str, int]]]:
     }
 
 
-def _recorded(seen: Seen, cards: list[dict[str, Any]]) -> dict[str, list[Any]]:
+def _python_numbers(seen: Seen, cards: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Gradients, local derivatives and what each link sends, from Python's own pullbacks."""
     root = seen.cards[-1].item
     nothing = {"g": [None] * len(seen.cards), "local": [None] * len(seen.links),
@@ -257,7 +258,7 @@ def _recorded(seen: Seen, cards: list[dict[str, Any]]) -> dict[str, list[Any]]:
             if card.item in adjoints if isinstance(card.item, Node) else False:
                 nothing["g"][i] = _single(adjoints[card.item])
                 if "array" in cards[i]:
-                    cards[i]["strip"]["g"] = [_number(x) for x in strip(adjoints[card.item])]
+                    cards[i]["strip"]["g"] = [_json_number(x) for x in strip(adjoints[card.item])]
                     cards[i]["stats"]["g"] = _extremes(adjoints[card.item])
         for k, link in enumerate(seen.links):
             head, tail = seen.cards[link.head].item, seen.cards[link.tail].item
@@ -272,7 +273,7 @@ def _recorded(seen: Seen, cards: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 def _single(x: Any) -> Any:
     """The only element of an array, or a number; None for an array of several."""
-    return _number(x.item() if shape_of(x) else x) if math.prod(shape_of(x)) == 1 else None
+    return _json_number(x.item() if shape_of(x) else x) if math.prod(shape_of(x)) == 1 else None
 
 
 def _too_large(node: Node, count: str) -> dict[str, Any]:
@@ -284,10 +285,10 @@ def _too_large(node: Node, count: str) -> dict[str, Any]:
         many = shape_of(x.data) != ()
         name = shown_text(x.label, LONGEST_NAME) or ("output" if x is node else f"x{i}")
         cards.append({"name": name, "id": f"x{i}", "labelled": bool(x.label), "kind": "leaf",
-                      "v": None if many else _number(x.data), "w": 166, "h": 72})  # fmt: skip
+                      "v": None if many else _json_number(x.data), "w": 166, "h": 72})  # fmt: skip
         if many:
             cards[-1].update(array=_array_text(x.data), strip={"v": [], "g": []})
-    gradients = [None if shape_of(x.grad) else _number(x.grad) for x in (*listed, node)]
+    gradients = [None if shape_of(x.grad) else _json_number(x.grad) for x in (*listed, node)]
     instead = (
         f"This graph has {count}, more than the {MOST_DRAWN} that can be drawn and read. "
         "Show a smaller example of it, such as one sample or one neuron. The table has its output "
@@ -315,10 +316,10 @@ def _still_text(node: Node, still: str) -> str:
 
 
 def _array_text(x: Any) -> str:
-    return f"{short(x)} {x.dtype}"
+    return f"{four_digits(x)} {x.dtype}"
 
 
-def _number(x: Any) -> Any:
+def _json_number(x: Any) -> Any:
     """A number as JSON can hold it: those that are not finite as text."""
     value = float(x)
     return value if math.isfinite(value) else repr(value)
@@ -331,10 +332,10 @@ def _extremes(x: Any) -> list[Any]:
     if not np.size(x):
         return [0.0, 0.0, 0.0]
     with quiet():
-        return [_number(f(np.asarray(x, dtype=np.float64))) for f in (np.min, np.mean, np.max)]
+        return [_json_number(f(np.asarray(x, dtype=np.float64))) for f in (np.min, np.mean, np.max)]
 
 
-def _range(x: float, wanted: Sequence[float] | None) -> list[float]:
+def _slider(x: float, wanted: Sequence[float] | None) -> list[float]:
     """The ends and the step of a leaf's slider: as asked for, or round numbers around its value."""
     if wanted is not None:
         low, high = float(wanted[0]), float(wanted[1])
@@ -358,7 +359,7 @@ def _round_up(x: float) -> float:
     return next(digit * power for digit in (1, 2, 3, 5, 10) if digit * power >= x * (1 - 1e-12))
 
 
-def _check_ranges(ranges: Ranges | None, labels: set[str]) -> None:
+def _check_sliders(ranges: Ranges | None, labels: set[str]) -> None:
     """TypeError or ValueError unless every range names a leaf and gives (low, high), and maybe a
     step."""
     if ranges is not None and not isinstance(ranges, Mapping):

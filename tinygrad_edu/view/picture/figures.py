@@ -12,7 +12,7 @@ from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.picture.svg import to_svg
 from tinygrad_edu.view.targets import Target, target, write
 
-LARGEST = 16384
+LONGEST_SIDE = 16384
 """The most pixels along a side of a PNG."""
 
 DOTS = 96.0
@@ -74,15 +74,15 @@ def _scale(svg: str, scale: float | None) -> float:
     width, height = re.findall(r' (?:width|height)="([\d.]+)"', svg)[:2]
     longer = max(float(width), float(height))
     if scale is None:
-        return min(2.0, LARGEST / longer)
+        return min(2.0, LONGEST_SIDE / longer)
     if isinstance(scale, bool) or not isinstance(scale, int | float):
         raise TypeError(f"to_png: scale is a number, not {type(scale).__name__}")
     if not (math.isfinite(scale) and scale > 0):
         raise ValueError(f"to_png: scale={scale} is not a positive number")
-    if longer * scale > LARGEST:
+    if longer * scale > LONGEST_SIDE:
         raise ValueError(
             f"to_png: scale={scale:g} makes {longer * scale:.0f} pixels of the longer side, more "
-            f"than {LARGEST}; leave it out, or write .svg or .pdf"
+            f"than {LONGEST_SIDE}; leave it out, or write .svg or .pdf"
         )
     return float(scale)
 

@@ -110,7 +110,7 @@ def draw(
         opening(width, height, escape(shown_text(f"computation graph of {label or 'a node'}"))),
         f'<g transform="translate({MARGIN + CIRCLE / 2:g} {MARGIN:g})">',
         *frames,
-        *_draw_lines(placed),
+        *_draw_edges(placed),
         *drawn,
         *_draw_pills([link.derivative for link in links], placed.pills),
         "</g>",
@@ -202,7 +202,7 @@ def route_path(points: Sequence[Point]) -> str:
     return "".join(path)
 
 
-def _draw_lines(placed: Arrangement) -> list[str]:
+def _draw_edges(placed: Arrangement) -> list[str]:
     lines = [f'<path d="{route_path(piece)}"/>' for piece in placed.pieces().values()]
     return [f'<g class="edge"{look("edge")}>', *lines, "</g>"] if lines else []
 
@@ -226,10 +226,10 @@ def _draw_pills(derivatives: Sequence[str], places: Sequence[Point | None]) -> l
     ]
 
 
-Place = tuple[float, float, float, float]
+Rectangle = tuple[float, float, float, float]
 
 
-def _draw_frame(name: str, box: Place) -> str:
+def _draw_frame(name: str, box: Rectangle) -> str:
     x, y, width, height = box
     shown = escape(fitted(shown_text(name), width - 24))
     return (
@@ -254,7 +254,7 @@ def _box(around: str, width: float, height: float, more: str = "") -> str:
     return f'<rect class="box" {size}{more}{look("box", around)}/>'
 
 
-def _draw_folded(name: str, count: int, box: Place) -> str:
+def _draw_folded(name: str, count: int, box: Rectangle) -> str:
     x, y, width, height = box
     name = shown_text(name)
     operations = f"folded, {count} operation{'s' * (count != 1)}"
@@ -268,7 +268,7 @@ def _draw_folded(name: str, count: int, box: Place) -> str:
     )
 
 
-def _draw_card(card: Card, name: str, box: Place) -> str:
+def _draw_card(card: Card, name: str, box: Rectangle) -> str:
     x, y, width, height = box
     kind = "constant" if card.is_constant else "leaf" if card.is_leaf else "inner"
     kind += " root" if card.is_root else ""
