@@ -21,7 +21,7 @@ from tinygrad_edu.engine.graph import representations
 from tinygrad_edu.files import write_whole
 
 module = importlib.import_module("tinygrad_edu.view.show")  # the package's show is the function
-show, frame, register = module.show, module.frame, module.register
+show, frame = module.show, module.frame
 
 
 @pytest.fixture
@@ -207,17 +207,7 @@ def test_a_frame_holds_any_page_and_lets_nothing_out(text):
     assert "<script" not in frame("<script>")
 
 
-@pytest.fixture
-def registered():
-    before = dict(representations)
-    representations.clear()
-    register()
-    yield
-    representations.clear()
-    representations.update(before)
-
-
-def test_a_node_shows_itself_as_text_picture_and_page(pages, registered):
+def test_a_node_shows_itself_as_text_picture_and_page(pages):
     for node in (Value(3, "x") * 2, Tensor([1.0, 2.0], "t").sum()):
         bundle = node._repr_mimebundle_()
         assert set(bundle) == {"text/plain", "image/svg+xml", "text/html"}
@@ -227,7 +217,7 @@ def test_a_node_shows_itself_as_text_picture_and_page(pages, registered):
 
 
 @pytest.mark.parametrize("label", ["x", "<b> & \"quotes\" 'x'", "größe\ud800\0"], ids=ascii)
-def test_what_a_notebook_shows_without_trust_is_the_picture(pages, notebook, registered, label):
+def test_what_a_notebook_shows_without_trust_is_the_picture(pages, notebook, label):
     node = Value(3, label) * 2
     show(node)
     report = gradcheck(lambda x: x * 2, Tensor([1.0], label))
@@ -252,14 +242,14 @@ def test_a_page_that_has_no_picture_stands_alone(pages, notebook):
     assert elements(notebook[0][0]["text/html"]).keys() == {"", "iframe"}
 
 
-def test_a_notebook_may_include_and_exclude_types(pages, registered):
+def test_a_notebook_may_include_and_exclude_types(pages):
     node = Value(3)
     assert set(node._repr_mimebundle_(include={"image/svg+xml"})) == {"text/plain", "image/svg+xml"}
     assert set(node._repr_mimebundle_(exclude=["text/html"])) == {"text/plain", "image/svg+xml"}
     assert pages == []
 
 
-def test_one_representation_that_fails_does_not_lose_the_others(registered, monkeypatch):
+def test_one_representation_that_fails_does_not_lose_the_others(monkeypatch):
     def broken(node):
         raise RuntimeError("no colours left")
 
@@ -272,7 +262,7 @@ def test_one_representation_that_fails_does_not_lose_the_others(registered, monk
     ]
 
 
-def test_a_large_graph_is_text_only(pages, registered):
+def test_a_large_graph_is_text_only(pages):
     x = Value(1.0)
     for _ in range(100_000):
         x = x + 1

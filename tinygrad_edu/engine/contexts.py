@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
@@ -41,12 +40,17 @@ def in_no_grad() -> bool:
     return innermost(NoGrad) is not None
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Group(Observer):
     """What one entry of a `with group(...)` block made; `outer` is the group around it, or None."""
 
-    name: str = ""
-    outer: Group | None = field(default=None, repr=False)
+    __slots__ = ("name", "outer")
+
+    def __init__(self, name: str, outer: Group | None = None) -> None:
+        self.name = name
+        self.outer = outer
+
+    def __repr__(self) -> str:
+        return f"Group(name={self.name!r})"
 
     def made(self, node: Any) -> None:
         """Keep the group in the node, if it has no inner one yet."""

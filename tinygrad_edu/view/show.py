@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from tinygrad_edu.engine.graph import Node, representations
+from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.picture.svg import to_svg
 
 NO_BROWSER = "TINYGRAD_EDU_NO_BROWSER"
@@ -116,12 +116,6 @@ def _file_name(label: str) -> str:
     return f"graph_{safe}.html" if safe else "graph.html"
 
 
-def register() -> None:
-    """Let notebooks show nodes as a picture and as a page."""
-    representations["image/svg+xml"] = _picture
-    representations["text/html"] = _page
-
-
 def _picture(node: Node) -> str:
     _check_size(node)
     return to_svg(node)
@@ -144,3 +138,7 @@ def _check_size(node: Node) -> None:
                 waiting.append(parent)
         if len(seen) > MOST_NODES:
             raise ValueError(f"more than {MOST_NODES} nodes are not drawn")
+
+
+notebook = {"image/svg+xml": _picture, "text/html": _page}
+"""How notebooks show a node, by the kind of what they ask for."""
