@@ -18,7 +18,7 @@ from typing import Any, ClassVar, NoReturn
 
 from tinygrad_edu.rules.constants import as_plain
 from tinygrad_edu.rules.rule import Rule, name_of
-from tinygrad_edu.rules.tables import arrays, scalars
+from tinygrad_edu.rules.tables import formula_of, scalars
 
 Expression = Any
 """A Symbol or a plain number."""
@@ -158,7 +158,7 @@ class _Functions:
         function = getattr(scalars, name, None)
         if function is None:
             raise AttributeError(f"there is no function {name} of numbers")
-        if _is_formula(name):
+        if formula_of(name):
             return function  # type: ignore[no-any-return]
 
         def apply(*operands: Any) -> Expression:
@@ -217,12 +217,7 @@ def may_raise(expression: Expression, most: int = 50) -> bool:
 
 def function_names() -> set[str]:
     """The functions that stand in the text of a formula, such as exp and where."""
-    return {name for name in vars(scalars) if not _is_formula(name)}
-
-
-def _is_formula(name: str) -> bool:
-    """Whether a function was added with `plain_function`: it is the same for both namespaces."""
-    return getattr(scalars, name) is vars(arrays).get(name)
+    return {name for name in vars(scalars) if not formula_of(name)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 Interval = tuple[float, float]
@@ -67,13 +67,6 @@ class Facts:
             return self.number
         function: Callable[..., Any] = getattr(math, self.math)
         return _refusing(function, self.outside) if self.outside else function
-
-    def kinks_at(self, settings: Mapping[str, Any]) -> Iterator[float]:
-        """The kinks as numbers, with these settings."""
-        for kink in self.kinks:
-            at = settings.get(kink) if isinstance(kink, str) else kink
-            if at is not None:
-                yield float(at)
 
 
 def stated(name: str, operands: int, ours: bool, given: dict[str, Any]) -> Facts:

@@ -77,6 +77,12 @@ def plain_function(function: Callable[P, R]) -> Callable[P, R]:
     return function
 
 
+def formula_of(name: str) -> Callable[..., Any] | None:
+    """The formula of a name that was added with `plain_function`: it is the same in both tables."""
+    formula: Callable[..., Any] | None = vars(scalars).get(name)
+    return formula if formula is vars(arrays).get(name) else None
+
+
 def add_arrays(array: type, scalar: type, **functions: Callable[..., Any]) -> None:
     """From now on operands may be arrays: NumPy is there, and these are its functions."""
     global _array, _array_kinds

@@ -8,6 +8,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tinygrad_edu.rules.facts import Facts
+from tinygrad_edu.rules.own_rules import is_ours
+from tinygrad_edu.rules.rule import RULES, facts_of
+
 Interval = tuple[float, float]
 
 
@@ -37,43 +41,23 @@ class Domain:
 
 
 R: Interval = (-3.0, 3.0)
-POSITIVE: Interval = (0.1, 4.0)
-NOT_ZERO: Interval = (0.3, 3.0)
+
+
+def _strategy(values: Any) -> st.SearchStrategy[Any]:
+    """Values of a setting, as the facts of a rule say them: of an interval, or of a list."""
+    if isinstance(values, tuple):
+        return st.floats(*values)
+    return st.one_of([_strategy(x) if isinstance(x, tuple) else st.just(x) for x in values])
+
+
+def _domain(facts: Facts) -> Domain:
+    settings = {name: _strategy(values) for name, values in facts.settings.items()}
+    return Domain(facts.domain, facts.kinks, facts.ties, settings, facts.exact)
+
 
 DOMAINS: dict[str, Domain] = {
-    "add": Domain((R, R), exact=True),
-    "multiply": Domain((R, R), exact=True),
-    "subtract": Domain((R, R), exact=True),
-    "negative": Domain((R,), exact=True),
-    "divide": Domain((R, NOT_ZERO)),
-    "power": Domain((POSITIVE, R)),
-    "exp": Domain((R,)),
-    "expm1": Domain((R,)),
-    "log": Domain((POSITIVE,)),
-    "log1p": Domain(((-0.8, 4.0),)),
-    "sqrt": Domain((POSITIVE,)),
-    "sin": Domain((R,)),
-    "cos": Domain((R,)),
-    "tan": Domain(((-1.3, 1.3),)),
-    "sinh": Domain((R,)),
-    "cosh": Domain((R,)),
-    "tanh": Domain((R,)),
-    "arcsin": Domain(((-0.95, 0.95),)),
-    "arccos": Domain(((-0.95, 0.95),)),
-    "arctan": Domain((R,)),
-    "sigmoid": Domain((R,)),
-    "softplus": Domain((R,)),
-    "abs": Domain((R,), kinks=(0.0,), exact=True),
-    "relu": Domain((R,), kinks=(0.0,), exact=True),
-    "leaky_relu": Domain((R,), kinks=(0.0,), settings={"negative_slope": st.floats(0.0, 0.5)}),
-    "clip": Domain(
-        (R,),
-        kinks=("min", "max"),
-        settings={"min": st.none() | st.floats(-2.0, -0.1), "max": st.none() | st.floats(0.1, 2.0)},
-        exact=True,
-    ),
-    "maximum": Domain((R, R), ties=True, exact=True),
-    "minimum": Domain((R, R), ties=True, exact=True),
-    "where": Domain((None, R, R), exact=True),
+    name: _domain(facts_of(rule))
+    for name, rule in RULES.items()
+    if is_ours(rule) and not facts_of(rule).arrays
 }
 """Every elementwise rule of the package, the simplest first."""

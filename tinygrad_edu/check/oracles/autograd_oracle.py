@@ -20,6 +20,7 @@ getval: Any = import_module("autograd.tracer").getval
 
 class AutogradOracle(Oracle):
     name = "autograd"
+    modules = ("autograd.numpy", "autograd.scipy.special")
 
     def differentiate(
         self, f: Callable[..., Any], inputs: Sequence[Array], adjoint: Array

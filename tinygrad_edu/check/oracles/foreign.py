@@ -4,12 +4,15 @@ A function that is written with our operators, methods and functions gets Foreig
 of nodes. Each of its rules is looked up by name in the library's table, so that the forward pass
 and the derivative are the library's own; of our rules nothing is run but their names. A rule that a
 user declared has no row in the table: its forward pass is run on Foreign operands, down to rules
-that have one.
+that have one, and so is that of our own where a library has nothing of the kind.
 """
 
 from __future__ import annotations
 
+import itertools
+import operator
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +24,9 @@ from tinygrad_edu.engine.conversions import warn_if_gradient_is_lost
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules import operations
 from tinygrad_edu.rules.constants import as_plain
-from tinygrad_edu.rules.rule import Rule, name_of, settings_of
+from tinygrad_edu.rules.own_rules import is_ours
+from tinygrad_edu.rules.rule import Rule, facts_of, name_of, settings_of
+from tinygrad_edu.rules.tables import arrays, formula_of, scalars
 
 Array = npt.NDArray[Any]
 
@@ -34,15 +39,37 @@ class Found(NamedTuple):
     gradients: list[Array] | None
 
 
+ARITHMETIC = {
+    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
+    "divide": operator.truediv, "negative": operator.neg, "power": operator.pow,
+}  # fmt: skip
+
+
 class Oracle:
-    """A library that differentiates. `functions` has its own function for each rule, by name."""
+    """A library that differentiates. `functions` has what it calls rules, where that is more than
+    a name; the others are found by their names in `modules`."""
 
     name = ""
+    modules: tuple[str, ...] = ()
     only_numbers = False
     """Whether it takes numbers alone, and no arrays."""
 
     def __init__(self, functions: dict[str, Callable[..., Any]]) -> None:
-        self.functions = functions
+        self.functions = {**ARITHMETIC, **functions}
+
+    def own_function(self, rule: Rule) -> Any:
+        """The library's own function for a rule, or None. The name of a rule that a user declared
+        says nothing, unless its facts do: `oracles={"torch": "erf"}`."""
+        name, facts = name_of(rule), facts_of(rule)
+        if name in self.functions or (facts.arrays and self.only_numbers):
+            return self.functions.get(name)
+        names = [facts.oracles.get(self.name, ""), *([name, facts.math] if is_ours(rule) else ())]
+        for module, theirs in itertools.product(self.modules, filter(None, names)):
+            try:
+                return operator.attrgetter(theirs)(import_module(module))
+            except (AttributeError, ImportError):
+                continue
+        return None
 
     def differentiate(
         self, f: Callable[..., Any], inputs: Sequence[Array], adjoint: Array
@@ -51,9 +78,11 @@ class Oracle:
         value is weighed with the adjoint, of its shape."""
         raise NotImplementedError
 
-    def run(self, name: str, operands: Sequence[Any], settings: dict[str, Any]) -> Any:
-        """What the library's own function gives for the rule of this name."""
-        return self.functions[name](*operands, **settings)
+    def run(
+        self, function: Callable[..., Any], operands: Sequence[Any], settings: dict[str, Any]
+    ) -> Any:
+        """What the library's own function for a rule gives."""
+        return function(*operands, **settings)
 
     def constant(self, x: Any) -> Any:
         """A plain number or array as the library has it."""
@@ -109,13 +138,14 @@ class Foreign(ArrayMethods):
         rule = getattr(rule, "func", rule)
         oracle, name = self._oracle, name_of(rule)
         try:
-            if name not in oracle.functions:
+            function = oracle.own_function(rule)
+            if function is None:
                 return self._run_down(rule, name, operands, settings)
             theirs = [
                 x._theirs if isinstance(x, Foreign) else oracle.constant(as_plain(x, name))
                 for x in operands
             ]
-            return Foreign(oracle, oracle.run(name, theirs, settings), self._scalar)
+            return Foreign(oracle, oracle.run(function, theirs, settings), self._scalar)
         except Exception as error:
             if not hasattr(error, "__notes__"):
                 error.add_note(f"({name}, run by {oracle.name})")
@@ -124,16 +154,18 @@ class Foreign(ArrayMethods):
     def _run_down(
         self, rule: Rule, name: str, operands: tuple[Any, ...], settings: dict[str, Any]
     ) -> Any:
-        """The forward pass of a user's rule, whose own rules the library knows."""
+        """The forward pass of a rule, if the library knows what it is made of."""
         library = self._oracle.name
-        if (rule.__module__ or "").startswith("tinygrad_edu."):
+        formula = formula_of(name)
+        known = set() if formula else vars(scalars).keys() | vars(arrays).keys()
+        if name in known or (facts_of(rule).arrays and self._oracle.only_numbers):
             raise NotImplementedError(
                 f"compare: {library} has nothing for the rule {name}"
                 + (", because it takes numbers and no arrays" if self._oracle.only_numbers else "")
                 + "; compare with another library, or give the function for it as theirs=..."
             )
         with rules_run():
-            return rule(*operands, **settings)[0]
+            return formula(*operands, **settings) if formula else rule(*operands, **settings)[0]
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return operations

@@ -24,6 +24,7 @@ def _in_float64() -> Any:
 
 class JaxOracle(Oracle):
     name = "jax"
+    modules = ("jax.numpy", "jax.scipy.special")
 
     def differentiate(
         self, f: Callable[..., Any], inputs: Sequence[Array], adjoint: Array

@@ -31,6 +31,7 @@ class Number(NamedTuple):
 
 class SympyOracle(Oracle):
     name = "sympy"
+    modules = ("sympy",)
     only_numbers = True
 
     def __init__(self, functions: dict[str, Callable[..., Any]]) -> None:
@@ -68,15 +69,17 @@ class SympyOracle(Oracle):
         y = self._of_nodes(f, scalars)(*given)
         return _found(y.value, y.slopes or (zero,) * n, adjoint)
 
-    def run(self, name: str, operands: Sequence[Any], settings: dict[str, Any]) -> Any:
-        if name == "where":
-            return self.functions[name](*operands)
+    def run(
+        self, function: Callable[..., Any], operands: Sequence[Any], settings: dict[str, Any]
+    ) -> Any:
+        if function is _where:
+            return function(*operands)
         constants = tuple(None if x.slopes else x.value for x in operands)
-        key = name, constants, tuple(sorted(settings.items()))
+        key = function, constants, tuple(sorted(settings.items()))
         if key not in self._formulas:
             symbols = list(sympy.symbols(f"x0:{len(operands)}", real=True))
             terms = [s if c is None else c for s, c in zip(symbols, constants, strict=True)]
-            formula = sympy.sympify(self.functions[name](*terms, **settings))
+            formula = sympy.sympify(function(*terms, **settings))
             slopes = [
                 None if c is not None else sympy.diff(formula, s)
                 for s, c in zip(symbols, constants, strict=True)
@@ -130,24 +133,24 @@ def _found(value: Any, slopes: Sequence[Any], adjoint: Array) -> Found:
     )
 
 
+def _where(condition: Any, x: Any, y: Any) -> Any:
+    return x if condition.value != 0 else y
+
+
+def _clip(x: Any, min: Any = None, max: Any = None) -> Any:
+    x = x if max is None else sympy.Min(x, _exact(float(max)))
+    return x if min is None else sympy.Max(x, _exact(float(min)))
+
+
+def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    return sympy.Piecewise((x, x > 0), (_exact(float(negative_slope)) * x, True))
+
+
 def make() -> Oracle:
-    def clip(x: Any, min: Any = None, max: Any = None) -> Any:
-        x = x if max is None else sympy.Min(x, _exact(float(max)))
-        return x if min is None else sympy.Max(x, _exact(float(min)))
-
-    def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
-        return sympy.Piecewise((x, x > 0), (_exact(float(negative_slope)) * x, True))
-
-    same_name = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")
     return SympyOracle({
-        "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
-        "divide": operator.truediv, "negative": operator.neg, "power": operator.pow,
-        **{name: getattr(sympy, name) for name in same_name},
-        "arcsin": sympy.asin, "arccos": sympy.acos, "arctan": sympy.atan, "abs": sympy.Abs,
         "expm1": lambda x: sympy.exp(x) - 1, "log1p": lambda x: sympy.log(1 + x),
         "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)),
         "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
-        "relu": lambda x: sympy.Max(x, 0), "leaky_relu": leaky_relu,
-        "maximum": sympy.Max, "minimum": sympy.Min, "clip": clip,
-        "where": lambda condition, x, y: x if condition.value != 0 else y,
+        "relu": lambda x: sympy.Max(x, 0), "leaky_relu": _leaky_relu, "clip": _clip,
+        "where": _where,
     })  # fmt: skip
