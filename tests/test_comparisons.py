@@ -245,23 +245,6 @@ def test_threads_do_not_see_each_others_watch():
         ]
 
 
-def test_threads_each_record_their_own_branches():
-    results = {}
-
-    def work(k):
-        f = replay(lambda x: x * x if x > 0.0 else x * 3.0, [1.0 if k % 2 else -1.0])
-        results[k] = [f(x) for x in (2.0, -2.0, 5.0, -5.0) for _ in range(5)]
-
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    expected = [y for y in [(4.0, (4.0,)), (-6.0, (3.0,)), (25.0, (10.0,)), (-15.0, (3.0,))]
-                for _ in range(5)]  # fmt: skip
-    assert results == dict.fromkeys(range(6), expected)
-
-
 def test_recording_inside_of_no_grad_records_and_marks():
     with no_grad():
         f = replay(lambda x: tg.where(x > 0, x * 2.0, x).sum(), [np.ones(2)])

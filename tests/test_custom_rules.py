@@ -4,11 +4,9 @@ import copy
 import gc
 import math
 import pickle
-import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import custom_rules
 import mpmath
@@ -27,8 +25,6 @@ from tinygrad_edu.rules import RULES, operations, rule
 
 softsign, swish, normalize = custom_rules.softsign, custom_rules.swish, custom_rules.normalize
 javascript = page_in_node.javascript
-
-DOCUMENT = Path(__file__).parent.parent / "docs" / "custom_rules.md"
 
 
 # --- methods -------------------------------------------------------------------------------------
@@ -208,15 +204,3 @@ def test_no_symbol_becomes_markup_or_code(javascript, symbol):
 
 
 # --- the page of the documentation ---------------------------------------------------------------
-
-
-def test_the_document_prints_what_it_says(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    text, names = DOCUMENT.read_text(encoding="utf-8"), {}
-    for language, block in re.findall(r"^```(\w+)\n(.*?)^```$", text, re.S | re.M):
-        if language == "python":
-            exec(block, names)
-        else:
-            assert language == "text"
-            assert capsys.readouterr().out == block
-    assert capsys.readouterr().out == ""

@@ -16,36 +16,6 @@ from tinygrad_edu.rules import operations
 
 DIGITS = 800  # exp(-1800) and 1 are added on the way
 
-DERIVATIVES = {
-    "add": lambda x, y: (1, 1),
-    "subtract": lambda x, y: (1, -1),
-    "multiply": lambda x, y: (y, x),
-    "divide": lambda x, y: (1 / y, -x / y**2),
-    "negative": lambda x: (-1,),
-    "power": lambda x, y: (y * mpmath.power(x, y - 1), mpmath.power(x, y) * mpmath.log(x)),
-    "abs": lambda x: (mpmath.sign(x),),
-    "exp": lambda x: (mpmath.exp(x),),
-    "expm1": lambda x: (mpmath.exp(x),),
-    "log": lambda x: (1 / x,),
-    "log1p": lambda x: (1 / (1 + x),),
-    "sqrt": lambda x: (1 / (2 * mpmath.sqrt(x)),),
-    "sin": lambda x: (mpmath.cos(x),),
-    "cos": lambda x: (-mpmath.sin(x),),
-    "tan": lambda x: (mpmath.sec(x) ** 2,),
-    "sinh": lambda x: (mpmath.cosh(x),),
-    "cosh": lambda x: (mpmath.sinh(x),),
-    "tanh": lambda x: (mpmath.sech(x) ** 2,),
-    "arcsin": lambda x: (1 / mpmath.sqrt((1 - x) * (1 + x)),),
-    "arccos": lambda x: (-1 / mpmath.sqrt((1 - x) * (1 + x)),),
-    "arctan": lambda x: (1 / (1 + x * x),),
-    "sigmoid": lambda x: (1 / (1 + mpmath.exp(-x)) / (1 + mpmath.exp(x)),),
-    "softplus": lambda x: (1 / (1 + mpmath.exp(-x)),),
-    "relu": lambda x: (int(x > 0),),
-    "leaky_relu": lambda x: (1 if x > 0 else mpf(0.2),),
-    "maximum": lambda x, y: (0.5, 0.5) if x == y else (int(x > y), int(y > x)),
-    "minimum": lambda x, y: (0.5, 0.5) if x == y else (int(x < y), int(y < x)),
-    "clip": lambda x: (int(-1 <= x <= 2),),
-}
 ORACLES = {
     **{name: row.oracle for name, row in ELEMENTWISE.items()},
     "clip": lambda x: min(max(x, mpf(-1)), mpf(2)),
@@ -98,16 +68,29 @@ def problem(ours, exact, dtype, slack=16.0, absolute=0.0):
 def exact(name, xs):
     """The value and the derivatives."""
     settled = name in EXPONENTIAL and abs(xs[0]) > 1500  # as flat or as large there as further out
-    digits = DIGITS if name in EXPONENTIAL or name in PERIODIC else 60
-    with mpmath.workdps(digits):
+    with mpmath.workdps(DIGITS):
         points = [mpf(math.copysign(1500, xs[0]))] if settled else [mpf(x) for x in xs]
         value = mpmath.sign(xs[0]) * mpf(max(xs[0], 0)) if settled and name == "softplus" else None
         if value is None:
             value = mpf(ORACLES[name](*points))
         if settled and name != "softplus" and abs(value) > 2:
             value = mpmath.sign(value) * mpmath.inf
-        slopes = [mpf(d) for d in DERIVATIVES[name](*points)]
+        slopes = [slope(name, points, i) for i in range(len(points))]
         return value, [mpmath.sign(d) * mpmath.inf if settled and abs(d) > 2 else d for d in slopes]
+
+
+def slope(name, xs, i):
+    """A derivative by mpmath; at a kink the one agreed on."""
+    row = ELEMENTWISE[name]
+    if row.apart and xs[0] == xs[1]:
+        return mpf(0.5)
+    if at_kink := row.kinks.get(tuple(map(float, xs))):
+        return mpf(at_kink[i])
+    h = mpf(10) ** -40 * min(abs(xs[i]) or mpf(10) ** -360, 1)
+    if name == "power":  # a base near 1 with a huge exponent
+        h /= max(abs(xs[1]), 1)
+    above, below = ((*xs[:i], xs[i] + step, *xs[i + 1 :]) for step in (h, -h))
+    return (ORACLES[name](*above) - ORACLES[name](*below)) / (2 * h)
 
 
 def tolerance(name, xs, dtype):
@@ -157,7 +140,6 @@ def points(name, dtype):
 )
 @pytest.mark.parametrize("name", sorted(ELEMENTWISE))
 def test_an_elementwise_rule_is_right_wherever_its_result_is_a_float(name, kind, dtype):
-    assert set(DERIVATIVES) == set(ELEMENTWISE)
     tried = 0
     for xs in points(name, dtype):
         value, slopes = exact(name, xs)

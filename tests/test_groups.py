@@ -3,7 +3,6 @@
 import copy
 import pickle
 import sys
-import threading
 
 import pytest
 from hypothesis import given
@@ -80,53 +79,6 @@ def test_a_group_ends_with_an_exception(error):
 def test_a_name_is_a_string(name):
     with pytest.raises(TypeError, match=r'group: expected a name, as in group\("layer1"\)'):
         group(name)
-
-
-def test_groups_of_one_thread_are_not_those_of_another():
-    entered, leave = threading.Event(), threading.Event()
-    found = []
-
-    def work():
-        with group("other") as other:
-            entered.set()
-            assert leave.wait(10)
-            found.append((Value(1.0) + 1).group is other)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    assert entered.wait(10)
-    try:
-        assert (Value(1.0) + 1).group is None
-        with group("mine") as mine:
-            assert (Value(1.0) + 1).group is mine
-            leave.set()
-            thread.join()
-            assert (Value(1.0) + 1).group is mine
-    finally:
-        leave.set()
-        thread.join()
-    assert found == [True]
-    assert observers.active == 0
-
-
-def test_one_decorated_function_runs_in_many_threads():
-    go = threading.Barrier(4)
-    found = []
-
-    @group("shared")
-    def work():
-        go.wait(10)
-        nodes = [Value(1.0) + i for i in range(200)]
-        found.append({node.group for node in nodes})
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [len(groups) for groups in found] == [1] * 4
-    assert len(set.union(*found)) == 4
-    assert observers.active == 0
 
 
 @BOTH

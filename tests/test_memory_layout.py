@@ -171,27 +171,3 @@ def test_a_masked_index_is_the_sum_with_the_mask_as_weights(x, draw):
     np.testing.assert_array_equal(leaf.grad, twin.grad)
     (slope,) = gradients((leaf[mask] * leaf[mask]).sum(), leaf)
     np.testing.assert_array_equal(slope.data, twin.grad)
-
-
-@given(arrays, st.data())
-def test_an_element_taken_often_gets_every_adjoint(x, draw):
-    n = len(x)
-    shape = draw.draw(hnp.array_shapes(max_dims=2, max_side=5))
-    index = draw.draw(hnp.arrays(np.intp, shape, elements=st.integers(-n, n - 1)))
-    weights = draw.draw(hnp.arrays(np.float64, index.shape, elements=st.integers(-9, 9)))
-    leaf = Tensor(x)
-    seed = np.broadcast_to(weights.reshape(shape + (1,) * (x.ndim - 1)), (*shape, *x.shape[1:]))
-    leaf[index].backward(seed)
-    wanted = np.zeros_like(x)
-    for place, weight in zip(index.ravel(), weights.ravel(), strict=True):
-        wanted[place] += weight
-    np.testing.assert_array_equal(leaf.grad, wanted)
-
-
-def test_an_index_array_may_change_after_it_was_used():
-    x, index, mask = Tensor([1.0, 2.0, 3.0]), np.array([0, 0, 2]), np.array([True, False, True])
-    y, z = x[index], x[mask]
-    index[:], mask[:] = 1, False
-    y.sum().backward()
-    z.sum().backward()
-    assert x.grad.tolist() == [3.0, 0.0, 2.0]

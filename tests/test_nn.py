@@ -122,39 +122,6 @@ def test_the_gradients_of_a_linear_layer_are_the_three_formulas(n, inputs, outpu
     assert outputs_by_inputs.grad == close(g.T @ x.data)
 
 
-def test_a_neuron_on_one_vector_gives_the_figures_of_the_notebook():
-    w, b = Tensor([3.5, 4.5]), Tensor(0.5)
-    prediction = np.array([2.0, 3.0]) @ w + b
-    loss = nn.mse_loss(prediction, 5)
-    loss.backward()
-    assert (prediction.item(), loss.item()) == (21, 256)
-    assert (w.grad.tolist(), b.grad.tolist()) == ([64, 96], 32)
-
-
-@given(sizes, sizes, seeds)
-def test_a_neuron_on_a_batch_has_the_gradient_of_the_mean_squared_error(k, features, seed):
-    rng = np.random.default_rng(seed)
-    x, y = rng.normal(size=(k, features)), rng.normal(size=(k, 1))
-    neuron = Linear(features, 1, rng=rng)
-    prediction = neuron(x)
-    nn.mse_loss(prediction, y).backward()
-    assert neuron.weight.grad == close(x.T @ (2 * (prediction.data - y) / k))
-    assert neuron.bias.grad == close(np.sum(2 * (prediction.data - y) / k, axis=0))
-
-
-def test_a_layer_against_a_column_of_targets_gives_the_figures_once_broadcasting_is_asked_for():
-    x = Tensor([[0.3367, 0.1288], [0.2345, 0.2303], [-1.1229, -0.1863]])  # torch's seed 42
-    w = Tensor([[2.2082, -0.6380, 0.4617, 0.2674], [0.5349, 0.8094, 1.1103, -1.6898]])
-    prediction, target = x @ w + 0.5, np.array([[0.0], [1.0], [0.0]])
-    with pytest.raises(ValueError, match=r"mse_loss: .*\(3, 4\) and the target \(3, 1\)"):
-        nn.mse_loss(prediction, target)
-    nn.mse_loss(prediction, np.broadcast_to(target, (3, 4))).backward()
-    dW = [[0.4683, -0.1957, 0.0816, -0.1077], [0.0982, -0.0425, 0.0189, -0.0397]]
-    assert w.grad == pytest.approx(np.array(dW), abs=1e-4)
-    dX = [[0.5196, 0.2124], [0.0538, 0.1577], [-0.8729, -0.2282]]
-    assert x.grad == pytest.approx(np.array(dX), abs=1e-4)
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [

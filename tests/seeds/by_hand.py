@@ -98,16 +98,6 @@ class SoftmaxCrossEntropy:
         return dout * (self.probabilities - self.one_hot) / len(self.one_hot)
 
 
-class MeanSquaredError:
-    def forward(self, prediction, target):
-        assert prediction.shape == target.shape
-        self.difference = prediction - target
-        return (self.difference**2).mean()
-
-    def backward(self, dout=1.0):
-        return dout * 2 * self.difference / self.difference.size
-
-
 class TwoLayerNet:
     """Affine, ReLU, affine, softmax and cross-entropy, with both kinds of gradient."""
 
@@ -133,12 +123,6 @@ class TwoLayerNet:
         if labels.ndim == 2:
             labels = labels.argmax(axis=1)
         return float((self.predict(x).argmax(axis=1) == labels).mean())
-
-    def numerical_gradient(self, x, labels):
-        return {
-            name: central_differences(lambda: self.loss(x, labels), p)
-            for name, p in self.params.items()
-        }
 
     def gradient(self, x, labels):
         self.loss(x, labels)
@@ -214,100 +198,3 @@ class Model:
         for layer in (self.first, self.second):
             layer.weight = layer.weight - lr * layer.dweight
             layer.bias = layer.bias - lr * layer.dbias
-
-
-class Kept:
-    """An array with a place for its gradient, for layers that leave gradients on what they got."""
-
-    def __init__(self, data):
-        self.data, self.g = np.asarray(data, float), None
-
-
-class CallableLinear:
-    """A layer that is called, and keeps its input and its output."""
-
-    def __init__(self, w, b):
-        self.w, self.b = w, b
-
-    def __call__(self, x):
-        self.x, self.out = x, Kept(x.data @ self.w.data + self.b.data)
-        return self.out
-
-    def backward(self):
-        self.x.g = self.out.g @ self.w.data.T
-        self.w.g, self.b.g = self.x.data.T @ self.out.g, self.out.g.sum(axis=0)
-
-
-class CallableReLU:
-    def __call__(self, x):
-        self.x, self.out = x, Kept(np.maximum(x.data, 0))
-        return self.out
-
-    def backward(self):
-        self.x.g = self.out.g * (self.x.data > 0)
-
-
-class CallableMSE:
-    def __call__(self, x, target):
-        self.x, self.difference = x, x.data[:, 0] - target
-        return (self.difference**2).mean()
-
-    def backward(self):
-        self.x.g = 2 * self.difference[:, None] / len(self.difference)
-
-
-class Layers:
-    """Layers one after the other, and a loss; backward runs through them in reverse."""
-
-    def __init__(self, *layers, loss):
-        self.layers, self.loss = layers, loss
-
-    def __call__(self, x, target):
-        for layer in self.layers:
-            x = layer(x)
-        return self.loss(x, target)
-
-    def backward(self):
-        self.loss.backward()
-        for layer in reversed(self.layers):
-            layer.backward()
-
-
-class Module:
-    """What layers share: a call keeps arguments and output, and backward hands them on."""
-
-    def __call__(self, *arguments):
-        self.arguments, self.out = arguments, self.forward(*arguments)
-        return self.out
-
-    def backward(self):
-        self.push(self.out, *self.arguments)
-
-
-class ModuleLinear(Module):
-    def __init__(self, w, b):
-        self.w, self.b = w, b
-
-    def forward(self, x):
-        return Kept(x.data @ self.w.data + self.b.data)
-
-    def push(self, out, x):
-        x.g = out.g @ self.w.data.T
-        self.w.g, self.b.g = x.data.T @ out.g, out.g.sum(axis=0)
-
-
-class ModuleReLU(Module):
-    def forward(self, x):
-        return Kept(np.maximum(x.data, 0))
-
-    def push(self, out, x):
-        x.g = out.g * (x.data > 0)
-
-
-class ModuleMSE(Module):
-    def forward(self, x, target):
-        self.difference = x.data[:, 0] - target
-        return (self.difference**2).mean()
-
-    def push(self, out, x, target):
-        x.g = 2 * self.difference[:, None] / len(target)

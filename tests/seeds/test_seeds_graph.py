@@ -7,7 +7,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu import Tensor, Value, gradients, relu, replay, topological_order
+from tinygrad_edu import Tensor, Value, relu, replay, topological_order
 
 numbers = st.floats(-100, 100)
 x_symbol = sympy.Symbol("x")
@@ -41,28 +41,11 @@ def test_g1_a_product_swaps_its_inputs_and_a_sum_passes_the_adjoint_on(x, y, dou
         assert (out.data, (a.grad, b.grad)) == expected
 
 
-@given(numbers, numbers, numbers, numbers)
-def test_g1_the_chain_rule_is_one_layer_after_the_other(x, y, z, dout):
-    first, second = by_hand.Multiply(), by_hand.Add()
-    out = second.forward(first.forward(x, y), z)
-    dproduct, dz = second.backward(dout)
-    a, b, c = Value(x), Value(y), Value(z)
-    root = a * b + c
-    root.backward(dout)
-    assert root.data == out
-    assert (a.grad, b.grad, c.grad) == (*first.backward(dproduct), dz)
-
-
 def test_g2_two_apples_and_tax():
     price, leaves = apple_and_tax()
     price.backward()
     assert price.data == 220.00000000000003
     assert [leaf.grad for leaf in leaves] == [2.2, 110.00000000000001, 200]
-
-
-def test_g2_the_replayed_program_has_the_same_figures():
-    price, _ = apple_and_tax()
-    assert replay(price)(100, 2, 1.1) == (220.00000000000003, (2.2, 110.00000000000001, 200))
 
 
 def test_g3_apples_oranges_and_tax():
@@ -71,21 +54,6 @@ def test_g3_apples_oranges_and_tax():
     assert price.data == 715.0000000000001
     expected = [2.2, 110.00000000000001, 3.3000000000000003, 165, 650]
     assert [leaf.grad for leaf in leaves] == expected
-
-
-def test_g3_by_hand_with_a_layer_for_each_operation():
-    apples, oranges, both, taxed = (
-        by_hand.Multiply(), by_hand.Multiply(), by_hand.Add(), by_hand.Multiply()
-    )  # fmt: skip
-    total = both.forward(apples.forward(100, 2), oranges.forward(150, 3))
-    price = taxed.forward(total, 1.1)
-    dtotal, dtax = taxed.backward(1)
-    dapples, doranges = both.backward(dtotal)
-    by_layers = *apples.backward(dapples), *oranges.backward(doranges), dtax
-    root, leaves = basket()
-    root.backward()
-    assert root.data == price
-    assert tuple(leaf.grad for leaf in leaves) == by_layers
 
 
 @given(numbers, numbers)
@@ -128,24 +96,6 @@ def test_g5_the_derivative_is_found_as_a_formula(name):
     assert sympy.simplify(slope - expected) == 0
 
 
-@given(numbers)
-def test_g5_and_as_a_number_at_every_point(number):
-    for f, expected in FORMULAS.values():
-        x = Value(number)
-        f(x).backward()
-        assert x.grad == pytest.approx(float(expected.subs(x_symbol, number)), rel=1e-15)
-
-
-def test_g5_the_steps_of_the_chain_rule_are_the_gradients_of_the_inner_nodes():
-    x = Value(4.0, "x")
-    u = x**2
-    y = 3 * u + 9
-    (dy_du,) = gradients(y, u)
-    (du_dx,) = gradients(u, x)
-    y.backward()
-    assert (dy_du.data, du_dx.data, x.grad) == (3, 8, 24)
-
-
 def sigmoid_of_four_nodes(x):
     return 1 / (1 + (-x).exp())
 
@@ -175,15 +125,6 @@ def test_g6_both_programs_are_y_times_1_minus_y():
     assert replay(one).source.count("v2 * (1.0 - v2)") == 1
 
 
-def test_g6_one_node_is_stable_where_four_nodes_overflow():
-    with pytest.raises(OverflowError, match=r"exp\(.*1000"):
-        sigmoid_of_four_nodes(Value(-1000.0))
-    x = Value(-1000.0)
-    y = x.sigmoid()
-    y.backward()
-    assert (y.data, x.grad) == (0, 0)
-
-
 def test_g7_relu_lets_through_what_belongs_to_a_positive_input():
     given_x = np.array([[1.0, -0.5], [-2.0, 3.0]])
     layer = by_hand.ReLU()
@@ -196,17 +137,3 @@ def test_g7_relu_lets_through_what_belongs_to_a_positive_input():
     assert np.array_equal(x.grad, expected[1])
     assert ((x.grad == 0) == layer.off).all()
     assert given_x.tolist() == [[1.0, -0.5], [-2.0, 3.0]]  # the input was not written to
-
-
-def test_g7_the_derivative_at_0_is_0():
-    x, v = Tensor([0.0, -0.0]), Value(0.0)
-    x.relu().sum().backward()
-    v.relu().backward()
-    assert x.grad.tolist() == [0, 0]
-    assert v.grad == by_hand_slope_at_0() == 0
-
-
-def by_hand_slope_at_0():
-    layer = by_hand.ReLU()
-    layer.forward(np.zeros(1))
-    return layer.backward(np.ones(1)).item()

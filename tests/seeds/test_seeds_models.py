@@ -3,11 +3,10 @@
 import by_hand
 import numpy as np
 import pytest
-from by_hand import Kept
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu import Tensor, data, nn, no_grad, numerical_gradient, optim, relu
+from tinygrad_edu import Tensor, data, nn, no_grad, optim, relu
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -39,22 +38,6 @@ class TwoLayerNet(nn.Module):
         self.loss(x, labels).backward()
         return {name: p.grad for name, p in self.params.items()}
 
-    def numerical_gradient(self, x, labels):
-        found = {}
-        for name, p in self.params.items():
-
-            def loss_at(moved, name=name):
-                return self.with_params(**{name: moved}).loss(x, labels)
-
-            found[name] = numerical_gradient(loss_at, p)
-        return found
-
-    def with_params(self, **changed):
-        params = {name: p.data for name, p in self.params.items()}
-        other = TwoLayerNet(params)
-        other.params.update(changed)
-        return other
-
 
 @given(seeds, st.booleans())
 def test_models_two_layer_net_with_gradient_and_numerical_gradient(seed, one_hot):
@@ -72,28 +55,6 @@ def test_models_two_layer_net_with_gradient_and_numerical_gradient(seed, one_hot
         assert found[name] == close(expected[name])
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_models_two_layer_net_finds_its_gradients_numerically_too(seed):
-    rng = np.random.default_rng(seed)
-    net = by_hand.TwoLayerNet(4, 3, 3, rng, deviation=1.0)
-    ours = TwoLayerNet(net.params)
-    x, labels = rng.normal(size=(5, 4)), rng.integers(3, size=5)
-    analytic, numeric = ours.gradient(x, labels), ours.numerical_gradient(x, labels)
-    with_fixed_step = net.numerical_gradient(x, labels)
-    for name, gradient in analytic.items():
-        assert numeric[name] == pytest.approx(gradient, abs=1e-9)
-        assert with_fixed_step[name] == pytest.approx(gradient, abs=1e-6)
-
-
-def test_models_two_layer_net_starts_as_a_multi_layer_perceptron_with_a_deviation():
-    model = nn.MLP(784, [50, 10], init=0.01, rng=0)
-    shapes = {name: p.shape for name, p in model.named_parameters()}
-    net = by_hand.TwoLayerNet(784, 50, 10, np.random.default_rng(0))
-    assert list(shapes.values()) == [p.shape for p in net.params.values()]
-    for p, start in zip(model.parameters(), net.params.values(), strict=True):
-        assert np.array_equal(p.data, start)  # the same draws of the same generator
-
-
 @given(seeds)
 def test_models_forward_and_backward_in_one_function_for_classes(seed):
     rng = np.random.default_rng(seed)
@@ -107,20 +68,6 @@ def test_models_forward_and_backward_in_one_function_for_classes(seed):
     assert loss.item() == close(expected)
     for leaf, gradient in zip(leaves, by_function, strict=True):
         assert leaf.grad == close(gradient.reshape(leaf.shape))
-
-
-@given(seeds, st.sampled_from([1, 2, 5]))
-def test_models_forward_and_backward_in_one_function_for_a_number(seed, n):
-    rng = np.random.default_rng(seed)
-    shapes = (n, 4), (4, 6), (6,), (6, 1), (1,)
-    x, w1, b1, w2, b2 = leaves = [Tensor(rng.normal(size=shape)) for shape in shapes]
-    target = rng.integers(10, size=n)
-    expected, gradients = by_hand.regress(x.data, target, *(leaf.data for leaf in leaves[1:]))
-    loss = nn.mse_loss((relu(x @ w1 + b1) @ w2 + b2)[:, 0], target)
-    loss.backward()
-    assert loss.item() == close(expected)
-    for leaf, gradient in zip([w1, b1, w2, b2, x], gradients, strict=True):
-        assert leaf.grad == close(gradient)
 
 
 class Model(nn.Module):
@@ -161,39 +108,6 @@ def test_models_zero_grad_and_step_in_a_training_loop():
         assert p.data == pytest.approx(q, rel=1e-9)
 
 
-LAYERS = {
-    "callable layers that keep inputs and outputs": (
-        by_hand.CallableLinear, by_hand.CallableReLU, by_hand.CallableMSE
-    ),
-    "a Module base class with forward and backward": (
-        by_hand.ModuleLinear, by_hand.ModuleReLU, by_hand.ModuleMSE
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("style", LAYERS)
-def test_models_layers_one_after_the_other(style):
-    linear, activation, loss_of = LAYERS[style]
-    rng = np.random.default_rng(0)
-    shapes = (4, 6), (6,), (6, 1), (1,)
-    parameters = [Kept(rng.normal(size=shape)) for shape in shapes]
-    x, target = Kept(rng.normal(size=(5, 4))), rng.integers(10, size=5)
-    w1, b1, w2, b2 = parameters
-    model = by_hand.Layers(linear(w1, b1), activation(), linear(w2, b2), loss=loss_of())
-    expected = model(x, target)
-    model.backward()
-
-    ours = nn.MLP(4, [6, 1])
-    for p, kept in zip(ours.parameters(), parameters, strict=True):
-        p.data = kept.data
-    leaf = Tensor(x.data)
-    loss = nn.mse_loss(ours(leaf)[:, 0], target)
-    loss.backward()
-    assert loss.item() == close(expected)
-    for p, kept in zip([*ours.parameters(), leaf], [*parameters, x], strict=True):
-        assert p.grad == close(kept.g)
-
-
 @pytest.mark.parametrize("batch_size", [5, 6])
 def test_models_an_epoch_of_optimizer_data_set_and_data_loader(batch_size):
     """The next refactoring that the notebook names: its loop of permuted slices, in three lines."""
@@ -217,32 +131,3 @@ def test_models_an_epoch_of_optimizer_data_set_and_data_loader(batch_size):
     trained = model.first.weight, model.first.bias, model.second.weight, model.second.bias
     for p, q in zip(ours.parameters(), trained, strict=True):
         assert p.data == close(q)
-
-
-@pytest.mark.parametrize("bends", [False, True], ids=["1-10-1", "1-10-ReLU-1"])
-def test_models_regressors_of_one_number(bends):
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(25, 1)), rng.normal(size=(25, 1))
-    first = by_hand.Affine(rng.normal(size=(1, 10)), np.full(10, 0.5))
-    second = by_hand.Affine(rng.normal(size=(10, 1)), np.full(1, 0.5))
-    layers = [first, *([by_hand.ReLU()] if bends else []), second]
-    ours = nn.Sequential(nn.Linear(1, 10), *([nn.ReLU()] if bends else []), nn.Linear(10, 1))
-    start = first.weight, first.bias, second.weight, second.bias
-    for p, value in zip(ours.parameters(), start, strict=True):
-        p.data = value
-    out = x
-    for layer in layers:
-        out = layer.forward(out)
-    criterion = by_hand.MeanSquaredError()
-    expected, dout = criterion.forward(out, y), criterion.backward()
-    for layer in reversed(layers):
-        dout = layer.backward(dout)
-    leaf = Tensor(x)
-    loss = nn.mse_loss(ours(leaf), y)
-    loss.backward()
-    assert loss.item() == close(expected)
-    assert leaf.grad == close(dout)
-    by_layers = first.dweight, first.dbias, second.dweight, second.dbias
-    for p, gradient in zip(ours.parameters(), by_layers, strict=True):
-        assert p.grad == close(gradient)
-        assert p.grad.shape == p.shape  # a bias has 10 numbers, however many samples there are

@@ -62,14 +62,6 @@ def test_t1_the_split_has_the_mean_and_deviation_of_the_notebook():
     assert sorted([*labels, *labels_val]) == sorted(data.load_digits()[1])
 
 
-def test_t1_an_epoch_has_48_batches_the_last_of_27():
-    x, _, labels, _ = digits()
-    loader = data.DataLoader(x, labels, BATCH_SIZE, rng=0)
-    lengths = [len(y) for _, y in loader]
-    assert lengths == [30] * 47 + [27]
-    assert len(loader) == 48
-
-
 T1_ACCURACY = {0: 0.9806, 1: 0.9750, 2: 0.9806, 4: 0.9778}
 
 
@@ -104,19 +96,6 @@ def test_t1_an_epoch_by_hand_recorded_and_replayed():
         weights, bias = model.parameters()[0].data.T, model.parameters()[1].data
         assert weights == pytest.approx(by_layers.first.weight, rel=1e-8, abs=1e-10)
         assert bias == pytest.approx(by_layers.first.bias, rel=1e-8, abs=1e-10)
-
-
-def test_t1_with_the_data_loader_and_the_split_of_the_package():
-    x, labels = data.load_digits()
-    x, x_val, labels, labels_val = data.train_test_split(x, labels, test_size=0.2, rng=42)
-    mean, deviation = x.mean(), x.std()
-    model = nn.MLP(64, [30, 10], rng=0)
-    optimizer = optim.SGD(model.parameters(), lr=0.3)
-    step = TrainingStep(lambda x, y: nn.cross_entropy(model(x), y), optimizer)
-    loader = data.DataLoader((x - mean) / deviation, labels, BATCH_SIZE, rng=0)
-    losses = [np.mean(step.epoch(loader)) for _ in range(30)]
-    assert losses[-1] < 0.005 < 0.5 < losses[0]
-    assert accuracy(model, (x_val - mean) / deviation, labels_val) >= 0.965
 
 
 T2_ACCURACY = {0: 0.9389, 1: 0.9694, 5: 0.9750}
@@ -166,19 +145,6 @@ def test_t4_the_coefficients_and_the_bias_are_recovered():
             optimizer.step()
     assert model.weight.data[:, 0] == pytest.approx(np.array(COEFFICIENTS), abs=1e-5)
     assert model.bias.data == pytest.approx(0.5, abs=1e-5)
-
-
-def test_t4_a_bias_whose_gradient_is_not_summed_stops_short():
-    """The figures that the notebook prints, and why: its bias becomes one number a sample."""
-    x, y, _ = regression_problem()
-    weight, bias = TorchDraws(42).randn(4, 1), np.array(0.5)
-    for _ in range(100):
-        for i in range(0, 100, 25):
-            dout = 2 / 25 * (x[i : i + 25] @ weight + bias - y[i : i + 25, None])
-            weight = weight - 0.03 * x[i : i + 25].T @ dout
-            bias = bias - 0.03 * dout
-    assert bias.shape == (25, 1)
-    assert weight[:, 0] == pytest.approx(np.array([5.67, 86.04, 27.15, 41.24]), abs=0.01)
 
 
 # --- T5 and T6: a line that cannot bend, and one that can ----------------------------------------
@@ -242,43 +208,3 @@ def test_t6_with_relu_it_bends(start, errors):
     x, y, first, second = start()
     found = errors_at([200, 10_000], regressor(True, first, second), x, y)
     assert found == pytest.approx(errors, abs=6e-5)
-
-
-def test_t6_predictions_are_kept_on_the_way_and_come_closer():
-    x, y, first, second = measured_start()
-    model = regressor(True, first, second)
-    optimizer = optim.SGD(model.parameters(), lr=0.03)
-    kept = {}
-    for step in range(1, 1001):
-        prediction = model(x)
-        loss = nn.mse_loss(prediction, y)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if step in (400, 500, 600, 800, 1000):
-            kept[step] = prediction.data
-    errors = [float(((p - y) ** 2).mean()) for p in kept.values()]
-    assert list(kept) == [400, 500, 600, 800, 1000]
-    assert errors == sorted(errors, reverse=True)
-    assert errors == pytest.approx(errors_at(list(kept), regressor(True, first, second), x, y))
-    assert errors[0] < 0.01 < error_of_the_best_line(x, y)
-
-
-@pytest.mark.parametrize("start", [measured_start, start_of_the_notebook])
-def test_t6_masked_by_the_sign_of_the_gradient_it_forgets_how_to_bend(start):
-    """What the notebook does, by hand: dz where dz > 0, in place of where z > 0."""
-    x, y, w1, w2 = start()
-    b1, b2 = np.full(10, 0.5), np.full(1, 0.5)
-    lowest = np.inf
-    for _ in range(10_000):
-        hidden = np.maximum(x @ w1 + b1, 0)
-        dout = 2 / 100 * (hidden @ w2 + b2 - y)
-        lowest = min(lowest, ((50 * dout) ** 2).mean())
-        dz = dout @ w2.T
-        dz = dz * (dz > 0)
-        w1, b1 = w1 - 0.03 * x.T @ dz, b1 - 0.03 * dz.sum(axis=0)
-        w2, b2 = w2 - 0.03 * hidden.T @ dout, b2 - 0.03 * dout.sum(axis=0)
-    error = ((np.maximum(x @ w1 + b1, 0) @ w2 + b2 - y) ** 2).mean()
-    assert lowest < error / 2  # on the way it was better
-    assert error == pytest.approx(error_of_the_best_line(x, y), abs=3e-4)  # .097: no better
-    assert 0.0965 < error < 0.098
