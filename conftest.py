@@ -1,13 +1,20 @@
-"""Every Python block of README.md and docs/*.md runs as a test, in a folder of its own, and what it
-prints is what the ```text block below it shows."""
+"""How the tests run. `pytest` by itself takes a few minutes and every core; `pytest --deep` tries
+everything many times, as CI does. Every Python block of README.md and docs/*.md is a test too."""
 
+import gc
 import io
 import os
 import re
 import sys
+from collections import defaultdict
 from contextlib import redirect_stdout
 
+# Set before NumPy is imported: with a process for each core, threads of its products only wait.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
+from hypothesis import HealthCheck, settings
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
@@ -17,6 +24,66 @@ from tinygrad_edu.rules import RULES, operations
 
 # Options for this run, such as those of CI, are not for the runs of pytest that tests start.
 os.environ.pop("PYTEST_ADDOPTS", None)
+
+
+for name, examples in {"quick": 10, "deep": 30}.items():
+    settings.register_profile(
+        name, max_examples=examples, deadline=None, derandomize=True, print_blob=True
+    )
+settings.register_profile(  # with --hypothesis-profile=thorough
+    "thorough", max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--deep", action="store_true", help="also run what tries many times")
+
+
+def pytest_configure(config):
+    settings.load_profile("deep" if config.getoption("--deep") else "quick")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    """The whole suite takes a process for each core; files that are named run in this one."""
+    is_whole = config.args_source is config.ArgsSource.TESTPATHS
+    is_worker = hasattr(config, "workerinput")
+    if is_whole and not is_worker and getattr(config.option, "numprocesses", 0) is None:
+        config.option.numprocesses = "auto"
+    # Files start in their own order: with those of many tests first, a few long tests come last.
+    config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by marks
+def pytest_collection_modifyitems(config, items):
+    """Without --deep no test marked `deep` runs, and of a test with several `parametrize` not every
+    combination: each row of each of them once. With --deep all run, and `-m deep` chooses those
+    that try more than without."""
+    is_deep = config.getoption("--deep")
+    tried = defaultdict(set)
+    chosen, left = [], []
+    for item in items:
+        rows = set(item.callspec.indices.items()) if hasattr(item, "callspec") else set()
+        rows_before = tried[item.nodeid.partition("[")[0]]
+        waits = item.get_closest_marker("deep") or (rows and rows <= rows_before)
+        if not waits:
+            rows_before |= rows
+        if is_deep and (waits or _tries_more(item)):
+            item.add_marker("deep")
+        (left if waits and not is_deep else chosen).append(item)
+    items[:] = chosen
+    config.hook.pytest_deselected(items=left)
+
+
+def _tries_more(item):
+    draws = getattr(getattr(item, "function", None), "is_hypothesis_test", False)
+    return draws or hasattr(getattr(item, "module", None), "much")
+
+
+def pytest_collection_finish():
+    """Python's collector need not look again and again at what all tests share."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

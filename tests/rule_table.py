@@ -12,6 +12,7 @@ from typing import Any
 
 import mpmath
 import numpy as np
+import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.testing import DOMAINS
@@ -279,3 +280,24 @@ ARRAYS = {
         if not isinstance(i, list) and not (isinstance(i, tuple) and isinstance(i[0], list))
     ],
 }
+
+
+def operands_for(call, seed=0):
+    rng = np.random.default_rng(seed)
+    arrays = [rng.uniform(-2, 2, shape) for shape in call.shapes]
+    return [np.abs(a) + 0.1 for a in arrays] if call.positive else arrays
+
+
+def _calls(others):
+    """Each call of each rule for arrays; the first of a rule without the marks of the others."""
+    return pytest.mark.parametrize(
+        "call",
+        [pytest.param(call, id=f"{name}-{i}", marks=others if i else ())
+         for name, calls in ARRAYS.items() for i, call in enumerate(calls)],
+    )  # fmt: skip
+
+
+elementwise = pytest.mark.parametrize("name", ELEMENTWISE)
+every_call = _calls(others=())
+every_rule = _calls(others=pytest.mark.deep)
+"""For a law on rules for arrays: without --deep one call of each rule is enough."""

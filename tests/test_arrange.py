@@ -11,6 +11,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
+from effort import much
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -309,7 +310,7 @@ def assert_same(p, theirs):
 
 
 @pytest.mark.untraced
-@settings(max_examples=12)
+@settings(max_examples=much(12, 4))
 @given(st.lists(pictures(), min_size=1, max_size=12))
 def test_javascript_arranges_as_python_does(batch):
     for p, theirs in zip(batch, in_javascript(batch), strict=True):

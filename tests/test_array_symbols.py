@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import basic_indices, mutually_broadcastable_shapes
-from rule_table import ARRAYS, ELEMENTWISE
-from test_rules import operands_for
+from rule_table import ELEMENTWISE, every_rule, operands_for
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor
@@ -23,11 +22,6 @@ from tinygrad_edu.programs.languages import written
 from tinygrad_edu.programs.symbols import operations_in
 from tinygrad_edu.rules import RULES, of
 
-every_call = pytest.mark.parametrize(
-    "call",
-    [pytest.param(c, id=f"{name}-{i}") for name, calls in ARRAYS.items()
-     for i, c in enumerate(calls)],
-)  # fmt: skip
 both_dtypes = pytest.mark.parametrize("dtype", [np.float64, np.float32])
 
 
@@ -68,7 +62,7 @@ def run_on_symbols(call, arrays):
     )
 
 
-@every_call
+@every_rule
 @both_dtypes
 def test_every_array_rule_runs_on_symbols_and_they_know_shapes_and_dtypes(call, dtype):
     arrays = [x.astype(dtype) for x in operands_for(call)]

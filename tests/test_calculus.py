@@ -6,10 +6,11 @@ import mpmath
 import numpy as np
 import pytest
 import sympy
+from effort import much
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from random_graphs import value_graphs
-from rule_table import ARRAYS, ELEMENTWISE
+from rule_table import ELEMENTWISE, every_rule
 from test_rules import assert_close, partial_derivative, points
 
 import tinygrad_edu as tg
@@ -121,7 +122,7 @@ def polynomials(draw):
 
 
 @pytest.mark.untraced
-@settings(max_examples=20)
+@settings(max_examples=much(20, 5))
 @given(polynomials(), polynomials(), polynomials(), st.floats(-2, 2))
 def test_random_nested_derivatives_are_those_of_sympy(p, q, r, at):
     """d/dx q(x, u, x) with u = d/dy p(x, y, w) at y = r(x, x, x), and w = r(x, y, y)."""
@@ -175,12 +176,6 @@ def test_a_loss_with_a_second_derivative_in_it_has_the_right_gradient():
 
 # --- arrays --------------------------------------------------------------------------------------
 
-every_call = pytest.mark.parametrize(
-    "call",
-    [pytest.param(c, id=f"{name}-{i}") for name, calls in ARRAYS.items()
-     for i, c in enumerate(calls)],
-)  # fmt: skip
-
 
 def inputs_of(call, seed):
     rng = np.random.default_rng(seed)
@@ -188,7 +183,7 @@ def inputs_of(call, seed):
     return tuple(rng.uniform(low, 1.5, shape) for shape in call.shapes), rng
 
 
-@every_call
+@every_rule
 def test_the_jacobian_of_every_array_rule_is_that_of_central_differences(call):
     xs, _ = inputs_of(call, 0)
     found = jacobian(call.ours, argnums=tuple(range(len(xs))))(*xs)
@@ -206,7 +201,7 @@ def test_the_jacobian_of_every_array_rule_is_that_of_central_differences(call):
         np.testing.assert_allclose(ours, exact, rtol=1e-6, atol=1e-7)
 
 
-@every_call
+@every_rule
 def test_products_with_the_jacobian_are_products_with_the_jacobian(call):
     """J t by jvp, and g J by the pullback, for every rule of arrays, and both again on nodes."""
     xs, rng = inputs_of(call, 1)
@@ -230,7 +225,7 @@ def numbers(x):
 
 
 @pytest.mark.untraced
-@every_call
+@every_rule
 def test_the_hessian_of_every_array_rule_is_symmetric_and_that_of_differences_of_gradients(call):
     xs, rng = inputs_of(call, 2)
     weights = rng.uniform(0.5, 1.5, np.shape(call.numpy(*xs)))

@@ -5,6 +5,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
+from effort import much
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from random_graphs import tensor_graphs, value_graphs
@@ -121,7 +122,7 @@ def test_random_graphs_of_tensors_pass(graph):
 @pytest.mark.parametrize("name", sorted(ARRAYS))
 def test_every_rule_for_arrays_passes_to_second_order(name):
     rng = np.random.default_rng(11)
-    for call in ARRAYS[name]:
+    for call in ARRAYS[name][: much(None, 1)]:
         xs = [
             rng.uniform(0.2, 1.2, s) if call.positive else rng.normal(size=s) for s in call.shapes
         ]
@@ -294,13 +295,13 @@ def test_one_wrong_element_is_found_however_small_the_whole_gradient(element, pa
     assert "(1 of 12 elements wrong)" in row.note
 
 
-LARGE = np.random.default_rng(0).normal(size=(200, 200))
+LARGE = np.random.default_rng(0).normal(size=much((200, 200), (60, 50)))
 
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("plant", ["sign", "zero", "percent", "row", "all", None])
 @pytest.mark.parametrize("size", [1e-9, 1.0])
-def test_one_wrong_element_among_forty_thousand_is_found(plant, size):
+def test_one_wrong_element_among_thousands_is_found(plant, size):
     def derivative(x):
         d = size * np.cos(x)
         at = (17, 33)

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from oracles import ARRAY_LIBRARIES, LIBRARIES, library
 from random_graphs import tensor_graphs, value_graphs
-from rule_table import ARRAYS, ELEMENTWISE
+from rule_table import ARRAYS, ELEMENTWISE, every_rule
 
 from tinygrad_edu import Tensor, compare, rule, topological_order
 from tinygrad_edu.check import GradientError
@@ -19,11 +19,6 @@ from tinygrad_edu.rules.tables import arrays, scalars
 
 every_library = pytest.mark.parametrize("name", LIBRARIES)
 every_array_library = pytest.mark.parametrize("name", ARRAY_LIBRARIES)
-every_call = pytest.mark.parametrize(
-    "call",
-    [pytest.param(c, id=f"{name}-{i}") for name, calls in ARRAYS.items()
-     for i, c in enumerate(calls)],
-)  # fmt: skip
 
 OURS = {name for name, r in RULES.items() if r.__module__.startswith("tinygrad_edu.")}
 OF_NUMBERS = {name for name in OURS if RULES[name].__module__ == elementwise.__name__}
@@ -74,7 +69,7 @@ def inputs_of(call):
 
 
 @every_array_library
-@every_call
+@every_rule
 def test_rules_of_arrays(call, name):
     report = compare(call.ours, *inputs_of(call), with_=library(name), rtol=1e-11)
     assert {row.verdict for row in report.rows} == {"ok"}

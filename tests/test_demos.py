@@ -131,6 +131,7 @@ def test_digits_replayed_has_the_losses_of_its_recorded_graphs():
 
 
 @pytest.mark.untraced
+@pytest.mark.deep
 def test_moons_separates_both_halves_and_draws_the_boundary(tmp_path):
     out, _ = run("moons.py", tmp_path)
     steps = re.findall(r"^step +(\d+): loss (\S+), accuracy (\d+)%$", out, re.M)

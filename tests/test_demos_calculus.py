@@ -14,6 +14,7 @@ def table(text):
 
 
 @pytest.mark.untraced
+@pytest.mark.deep
 def test_newton_reaches_the_minimum_where_gradient_descent_is_still_on_its_way(tmp_path):
     out, _ = run("newton.py", tmp_path)
     by_newton, by_descent = (table(part) for part in out.split("gradient descent"))
@@ -53,6 +54,7 @@ def test_curvature_of_the_fit_is_close_to_that_of_the_truth(tmp_path):
 
 
 @pytest.mark.untraced
+@pytest.mark.deep
 def test_the_oscillator_is_learned_from_its_equation_alone(tmp_path):
     out, _ = run("oscillator.py", tmp_path)
     losses = [float(x) for x in re.findall(r"loss (\S+) \(m/s²\)²", out)]

@@ -6,8 +6,7 @@ as operands or as settings, do not.
 
 import numpy as np
 import pytest
-from rule_table import ARRAYS, ELEMENTWISE
-from test_rules import operands_for
+from rule_table import ELEMENTWISE, elementwise, every_rule, operands_for
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, gradients, replay
@@ -20,14 +19,6 @@ TRUTHS = np.array([True, False, True])
 ONES, ROWS = np.array([1, 0, 2]), np.array([[0, 1, 0], [1, 0, 0]])
 NUMBERS = {"int": int, "float": float, "int64": np.int64, "float64": np.float64, "bool": bool}
 
-CALLS = {
-    f"{name} {i}": (call.ours, operands_for(call))
-    for name, calls in ARRAYS.items() for i, call in enumerate(calls)
-} | {
-    name: (lambda *xs, n=name, s=row.settings: getattr(operations, n)(*xs, **s),
-           [np.full(3, (2 * a + b) / 3) for a, b in row.domains])
-    for name, row in ELEMENTWISE.items()
-}  # fmt: skip
 WITH_ARRAYS = {
     "clip, low": lambda x: tg.clip(x, ONES, None),
     "clip, low and high": lambda x: tg.clip(x, ONES - 2, np.uint8(ONES)),
@@ -64,7 +55,7 @@ def assert_float32(function, *arrays):
     y = function(*tensors)
     assert y.dtype == np.float32
     y.backward(np.ones(y.shape))
-    assert all(t.grad.dtype == np.float32 for t in tensors)
+    assert all(t.grad.dtype == np.float32 and t.grad.shape == t.shape for t in tensors)
     slopes = gradients(y, *tensors, gradient=np.ones(y.shape))
     assert all(g.dtype == np.float32 for g in slopes)
     for g in slopes:
@@ -74,11 +65,16 @@ def assert_float32(function, *arrays):
     assert all(g.dtype == np.float32 for g in found)
 
 
-@pytest.mark.untraced
-@pytest.mark.parametrize("call", CALLS)
-def test_every_rule_keeps_float32(call):
-    function, arrays = CALLS[call]
-    assert_float32(function, *arrays)
+@every_rule
+def test_every_rule_for_arrays_keeps_float32(call):
+    assert_float32(call.ours, *operands_for(call))
+
+
+@elementwise
+def test_every_elementwise_rule_keeps_float32(name):
+    row = ELEMENTWISE[name]
+    arrays = [np.full(3, (2 * a + b) / 3) for a, b in row.domains]
+    assert_float32(lambda *xs: getattr(operations, name)(*xs, **row.settings), *arrays)
 
 
 @pytest.mark.parametrize("call", WITH_ARRAYS)

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import page_in_node
 import pytest
+from effort import much
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from page_in_node import open_page
@@ -370,7 +371,7 @@ def copied(page, members):
     return copies
 
 
-@settings(max_examples=50)
+@settings(max_examples=much(50, 10))
 @given(root=graphs_with_modules())
 def test_a_module_with_one_result_has_the_derivatives_of_its_sub_graph(javascript, root):
     data = (page := open_page(root)).data

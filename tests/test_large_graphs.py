@@ -1,4 +1,4 @@
-"""Graphs of 200 000 nodes, deep and wide: built, differentiated, copied, shown and freed."""
+"""Graphs of 200 000 nodes, or 20 000 without --deep: built, differentiated, copied and freed."""
 
 import copy
 import gc
@@ -8,6 +8,7 @@ import weakref
 
 import numpy as np
 import pytest
+from effort import much
 
 from tinygrad_edu import (
     Tensor,
@@ -20,7 +21,7 @@ from tinygrad_edu import (
     topological_order,
 )
 
-N = 200_000
+N = much(200_000, 20_000)
 
 
 def deep(kind, n=N):

@@ -116,6 +116,7 @@ def test_the_report_asks_for_95_percent_and_for_reasons_that_have_a_fault(monkey
     assert not report.report([*noticed, outcome("", is_check=True)], is_whole=False)[1]
 
 
+@pytest.mark.deep
 def test_one_planted_fault_of_every_kind_is_noticed():
     options = ["--one-of-each-kind", "--quick", "--clean"]
     command = [sys.executable, str(MUTATIONS / "run.py"), *options]

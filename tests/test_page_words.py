@@ -4,6 +4,7 @@ import math
 
 import page_in_node
 import pytest
+from effort import much
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from page_in_node import open_page
@@ -28,7 +29,7 @@ SHOWN = (
 # --- numbers as text -----------------------------------------------------------------------------
 
 
-@settings(max_examples=20)
+@settings(max_examples=much(20, 5))
 @given(numbers=st.lists(SHOWN, min_size=1, max_size=100))
 @example(
     [0.0, -0.0, 715.0, 1e4, 9999.4, 9999.5, 9999.6, 1e7, 9999999.4, 9999999.6, 1e-4, 9.9999e-5]
@@ -59,7 +60,7 @@ def test_whole_numbers_of_up_to_seven_digits_keep_them(javascript):
     assert javascript(None, "[short(null), short(undefined), medium(null)]") == ["·", "·", "·"]
 
 
-@settings(max_examples=20)
+@settings(max_examples=much(20, 5))
 @given(numbers=st.lists(SHOWN, min_size=1, max_size=100), digits=st.integers(1, 12))
 def test_general_is_the_format_of_c(javascript, numbers, digits):
     numbers = [x for x in numbers if math.isfinite(x)]
@@ -72,7 +73,7 @@ def test_general_is_the_format_of_c(javascript, numbers, digits):
         assert ours == wanted or same_rounding
 
 
-@settings(max_examples=20)
+@settings(max_examples=much(20, 5))
 @given(numbers=st.lists(FINITE, min_size=1, max_size=100))
 def test_all_digits_come_back_when_typed(javascript, numbers):
     ours = javascript(None, "numbers.map((x) => typedNumber(full(x)))", numbers=numbers)

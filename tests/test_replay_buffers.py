@@ -7,20 +7,11 @@ from graph_drawing import weights
 from hypothesis import given
 from hypothesis import strategies as st
 from random_graphs import EXACT_RULES, ON_WHOLE_NUMBERS, tensor_graphs
-from rule_table import ARRAYS, ELEMENTWISE
-from test_rules import operands_for
+from rule_table import ELEMENTWISE, elementwise, every_rule, operands_for
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, gradients, replay
 from tinygrad_edu.rules import operations
-
-every_call = pytest.mark.parametrize(
-    "call",
-    [pytest.param(c, id=f"{name}-{i}") for name, calls in ARRAYS.items()
-     for i, c in enumerate(calls)],
-)  # fmt: skip
-elementwise = pytest.mark.parametrize("name", ELEMENTWISE)
-
 
 # --- random graphs -------------------------------------------------------------------------------
 
@@ -77,7 +68,7 @@ def weighed(call, dtype):
 
 
 @pytest.mark.untraced
-@every_call
+@every_rule
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_every_call_of_an_array_rule(call, dtype):
     inputs = [[x.astype(dtype) for x in operands_for(call, seed)] for seed in range(4)]
@@ -85,7 +76,7 @@ def test_every_call_of_an_array_rule(call, dtype):
     assert_replays(weighed(call, dtype), *inputs, tolerance=tolerance)
 
 
-@every_call
+@every_rule
 def test_every_call_of_an_array_rule_at_ties(call):
     """Whole numbers: equal elements, elements equal to 0, and operands equal to each other."""
     inputs = [[np.asarray(np.round(x)) for x in operands_for(call, seed)] for seed in range(3)]
@@ -102,7 +93,7 @@ def flat_numbers(call, xs):
 
 
 @pytest.mark.untraced
-@every_call
+@every_rule
 def test_the_sum_alone_has_constants_as_adjoints(call):
     inputs = [operands_for(call, seed) for seed in range(3)]
     assert_replays(lambda *xs: tg.sum(call.ours(*xs)), *inputs)
@@ -111,7 +102,7 @@ def test_the_sum_alone_has_constants_as_adjoints(call):
 
 
 @pytest.mark.untraced
-@every_call
+@every_rule
 def test_second_derivatives_of_every_array_rule(call):
     def slope(*xs):
         first = gradients(weighed(call, np.float64)(*xs), *xs)

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from rule_table import ARRAYS
+from rule_table import every_rule
 from test_replay_edges import EDGES, FUNCTIONS
 from test_replay_values import recorded
 
@@ -68,9 +68,7 @@ ARRAY_EDGES = [0.0, -0.0, 1.0, -1.0, 3.0, 1e-200, 5e-324, math.inf, -math.inf, m
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("extreme", [False, True])
-@pytest.mark.parametrize(
-    "call", [pytest.param(c, id=f"{n}-{i}") for n, cs in ARRAYS.items() for i, c in enumerate(cs)]
-)
+@every_rule
 def test_array_rules_at_edges_have_the_numbers_of_the_graph(call, extreme, dtype):
     rng = np.random.default_rng(1)
 

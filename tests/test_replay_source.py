@@ -13,6 +13,7 @@ import custom_rules
 import numpy as np
 import page_in_node
 import pytest
+from effort import much
 from hypothesis import given
 from hypothesis import strategies as st
 from random_graphs import GRAPHS, every_rule_at_once, follow, places
@@ -360,7 +361,7 @@ def wide(n):
 @pytest.mark.no_cover
 @pytest.mark.parametrize("graph", [chain, wide])
 def test_large_graphs_are_written_and_compiled_in_time(graph):
-    root = graph(2500)
+    root = graph(much(2500, 500))
     start = time.perf_counter()
     run = replay(root)
     texts = [run.text(language) for language in LANGUAGES]

@@ -5,8 +5,7 @@ import warnings
 import numpy as np
 import pytest
 from array_replays import assert_replays, assert_same, eager
-from rule_table import ARRAYS, ELEMENTWISE
-from test_rules import operands_for
+from rule_table import ARRAYS, ELEMENTWISE, operands_for
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, gradients, replay
@@ -325,7 +324,8 @@ def replayed_quietly(replayed, at):
 
 # --- text ----------------------------------------------------------------------------------------
 
-CALLS = [pytest.param(c.ours, [operands_for(c, seed) for seed in range(2)], id=f"{name}-{i}")
+CALLS = [pytest.param(c.ours, [operands_for(c, seed) for seed in range(2)],
+                      id=f"{name}-{i}", marks=pytest.mark.deep if i else ())
          for name, calls in ARRAYS.items() for i, c in enumerate(calls)]  # fmt: skip
 CALLS += [
     pytest.param(

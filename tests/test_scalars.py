@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rule_table import ARRAYS, ELEMENTWISE
+from rule_table import ELEMENTWISE, every_rule, operands_for
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value
@@ -12,12 +12,6 @@ from tinygrad_edu.engine.graph import topological_order
 from tinygrad_edu.nn import cross_entropy
 from tinygrad_edu.rules import name_of, operations
 from tinygrad_edu.view.cards.open_as_scalars import open_as_scalars
-
-every_call = pytest.mark.parametrize(
-    "call",
-    [pytest.param(c, id=f"{name}-{i}") for name, calls in ARRAYS.items()
-     for i, c in enumerate(calls)],
-)  # fmt: skip
 
 
 def values_of(array):
@@ -71,26 +65,20 @@ def assert_owners(opened):
     assert sums <= max(opened.elements[-1][0].size, 1)
 
 
-def operands_for(call, seed=0):
-    rng = np.random.default_rng(seed)
-    arrays = [rng.uniform(-2, 2, shape) for shape in call.shapes]
-    return [np.abs(a) + 0.1 for a in arrays] if call.positive else arrays
-
-
 @pytest.mark.untraced
-@every_call
+@every_rule
 @pytest.mark.parametrize("seed", range(2))
 def test_every_array_rule_opens(call, seed):
     assert_opens(call.ours(*[Tensor(a, f"x{i}") for i, a in enumerate(operands_for(call, seed))]))
 
 
-@every_call
+@every_rule
 def test_an_array_rule_opens_in_float32_and_from_inner_nodes(call):
     leaves = [Tensor(a.astype(np.float32)) for a in operands_for(call)]
     assert_opens(call.ours(*[x * 1.5 for x in leaves]), rel=2e-5)
 
 
-@every_call
+@every_rule
 def test_an_array_rule_opens_with_a_constant_operand(call):
     arrays = operands_for(call)
     if len(arrays) > 1:

@@ -6,6 +6,7 @@ from collections import Counter
 
 import page_in_node
 import pytest
+from effort import much
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from page_in_node import open_page
@@ -52,7 +53,7 @@ VIEW = """(() => {
 
 
 @pytest.mark.untraced
-@settings(max_examples=50)
+@settings(max_examples=much(50, 10))
 @given(root=graphs_with_modules(), folds=FOLDS)
 def test_units_run_after_those_that_they_use(javascript, root, folds):
     page = open_page(root)
@@ -219,7 +220,7 @@ def outputs_of(page, unit, units):
 
 
 @pytest.mark.untraced
-@settings(max_examples=50)
+@settings(max_examples=much(50, 10))
 @given(root=graphs_with_modules(), folds=FOLDS, limit=st.sampled_from([1, 6, 50]))
 def test_a_gradient_is_the_sum_over_its_paths(javascript, root, folds, limit):
     page = open_page(root)

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from effort import much
 from hypothesis import find, given, settings
 from hypothesis import strategies as st
 from rule_table import ELEMENTWISE
@@ -22,7 +23,7 @@ from tinygrad_edu.testing import (
 )
 from tinygrad_edu.testing.leaves import MARGIN, SMALLEST, laid_out
 
-QUICK = settings(database=None, max_examples=200)
+QUICK = settings(database=None, max_examples=much(200, 50))
 
 
 # --- domains -------------------------------------------------------------------------------------

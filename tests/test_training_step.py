@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from effort import much
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,7 +116,7 @@ def test_epochs_whose_last_batch_is_shorter(make, dtype, shuffle):
         max_size=8,
     )
 )
-@settings(max_examples=12)
+@settings(max_examples=much(12, 4))
 def test_any_order_of_what_a_user_may_do(make, plan):
     step, loss, own = pair(make)
     optimizer = step.optimizer

@@ -88,7 +88,7 @@ class Tests:
     def pytest_configure(self) -> None:
         hypothesis.settings.register_profile(
             "no shrinking",
-            parent=hypothesis.settings.get_profile("quick"),
+            parent=hypothesis.settings.get_profile("deep"),
             phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
             report_multiple_bugs=False,
             database=None,
@@ -121,8 +121,8 @@ def run_tests(folder: Path, files: tuple[str, ...], rules: set[str]) -> str:
     os.environ["PYTHONPATH"] = str(folder)
     tests = Tests(rules)
     there = [f for f in files if (folder / f).exists()]
-    options = ["-x", "-q", "-m", "not no_cover", "--no-header", "-p", "no:cacheprovider", "--tb=no",
-               "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # fmt: skip
+    options = ["-x", "-q", "--deep", "-m", "not no_cover", "--no-header", "-p", "no:cacheprovider",
+               "--tb=no", "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # fmt: skip
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         status = pytest.main([*options, *there], plugins=[tests])
     if status == pytest.ExitCode.NO_TESTS_COLLECTED and rules:
