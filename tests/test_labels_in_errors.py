@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from rule_table import ARRAYS, ELEMENTWISE
+from rule_table import ELEMENTWISE
 
 from tinygrad_edu import Tensor, Value, nn, rules
-from tinygrad_edu.rules import RULES, operations
+from tinygrad_edu.rules import operations
 
 NO_OPERANDS = ["1", 1j, None, object(), [[1.0], [1.0, 2.0]], np.array(["a"]), np.array([1j]), {}]
 ERRORS = (TypeError, ValueError, IndexError, ArithmeticError)
@@ -70,40 +70,6 @@ def test_of_a_number_outside_of_the_domain(name):
     assert name in refused(lambda: getattr(operations, name)(x), "<x>", repr(x.data))
 
 
-@pytest.mark.parametrize(
-    "call", [lambda x, y: x / y, lambda x, y: (-x) ** (y + 0.5), lambda x, y: y ** (-x)]
-)
-def test_of_two_numbers_outside_of_the_domain(call):
-    x, y = Value(2.0, "<x>"), Value(0.0, "<y>")
-    message = refused(lambda: call(x, y))
-    assert "<x>" in message or "<y>" in message or "Value(" in message
-
-
-@pytest.mark.parametrize(
-    "root", [lambda x: x.sqrt() * 2.0, lambda x: x**0.5 + 1.0, lambda x: (x + 1.0).arcsin()]
-)
-def test_of_a_derivative_that_does_not_exist(root):
-    x = Value(0.0, "<x>")
-    found = refused(root(x).backward)
-    assert "<x>" in found or "add" in found or "arcsin" in found
-    assert x.grad == 0.0
-
-
-REDUCTIONS = [name for name in ARRAYS if "axis" in RULES[name].__code__.co_varnames[:3]]
-
-
-@pytest.mark.parametrize("name", REDUCTIONS)
-def test_of_an_axis_that_is_none(name):
-    if name in ("concatenate", "stack"):
-        x, y = Tensor(np.ones((2, 3)), "<x>"), Tensor(np.ones((2, 3)), "<y>")
-        for axis in (5, "a", 1.5):
-            refused(lambda a=axis: getattr(operations, name)([x, y], axis=a), "<x>", "<y>")
-        return
-    x = Tensor(np.ones((2, 3)), "<x>")
-    for axis in (5, -4, "a", 1.5):
-        assert name in refused(lambda a=axis: getattr(operations, name)(x, axis=a), "<x>")
-
-
 SHAPES = {
     "matmul": lambda x, y: x @ y,
     "affine": lambda x, y: rules.affine(x, y, Tensor([1.0])),
@@ -124,15 +90,6 @@ def test_of_shapes_that_clash(name):
 
 
 OF_ONE = {
-    "reshape": lambda x: x.reshape(7),
-    "transpose": lambda x: x.transpose(0, 0),
-    "squeeze": lambda x: x.squeeze(0),
-    "expand_dims": lambda x: x.expand_dims(9),
-    "broadcast_to": lambda x: x.broadcast_to((3, 3)),
-    "getitem": lambda x: x[7],
-    "clip": lambda x: x.clip(2.0, 1.0),
-    "mean": lambda x: x[:0].mean(),
-    "var": lambda x: x.var(ddof=6),
     "truth value": bool,
     "item": lambda x: x.item(),
     "has no length": lambda x: len(Tensor(1.0, "<x>")),
@@ -146,8 +103,7 @@ OF_ONE = {
 @pytest.mark.parametrize("name", OF_ONE)
 def test_of_one_array(name):
     x = Tensor(np.ones((2, 3)), "<x>")
-    labels = () if name == "mean" else ("<x>",)  # x[:0] is another node, without a label
-    assert name in refused(lambda: OF_ONE[name](x), *labels)
+    assert name in refused(lambda: OF_ONE[name](x), "<x>")
 
 
 def test_a_node_without_a_label_is_described_by_its_value_or_shape():

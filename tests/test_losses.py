@@ -1,6 +1,5 @@
 """Losses against NumPy's formulas and mpmath."""
 
-import mpmath
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -8,8 +7,6 @@ from hypothesis import strategies as st
 from test_nn import close, seeds, sizes
 
 from tinygrad_edu import Tensor, Value, nn
-
-BIG = float(np.finfo(np.float32).max)
 
 
 def log_softmax(x):
@@ -118,28 +115,6 @@ def test_one_sample_needs_no_batch():
     assert nn.cross_entropy(x, [0, 1, 0]).data == loss.data
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize(
-    ("logits", "label", "loss", "gradient"),
-    [
-        ([1e4, -1e4], 0, 0, [0, 0]),
-        ([1e4, -1e4], 1, 2e4, [1, -1]),
-        ([1e4, 1e4], 1, np.log(2), [0.5, -0.5]),
-        ([BIG, -BIG], 0, 0, [0, 0]),
-        ([BIG, 0], 1, BIG, [1, -1]),
-        ([BIG, BIG], 0, np.log(2), [-0.5, 0.5]),
-        ([-BIG, -BIG], 0, np.log(2), [-0.5, 0.5]),
-    ],
-)
-def test_cross_entropy_is_stable_for_the_largest_logits(dtype, logits, label, loss, gradient):
-    for target in (label, np.eye(2)[label]):
-        x = Tensor(np.array(logits, dtype))
-        result = nn.cross_entropy(x, target)
-        result.backward()
-        assert result.data == pytest.approx(loss, rel=1e-6)
-        assert x.grad == pytest.approx(np.array(gradient), rel=1e-6)
-
-
 @pytest.mark.parametrize(
     ("shape", "target", "settings", "error", "message"),
     [
@@ -172,19 +147,6 @@ def test_cross_entropy_is_stable_for_the_largest_logits(dtype, logits, label, lo
 def test_cross_entropy_names_what_is_wrong(shape, target, settings, error, message):
     with pytest.raises(error, match=rf"cross_entropy.*: .*{message}"):
         nn.cross_entropy(Tensor(np.ones(shape)), target, **settings)
-
-
-@pytest.mark.parametrize("x", [-1000.0, -40.0, -1.5, 0.0, 1.5, 40.0, 1000.0])
-@pytest.mark.parametrize("t", [0.0, 0.25, 1.0])
-def test_binary_cross_entropy_is_exact_where_sigmoid_rounds_to_0_or_1(x, t):
-    with mpmath.workdps(900):
-        p = 1 / (1 + mpmath.exp(-mpmath.mpf(x)))
-        loss, slope = float(-t * mpmath.log(p) - (1 - t) * mpmath.log(1 - p)), float(p - t)
-    logits = Tensor(x)
-    result = nn.binary_cross_entropy_with_logits(logits, t)
-    result.backward()
-    assert result.data == pytest.approx(loss, rel=1e-14, abs=0)
-    assert logits.grad == pytest.approx(slope, rel=1e-14, abs=0)
 
 
 @given(st.lists(st.tuples(st.floats(-5, 5), st.sampled_from([-1, 1])), min_size=1))
