@@ -12,7 +12,7 @@ from tinygrad_edu import Tensor
 from tinygrad_edu.programs.array_symbols import (
     OPERATIONS,
     ArraySymbol,
-    Place,
+    Slot,
     function_of,
     index_with,
     is_elementwise,
@@ -32,7 +32,7 @@ def symbol(shape=(), dtype=float, name="x"):
 def computed(expression, given):
     """What an expression of array symbols is for given arrays, operation by operation."""
     found = dict(given)
-    for x in operations_in(expression, {}):
+    for x in operations_in([expression]):
         if x.operands:
             operands = [found[y] if isinstance(y, ArraySymbol) else y for y in x.operands]
             with np.errstate(all="ignore"):
@@ -152,8 +152,8 @@ def test_arrays_in_an_index_are_operands_and_stand_in_their_places(index):
 
 def test_places_are_filled_with_operands():
     i, j = np.array([1]), np.array([2])
-    assert index_with((Place(2), slice(1), Place(1)), ("x", i, j)) == (j, slice(1), i)
-    assert index_with(Place(1), ("x", i)) is i
+    assert index_with((Slot(2), slice(1), Slot(1)), ("x", i, j)) == (j, slice(1), i)
+    assert index_with(Slot(1), ("x", i)) is i
     assert index_with(..., ("x",)) is ...
 
 

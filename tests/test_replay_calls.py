@@ -135,9 +135,9 @@ def test_inputs_are_leaves_once_each(inputs, error):
 @pytest.mark.parametrize("wrong", [0, 2.0, "x", None])
 def test_wrt_are_leaves(wrong):
     x, y = named(x=2.0, y=3.0)
-    with pytest.raises(TypeError, match="no leaf"):
+    with pytest.raises(TypeError, match="not a leaf"):
         replay(x * y, [x, y], [wrong])
-    with pytest.raises(TypeError, match="no leaf"):
+    with pytest.raises(TypeError, match="not a leaf"):
         replay(x * y, [x, y], [x * y])
 
 

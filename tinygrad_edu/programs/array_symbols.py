@@ -16,16 +16,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from tinygrad_edu.programs.symbols import Symbol
+from tinygrad_edu.programs.symbols import Slot, Symbol
 from tinygrad_edu.rules.constants import as_plain
 from tinygrad_edu.rules.tables import arrays
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an operand stands in an index: `x[:, i]` is getitem of x and i at (:, Place(1))."""
-
-    operand: int
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -185,13 +178,13 @@ def _reshaping(name: str, x: Any, *given: Any, **named: Any) -> Any:
 
 
 def _places(index: Any) -> tuple[Any, list[Any]]:
-    """An index with its arrays taken out: `(slice(None), i)` gives (:, Place(1)) and [i]."""
+    """An index with its arrays taken out: `(slice(None), i)` gives (:, Slot(1)) and [i]."""
     found: list[Any] = []
 
     def place(part: Any) -> Any:
         if isinstance(part, Symbol | np.ndarray):
             found.append(part)
-            return Place(len(found))
+            return Slot(len(found))
         return part
 
     return (tuple(map(place, index)) if isinstance(index, tuple) else place(index)), found
@@ -200,8 +193,8 @@ def _places(index: Any) -> tuple[Any, list[Any]]:
 def index_with(index: Any, operands: Any) -> Any:
     """An index with its arrays, which are operands 1, 2, …, back in their places."""
     if isinstance(index, tuple):
-        return tuple(operands[p.operand] if isinstance(p, Place) else p for p in index)
-    return operands[index.operand] if isinstance(index, Place) else index
+        return tuple(operands[p.operand] if isinstance(p, Slot) else p for p in index)
+    return operands[index.operand] if isinstance(index, Slot) else index
 
 
 def _getitem(x: Any, *more: Any, index: Any) -> Any:

@@ -7,17 +7,23 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tinygrad_edu.engine.names import FreeNames
-from tinygrad_edu.programs.symbols import Symbol, operations_in, raises
-from tinygrad_edu.programs.trace import BY, Program, in_order, symbols_of
+from tinygrad_edu.programs.symbols import (
+    SUM_OVER_POINTS,
+    Symbol,
+    operations_in,
+    raises,
+    symbols_of,
+)
+from tinygrad_edu.programs.trace import BY, Program, in_order
 
-LONGEST = 12
+LONGEST_EXPRESSION = 12
 """An expression of more operations than this is cut in two, for readers and for parsers."""
 
 REPEATING = {"maximum", "minimum"}
-"""Operations whose text may name an operand twice, so that the operand must have a name."""
+"""Operations whose text may name an operand twice, so the operand must have a name."""
 
-SUM = "sum_over_points"
-"""The operation that a program of columns sums with: its result always has a name."""
+NamedLine = tuple[str, Symbol]
+"""`name = expression`."""
 
 
 @dataclass
@@ -28,7 +34,7 @@ class Lines:
     they are the derivative by.
     """
 
-    lines: list[tuple[str, Symbol]]
+    lines: list[NamedLine]
     forward: int
     names: dict[Symbol, str]
     derivatives: dict[Symbol, str] = field(default_factory=dict)
@@ -43,92 +49,73 @@ def lines_of(
     would be too long, and for what is asked for by `also`. Names are unique and none of those
     `taken`.
     """
-    outputs = program.outputs
-    needed = [x for x in operations_in(Symbol("all", tuple(outputs)), {}) if x.name != "all"]
-    uses = Counter(x for symbol in needed for x in symbols_of(symbol))
-    used = _with_a_line(program, needed)
-    names: dict[Symbol, str] = {}
+    needed = list(operations_in(program.outputs))
+    forwards = set(operations_in([program.value, *program.conditions]))
     free = FreeNames(taken)
-    for symbol in dict.fromkeys([*program.inputs, *program.others]):
-        names[symbol] = free(program.wishes.get(symbol, symbol.name))
-    for symbol in needed:
-        if not symbol.operands and symbol not in names:
-            names[symbol] = free(symbol.name)
-    lines: list[tuple[str, Symbol]] = []
-    derivatives: dict[Symbol, str] = {}
+    names = _leaf_names(program, needed, free)
+    preferred, derivatives = _preferred_names(program, forwards)
+    used = {*preferred, *_with_a_line(program, needed), *filter(also, needed)}
+    lines: list[NamedLine] = []
     sizes: dict[Symbol, int] = {}
     raising: set[Symbol] = set()  # those without a line whose text may raise an error
-    forwards = set(operations_in(Symbol("all", (program.value, *program.conditions)), {}))
 
-    def add_line(symbol: Symbol, wish: str) -> None:
-        names[symbol] = free(wish)
+    def add_line(symbol: Symbol) -> None:
+        names[symbol] = free(preferred.get(symbol, ""))
         lines.append((names[symbol], symbol))
         sizes[symbol] = 0
         raising.discard(symbol)
 
-    for symbol in in_order(program, needed):
+    for symbol in in_order(program, program.outputs):
+        operands = symbols_of(symbol)
         if symbol.name == "where":  # its text computes one branch, and the graph computes both
-            for x in symbols_of(symbol):
+            for x in operands:
                 if x in raising:
-                    add_line(x, "")
-        wish = program.wishes.get(symbol, "")
-        if wish.startswith(BY):  # what comes about forwards is not called after its use backwards
-            wish = "" if symbol in forwards else f"d{wish[1:]}"
-            if wish:
-                derivatives[symbol] = wish[1:]
-        sizes[symbol] = 1 + sum(sizes.get(x, 0) for x in symbols_of(symbol))
-        named = wish or uses[symbol] > 1 or symbol in used or symbol.name == SUM or also(symbol)
-        if named or sizes[symbol] > LONGEST:
-            add_line(symbol, wish)
-        elif raises(symbol) or not raising.isdisjoint(symbols_of(symbol)):
+                    add_line(x)
+        sizes[symbol] = 1 + sum(sizes.get(x, 0) for x in operands)
+        if symbol in used or sizes[symbol] > LONGEST_EXPRESSION:
+            add_line(symbol)
+        elif raises(symbol) or not raising.isdisjoint(operands):
             raising.add(symbol)
     forward = max((i for i, (_, x) in enumerate(lines, start=1) if x in forwards), default=0)
+    derivatives = {x: by for x, by in derivatives.items() if x in names}
     return Lines(lines, forward, names, derivatives)
+
+
+def _leaf_names(program: Program, needed: Iterable[Symbol], free: FreeNames) -> dict[Symbol, str]:
+    """The names of the inputs, of the other leaves, and of what else is no operation."""
+    leaves = dict.fromkeys([*program.inputs, *program.others])
+    names = {x: free(program.preferred_names.get(x, x.name)) for x in leaves}
+    for x in needed:
+        if not x.operands and x not in names:
+            names[x] = free(x.name)
+    return names
+
+
+def _preferred_names(
+    program: Program, forwards: set[Symbol]
+) -> tuple[dict[Symbol, str], dict[Symbol, str]]:
+    """The preferred names of operations, `dz` for the derivative by z; and what derivatives are by.
+    What the forward pass computes is not named after its use in the backward pass."""
+    names, derivatives = {}, {}
+    for symbol, name in program.preferred_names.items():
+        if not name.startswith(BY):
+            names[symbol] = name
+        elif symbol not in forwards:
+            names[symbol], derivatives[symbol] = f"d{name[1:]}", name[1:]
+    return names, derivatives
 
 
 def _with_a_line(program: Program, needed: Iterable[Symbol]) -> set[Symbol]:
     """What has a line of its own because of where it is used."""
-    used = {x for x in (program.value, *program.gradients) if isinstance(x, Symbol)} | {
-        x for symbol in needed if symbol.name in REPEATING for x in symbols_of(symbol)
-    }
-    if program.varying:  # what all points share is computed before them
-        used |= {
-            x
-            for symbol in needed
-            if symbol in program.varying or symbol.name == SUM
-            for x in symbols_of(symbol)
-            if x not in program.varying
-        }
+    uses = Counter(x for symbol in needed for x in symbols_of(symbol))
+    used = {x for x in program.results if isinstance(x, Symbol)}
+    used |= {x for x, times in uses.items() if times > 1}
+    for symbol in needed:
+        if symbol.name in REPEATING:
+            used.update(symbols_of(symbol))
+        if symbol.name == SUM_OVER_POINTS:
+            used.add(symbol)
+        if symbol in program.varying or symbol.name == SUM_OVER_POINTS:
+            # what all points share is computed before them
+            used.update(x for x in symbols_of(symbol) if x not in program.varying)
     return used
-
-
-@dataclass
-class Split:
-    """The lines of a program of columns, by when they run: before the points, at every point, for
-    each sum over the points, and after them."""
-
-    before: list[tuple[str, Symbol]]
-    points: list[tuple[str, Symbol]]
-    sums: list[tuple[str, Symbol]]
-    after: list[tuple[str, Symbol]]
-
-
-def split(program: Program, lines: Lines) -> Split:
-    """What all points share runs before them, and what needs a sum over them after them."""
-    found = Split([], [], [], [])
-    late: set[Symbol] = set()
-    everything = Symbol("all", tuple(symbol for _, symbol in lines.lines))
-    for symbol in operations_in(everything, {}):
-        if symbol.name == SUM or any(x in late for x in symbols_of(symbol)):
-            late.add(symbol)
-    for line in lines.lines:
-        symbol = line[1]
-        if symbol in program.varying:
-            found.points.append(line)
-        elif symbol.name == SUM:
-            found.sums.append(line)
-        elif symbol in late:
-            found.after.append(line)
-        else:
-            found.before.append(line)
-    return found

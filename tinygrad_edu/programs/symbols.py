@@ -11,17 +11,30 @@ operations on arrays see `array_symbols`.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, NoReturn
 
 from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.operators import OPERATORS
 from tinygrad_edu.rules.rule import Rule, name_of
 from tinygrad_edu.rules.tables import formula_of, scalars
 
 Expression = Any
 """A Symbol or a plain number."""
+
+
+def both_sides(name: str) -> tuple[Any, Any]:
+    """The methods `x op other` and `other op x` of a symbol x."""
+
+    def operator(self: Symbol, other: Any) -> Symbol:
+        return self._operation(name, self, other)
+
+    def reflected(self: Symbol, other: Any) -> Symbol:
+        return self._operation(name, other, self)
+
+    return operator, reflected
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -49,37 +62,17 @@ class Symbol:
         return rule(*operands, **settings)[0]
 
     def _operation(self, name: str, *operands: Any) -> Symbol:
-        return Symbol(name, tuple([_operand(name, x) for x in operands]))
+        return Symbol(name, tuple([as_operand(name, x) for x in operands]))
 
-    def __add__(self, other: Any) -> Symbol:
-        return self._operation("add", self, other)
-
-    def __radd__(self, other: Any) -> Symbol:
-        return self._operation("add", other, self)
-
-    def __sub__(self, other: Any) -> Symbol:
-        return self._operation("subtract", self, other)
-
-    def __rsub__(self, other: Any) -> Symbol:
-        return self._operation("subtract", other, self)
-
-    def __mul__(self, other: Any) -> Symbol:
-        return self._operation("multiply", self, other)
-
-    def __rmul__(self, other: Any) -> Symbol:
-        return self._operation("multiply", other, self)
-
-    def __truediv__(self, other: Any) -> Symbol:
-        return self._operation("divide", self, other)
-
-    def __rtruediv__(self, other: Any) -> Symbol:
-        return self._operation("divide", other, self)
-
-    def __pow__(self, other: Any) -> Symbol:
-        return self._operation("power", self, other)
-
-    def __rpow__(self, other: Any) -> Symbol:
-        return self._operation("power", other, self)
+    __add__, __radd__ = both_sides("add")
+    __sub__, __rsub__ = both_sides("subtract")
+    __mul__, __rmul__ = both_sides("multiply")
+    __truediv__, __rtruediv__ = both_sides("divide")
+    __pow__, __rpow__ = both_sides("power")
+    __and__, __rand__ = both_sides("logical_and")
+    __or__, __ror__ = both_sides("logical_or")
+    __lt__, __gt__ = both_sides("less")[0], both_sides("greater")[0]
+    __le__, __ge__ = both_sides("less_equal")[0], both_sides("greater_equal")[0]
 
     def __neg__(self) -> Symbol:
         return self._operation("negative", self)
@@ -89,30 +82,6 @@ class Symbol:
 
     def __abs__(self) -> Symbol:
         return self._operation("abs", self)
-
-    def __lt__(self, other: Any) -> Symbol:
-        return self._operation("less", self, other)
-
-    def __gt__(self, other: Any) -> Symbol:
-        return self._operation("greater", self, other)
-
-    def __le__(self, other: Any) -> Symbol:
-        return self._operation("less_equal", self, other)
-
-    def __ge__(self, other: Any) -> Symbol:
-        return self._operation("greater_equal", self, other)
-
-    def __and__(self, other: Any) -> Symbol:
-        return self._operation("logical_and", self, other)
-
-    def __rand__(self, other: Any) -> Symbol:
-        return self._operation("logical_and", other, self)
-
-    def __or__(self, other: Any) -> Symbol:
-        return self._operation("logical_or", self, other)
-
-    def __ror__(self, other: Any) -> Symbol:
-        return self._operation("logical_or", other, self)
 
     def __hash__(self) -> int:
         return id(self)
@@ -137,7 +106,14 @@ class Symbol:
         return f"<symbol {self.name}{'(…)' if self.operands else ''}>"
 
 
-def _operand(name: str, x: Any) -> Expression:
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where an operand stands in an index: `x[:, i]` is getitem of x and i at (:, Slot(1))."""
+
+    operand: int
+
+
+def as_operand(name: str, x: Any) -> Expression:
     """A symbol, or a constant as a plain number; TypeError for arrays and anything else."""
     if isinstance(x, Symbol):
         return x
@@ -168,7 +144,7 @@ class _Functions:
                     return chosen
             if not any(isinstance(x, Symbol) for x in operands):
                 return function(*operands)
-            return Symbol(name, tuple([_operand(name, x) for x in operands]))
+            return Symbol(name, tuple([as_operand(name, x) for x in operands]))
 
         return apply
 
@@ -178,20 +154,17 @@ functions = _Functions()
 
 
 number_functions: Mapping[str, Callable[..., Any]] = {
-    **vars(scalars),
-    "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
-    "divide": operator.truediv, "negative": operator.neg, "less": operator.lt,
-    "greater": operator.gt, "less_equal": operator.le, "greater_equal": operator.ge,
-    "equal": operator.eq, "not_equal": operator.ne,
-    "logical_and": operator.and_, "logical_or": operator.or_,
+    **{name: operator.function for name, operator in OPERATORS.items()}, **vars(scalars)
 }  # fmt: skip
 """What every operation does to plain numbers."""
 
+SUM_OVER_POINTS = "sum_over_points"
+"""The operation by which a program of columns sums over its points."""
 
 _NEVER_RAISE = {
     "add", "subtract", "multiply", "negative", "abs", "maximum", "minimum", "where", "tanh",
     "arctan", "less", "greater", "less_equal", "greater_equal", "equal", "not_equal",
-    "logical_and", "logical_or", "sum_over_points",
+    "logical_and", "logical_or", SUM_OVER_POINTS,
 }  # fmt: skip
 
 
@@ -230,6 +203,29 @@ class Trace:
     adjoints: tuple[Expression | None, ...]
     g: Symbol
 
+    def names(self, operands: Sequence[str], output: str = "", g: str = "") -> dict[Symbol, str]:
+        """Names for the operands that are symbols and, where one is given, for the output, unless
+        it is an operand, and for its adjoint."""
+        pairs = zip(self.operands, operands, strict=True)
+        names = {x: name for x, name in pairs if isinstance(x, Symbol)}
+        if g:
+            names[self.g] = g
+        if output and isinstance(self.output, Symbol):
+            names.setdefault(self.output, output)
+        return names
+
+
+@contextmanager
+def refused(rule: Rule, why: str) -> Iterator[None]:
+    """TypeError, naming the rule and the cure, where it does not run on symbols."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name_of(rule)} {why}: {error}; write functions with of(x), such as of(x).tanh(x), "
+            "and choices with of(x).where(x > 0, x, 0.0)"
+        ) from error
+
 
 def trace(rule: Rule, n: int, constants: Mapping[int, Any] | None = None) -> Trace:
     """Run a rule, settings bound or not, on n fresh symbols, and its pullback on the symbol g.
@@ -240,35 +236,35 @@ def trace(rule: Rule, n: int, constants: Mapping[int, Any] | None = None) -> Tra
     constants = constants or {}
     operands = tuple(constants[i] if i in constants else Symbol(f"x{i}") for i in range(n))
     g = Symbol("g")
-    try:
+    with refused(rule, "has no formula of plain numbers"):
         output, pullback = rule(*operands)
-        _operand("output", output)
+        as_operand("output", output)
         arriving = tuple(pullback(g))
         if len(arriving) != n:
             raise ValueError(f"the pullback gave {len(arriving)} adjoints for {n} operands")
         adjoints = tuple(
-            None if adjoint is None or i in constants else _undeferred(adjoint)
+            None
+            if adjoint is None or i in constants
+            else as_operand("adjoint", adjoint() if callable(adjoint) else adjoint)
             for i, adjoint in enumerate(arriving)
         )
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise TypeError(
-            f"{name_of(rule)} has no formula of plain numbers: {error}; write functions with "
-            "of(x), such as of(x).tanh(x), and choices with of(x).where(x > 0, x, 0.0)"
-        ) from error
     return Trace(operands, output, adjoints, g)
 
 
-def _undeferred(adjoint: Any) -> Expression:
-    return _operand("adjoint", adjoint() if callable(adjoint) else adjoint)
+def symbols_of(symbol: Symbol) -> list[Symbol]:
+    """The operands of a symbol that are symbols."""
+    return [x for x in symbol.operands if isinstance(x, Symbol)]
 
 
-def operations_in(expression: Expression, known: Mapping[Symbol, Any]) -> Iterator[Symbol]:
-    """Every symbol that an expression is made of, once each, operands first.
+def operations_in(
+    expressions: Iterable[Expression], known: Container[Symbol] = ()
+) -> Iterator[Symbol]:
+    """Every symbol that expressions are made of, once each, operands first.
 
     It does not go into the known ones, nor yield them.
     """
     seen: set[Symbol] = set()
-    waiting: list[tuple[Expression, bool]] = [(expression, False)]
+    waiting: list[tuple[Expression, bool]] = [(x, False) for x in reversed([*expressions])]
     while waiting:
         symbol, operands_done = waiting.pop()
         if operands_done:
@@ -279,9 +275,9 @@ def operations_in(expression: Expression, known: Mapping[Symbol, Any]) -> Iterat
             waiting.extend((x, False) for x in reversed(symbol.operands))
 
 
-def size(expression: Expression, known: Mapping[Symbol, Any]) -> int:
+def size(expression: Expression) -> int:
     """How many names, numbers and operations stand in the text of an expression."""
-    sizes: dict[Symbol, int] = dict.fromkeys(known, 1)
-    for symbol in operations_in(expression, known):
+    sizes: dict[Symbol, int] = {}
+    for symbol in operations_in([expression]):
         sizes[symbol] = 1 + sum(sizes[x] if isinstance(x, Symbol) else 1 for x in symbol.operands)
     return sizes[expression] if isinstance(expression, Symbol) else 1

@@ -1,8 +1,8 @@
 """From a recorded graph to a program: its rules are run again, on symbols instead of data.
 
 Forwards, every rule gives the expression of its node and a pullback; backwards, the graph's own
-reverse sweep calls the pullbacks on expressions. What comes out is what the graph computes, its
-value and its gradients, as expressions of its inputs.
+reverse sweep calls the pullbacks on expressions. The result is what the graph computes, its value
+and its gradients, as expressions of its inputs.
 """
 
 from __future__ import annotations
@@ -12,14 +12,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from tinygrad_edu.engine.graph import Node, leaves_and_inner, sweep
 from tinygrad_edu.engine.names import FreeNames, identifier
-from tinygrad_edu.engine.tensor import Tensor
-from tinygrad_edu.programs.array_symbols import ArraySymbol
-from tinygrad_edu.programs.symbols import Expression, Symbol, number_functions, operations_in
-from tinygrad_edu.rules.rule import Pullback, Rule, deferred, name_of, settings_of
+from tinygrad_edu.programs.symbols import (
+    SUM_OVER_POINTS,
+    Expression,
+    Symbol,
+    number_functions,
+    operations_in,
+    refused,
+    symbols_of,
+)
+from tinygrad_edu.rules.rule import Pullback, Rule, deferred, settings_of
+
+Comparisons = Sequence[tuple[str, tuple[Any, Any], Any]]
+"""Comparisons of nodes: the operation, its two operands, and the result."""
 
 
 @dataclass
@@ -27,12 +34,11 @@ class Program:
     """What a graph computes: expressions of the symbols of its inputs and of its other leaves.
 
     `seed` is the adjoint of the root, `wrt` are the symbols of the leaves that `gradients` are the
-    derivatives by, `others` the leaves that are no inputs, `constants` plain arrays, `adjoints`
-    those of all nodes. `order` holds the expressions as they came about, forwards, then backwards.
-    `wishes` are the names that symbols would like to have: `z`, or `∂z` for the derivative by what
-    is called z. `varying` are the symbols that differ from point to point when the program is run
-    on columns. `guards` are truths with what they were when the graph was recorded: if one differs,
-    another graph is needed.
+    derivatives by, `others` the leaves that are not inputs, `constants` plain arrays. `order` holds
+    the expressions in order of creation, forwards, then backwards. `preferred_names` has names of
+    symbols: `z`, or `∂z` for the derivative by what is called z. `varying` are the symbols that
+    differ from point to point when the program is run on columns. `guards` are truths with what
+    they were when the graph was recorded: if one differs, another graph is needed.
     """
 
     seed: Symbol
@@ -42,25 +48,29 @@ class Program:
     value: Expression
     gradients: list[Expression]
     order: list[Expression]
-    wishes: dict[Symbol, str] = field(default_factory=dict)
+    preferred_names: dict[Symbol, str] = field(default_factory=dict)
     varying: set[Symbol] = field(default_factory=set)
     constants: dict[Symbol, Any] = field(default_factory=dict)
-    adjoints: set[Symbol] = field(default_factory=set)
     guards: list[tuple[Expression, Any]] = field(default_factory=list)
 
     @property
     def conditions(self) -> list[Expression]:
-        """The truths that are looked at before the results are believed."""
+        """The truths that are looked at before the results are used."""
         return [guard for guard, _ in self.guards]
+
+    @property
+    def results(self) -> list[Expression]:
+        """The value and the gradients."""
+        return [self.value, *self.gradients]
 
     @property
     def outputs(self) -> list[Expression]:
         """All that a program has to compute."""
-        return [self.value, *self.gradients, *self.conditions]
+        return [*self.results, *self.conditions]
 
 
 BY = "∂"
-"""With this begins what a derivative would like to be called."""
+"""The preferred name of a derivative begins with this."""
 
 POINTS = Symbol("n")
 """How many points there are in the columns."""
@@ -71,7 +81,7 @@ def trace_graph(
     inputs: Sequence[Any],
     wrt: Sequence[Node],
     varying: Sequence[Node] = (),
-    comparisons: Sequence[tuple[str, tuple[Any, Any], Any]] = (),
+    comparisons: Comparisons = (),
 ) -> Program:
     """The program of the graph that leads to `root`.
 
@@ -81,209 +91,172 @@ def trace_graph(
     from a node that varies to one that does not is summed over the points. TypeError for a rule
     that does not run on symbols.
     """
-    leaves, inner = leaves_and_inner(root)
-    arrays = isinstance(root, Tensor)
-    symbols: dict[Any, Any] = {}  # the expression of each node, and of each plain array by its id
-    wishes: dict[Symbol, str] = {}
-    free = FreeNames()
-    if comparisons:  # the root need not depend on what was compared
-        compared = [x for _, xs, _ in comparisons for x in xs if isinstance(x, Node)]
-        leaves, inner = _with_what_was_compared(leaves, inner, compared)
-    for i, leaf in enumerate([*inputs, *leaves]):
-        key = leaf if isinstance(leaf, Node) else id(leaf)
-        if key in symbols:
-            continue
-        name = free(identifier(getattr(leaf, "label", "")) or f"x{i + 1}")
-        data = leaf.data if isinstance(leaf, Node) else leaf
-        symbol = ArraySymbol(name, (), {}, data.shape, data.dtype) if arrays else Symbol(name)
-        symbols[key] = symbol
-        wishes[symbol] = name
-    constants: dict[Symbol, Any] = {}
-    varies: set[Node] = set(varying)
-    pullbacks: dict[Node, Pullback] = {}
-    order: list[Expression] = []
+    compared = [x for _, operands, _ in comparisons for x in operands if isinstance(x, Node)]
+    leaves, inner = _below([root, *compared])
+    tracer = _Tracer(inputs, leaves, varying)
     for node in inner:
-        rule, xs = _on_symbols(node, symbols, constants)
-        if varies and any(x in varies for x in node.parents):
-            varies.add(node)
-        output, pullbacks[node] = _run(rule, xs)
-        symbols[node] = output
-        order.append(output)
-        label = identifier(node.label)
-        if label and isinstance(output, Symbol) and output.operands and output not in wishes:
-            wishes[output] = free(label)
-    guards = []
-    for name, operands, result in comparisons:
-        x, y = (symbols[x] if isinstance(x, Node) else x for x in operands)
-        guards.append((_comparison(name, x, y), result))
-        order.append(guards[-1][0])
-
-    wanted = set(wrt)
-    for node in inner:
-        if any(parent in wanted for parent in node.parents):
-            wanted.add(node)
-
-    def pull_back(node: Node) -> Pullback:
-        return functools.partial(_adjoints, node, pullbacks[node], wanted, varies)
-
-    data = root.data
-    seed = ArraySymbol("seed", (), {}, data.shape, data.dtype) if arrays else Symbol("seed")
-    adjoints = sweep(root, seed, pull_back, wanted)
-    for node, adjoint in adjoints.items():
-        order.append(adjoint)
-        label = wishes.get(symbols[node], "")
-        if isinstance(adjoint, Symbol) and adjoint.operands and label[:1] not in ("", BY):
-            wishes.setdefault(adjoint, BY + label)
-    given = {x for x in inputs if isinstance(x, Node)}
-    gradients = [adjoints[x] if x in adjoints else _zero(x) for x in wrt]
-    if varies and root not in varies:  # it depends on no column: each point has it
-        gradients = [x * POINTS if isinstance(x, Symbol) else x for x in gradients]
-        order += gradients
-    program = Program(
-        seed,
-        [symbols[x if isinstance(x, Node) else id(x)] for x in inputs],
+        tracer.run(node)
+    guards = [(tracer.comparison(name, *xs), result) for name, xs, result in comparisons]
+    tracer.order += [guard for guard, _ in guards]
+    gradients = tracer.gradients(root, wrt, inner)
+    symbols, given = tracer.symbols, {x for x in inputs if isinstance(x, Node)}
+    return Program(
+        tracer.seed,
+        [symbols[_key(x)] for x in inputs],
         {symbols[leaf]: leaf for leaf in leaves if leaf not in given},
         [symbols[x] if x in symbols else Symbol("unused") for x in wrt],
         symbols[root],
         gradients,
-        order,
-        wishes,
-        {symbols[x] for x in varies},
-        constants,
-        {x for x in adjoints.values() if isinstance(x, Symbol)},
+        tracer.order,
+        tracer.preferred_names,
+        tracer.varying_symbols(),
+        tracer.constants,
         guards,
     )
-    if varies:
-        _find_varying(program)
-    return program
 
 
-def _comparison(name: str, x: Expression, y: Expression) -> Expression:
-    """A comparison as an expression. By its name, because `==` asks whether symbols are one."""
-    symbol = x if isinstance(x, Symbol) else y
-    if not isinstance(symbol, Symbol):
-        return number_functions[name](x, y)
-    return symbol._operation(name, x, y)
+def _below(roots: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+    """The leaves and inner nodes of several graphs: those of a node that has all roots as
+    operands."""
+    if len(roots) == 1:
+        return leaves_and_inner(roots[0])
+    top = object.__new__(type(roots[0]))
+    top.operands = tuple(roots)
+    leaves, inner = leaves_and_inner(top)
+    return leaves, inner[:-1]
 
 
-def _with_what_was_compared(
-    leaves: list[Any], inner: list[Any], compared: Iterable[Node]
-) -> tuple[list[Any], list[Any]]:
-    """The leaves and inner nodes of a graph, and after them those that comparisons need."""
-    known: dict[Any, None] = dict.fromkeys((*leaves, *inner))
-    for node in compared:
-        waiting = [node]
-        while waiting:
-            top = waiting[-1]
-            missing = [x for x in top.parents if x not in known]
-            if missing:
-                waiting += missing
-                continue
-            known.setdefault(waiting.pop())
-    return [x for x in known if x.rule is None], [x for x in known if x.rule is not None]
+def _key(x: Any) -> Any:
+    """What the symbol of an operand is known by; plain arrays have no hash."""
+    return x if isinstance(x, Node) else id(x)
 
 
-def _zero(x: Node) -> Any:
-    return np.zeros_like(x.data) if isinstance(x, Tensor) else 0.0
+def symbol_like(name: str, data: Any) -> Symbol:
+    """A symbol for data: one that knows its shape and dtype if they are an array."""
+    if not hasattr(data, "dtype"):
+        return Symbol(name)
+    from tinygrad_edu.programs.array_symbols import ArraySymbol
+
+    return ArraySymbol(name, (), {}, data.shape, data.dtype)
 
 
-def _on_symbols(
-    node: Node, symbols: dict[Any, Any], constants: dict[Symbol, Any]
-) -> tuple[Rule, list[Any]]:
-    """The rule of a node and its operands, with symbols for nodes and for plain arrays.
+class _Tracer:
+    """Runs the rules of a graph on symbols. `symbols` has the expression of each node, and of each
+    plain array by its id."""
 
-    A plain array that is no input is a constant with a symbol of its own; so are the labels and
-    indices among the settings of a rule.
-    """
+    def __init__(self, inputs: Sequence[Any], leaves: Sequence[Any], varying: Sequence[Node]):
+        self.symbols: dict[Any, Any] = {}
+        self.preferred_names: dict[Symbol, str] = {}
+        self.constants: dict[Symbol, Any] = {}
+        self.order: list[Expression] = []
+        self.pullbacks: dict[Node, Pullback] = {}
+        self.varying = set(varying)
+        self.free = FreeNames()
+        for i, leaf in enumerate([*inputs, *leaves]):
+            if _key(leaf) not in self.symbols:
+                name = self.free(identifier(getattr(leaf, "label", "")) or f"x{i + 1}")
+                data = leaf.data if isinstance(leaf, Node) else leaf
+                self.symbols[_key(leaf)] = symbol = symbol_like(name, data)
+                self.preferred_names[symbol] = name
 
-    def on_symbol(x: Any, wish: str = "") -> Any:
-        if isinstance(x, Node):
-            return symbols[x]
-        if id(x) in symbols:
-            return symbols[id(x)]
-        if not isinstance(x, np.ndarray) or x.ndim == 0:
+    def run(self, node: Node) -> None:
+        """Run the rule of a node on the symbols of its operands."""
+        rule, operands = self.rule_on_symbols(node), [self.symbol_of(x) for x in node.operands]
+        with refused(rule, "cannot be replayed, because its rule does not run on symbols"):
+            output, self.pullbacks[node] = rule(*operands)
+        if not self.varying.isdisjoint(node.parents):
+            self.varying.add(node)
+        self.symbols[node] = output
+        self.order.append(output)
+        label = identifier(node.label)
+        new = isinstance(output, Symbol) and output.operands
+        if label and new and output not in self.preferred_names:
+            self.preferred_names[output] = self.free(label)
+
+    def symbol_of(self, x: Any, name: str = "") -> Any:
+        """The symbol of an operand; that of a constant array, which is no input, is made here."""
+        if _key(x) in self.symbols:
+            return self.symbols[_key(x)]
+        if not getattr(x, "ndim", 0):
             return x
-        name = wish or f"array_{'x'.join(map(str, x.shape))}"
-        symbol = symbols[id(x)] = ArraySymbol(name, (), {}, x.shape, x.dtype)
-        constants[symbol] = x
+        symbol = symbol_like(name or f"array_{'x'.join(map(str, x.shape))}", x)
+        self.symbols[id(x)] = symbol
+        self.constants[symbol] = x
         return symbol
 
-    def on_symbols(index: Any, wish: str) -> Any:
-        if isinstance(index, tuple):
-            return tuple(on_symbols(part, wish) for part in index)
-        chooses = isinstance(index, np.ndarray) and index.dtype.kind in "iu"
-        return on_symbol(index, wish) if chooses else index
+    def rule_on_symbols(self, node: Node) -> Rule:
+        """The rule of a node, with symbols for the labels and indices among its settings."""
+        rule = node.rule
+        assert rule is not None
 
-    rule = node.rule
-    assert rule is not None
-    settings = settings_of(rule)
-    chosen: dict[str, Any] = {
-        name: on_symbols(settings[name], name) for name in ("labels", "index") if name in settings
-    }
-    if chosen:
-        rule = functools.partial(getattr(rule, "func", rule), **(settings | chosen))
-    return rule, [on_symbol(x) for x in node.operands]
+        def on_symbols(index: Any, name: str) -> Any:
+            if isinstance(index, tuple):
+                return tuple(on_symbols(part, name) for part in index)
+            chooses = hasattr(index, "dtype") and index.dtype.kind in "iu"
+            return self.symbol_of(index, name) if chooses else index
+
+        settings = settings_of(rule)
+        chosen = {x: on_symbols(settings[x], x) for x in ("labels", "index") if x in settings}
+        if not chosen:
+            return rule
+        return functools.partial(getattr(rule, "func", rule), **(settings | chosen))
+
+    def comparison(self, name: str, *operands: Any) -> Expression:
+        """A comparison as an expression. By its name, because `==` asks whether symbols are one."""
+        x, y = (self.symbols[x] if isinstance(x, Node) else x for x in operands)
+        symbol = x if isinstance(x, Symbol) else y
+        if not isinstance(symbol, Symbol):
+            return number_functions[name](x, y)
+        return symbol._operation(name, x, y)
+
+    def gradients(self, root: Node, wrt: Sequence[Node], inner: Sequence[Node]) -> list[Expression]:
+        """The gradients by some leaves, from the graph's own reverse sweep."""
+        self.seed, self.wanted = symbol_like("seed", root.data), set(wrt)
+        for node in inner:
+            if not self.wanted.isdisjoint(node.parents):
+                self.wanted.add(node)
+        adjoints = sweep(
+            root, self.seed, lambda node: functools.partial(self.pull_back, node), self.wanted
+        )
+        for node, adjoint in adjoints.items():
+            self.order.append(adjoint)
+            label = self.preferred_names.get(self.symbols[node], BY)
+            if isinstance(adjoint, Symbol) and adjoint.operands and not label.startswith(BY):
+                self.preferred_names.setdefault(adjoint, BY + label)
+        gradients = [adjoints[x] if x in adjoints else x._zero() for x in wrt]
+        if self.varying and root not in self.varying:  # no column leads to it: each point has it
+            gradients = [x * POINTS if isinstance(x, Symbol) else x for x in gradients]
+            self.order += gradients
+        return gradients
+
+    def pull_back(self, node: Node, g: Expression) -> tuple[Expression, ...]:
+        """What the pullback of a node gives, on symbols, for the operands that are wanted."""
+
+        def arriving(x: Any, adjoint: Any) -> Expression:
+            if not isinstance(x, Node) or x not in self.wanted:
+                return None
+            adjoint = adjoint() if type(adjoint) is deferred else adjoint
+            if node in self.varying and x not in self.varying:
+                return Symbol(SUM_OVER_POINTS, (adjoint,))
+            return adjoint
+
+        assert node.rule is not None
+        with refused(node.rule, "cannot be replayed, because of its pullback"):
+            adjoints = zip(node.operands, self.pullbacks[node](g), strict=True)
+            return tuple([arriving(x, adjoint) for x, adjoint in adjoints])
+
+    def varying_symbols(self) -> set[Symbol]:
+        """Every expression that differs from point to point."""
+        varying = {self.symbols[x] for x in self.varying}
+        for symbol in operations_in(self.order) if varying else ():
+            if symbol.name != SUM_OVER_POINTS and not varying.isdisjoint(symbols_of(symbol)):
+                varying.add(symbol)
+        return varying
 
 
-def _run(rule: Rule, operands: Sequence[Any]) -> tuple[Expression, Pullback]:
-    try:
-        return rule(*operands)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise TypeError(
-            f"{name_of(rule)} cannot be replayed, because its rule does not run on symbols: "
-            f"{error}; write functions with of(x), such as of(x).tanh(x), and choices with "
-            "of(x).where(x > 0, x, 0.0)"
-        ) from error
-
-
-def _adjoints(
-    node: Node, pullback: Pullback, wanted: set[Node], varies: set[Node], g: Expression
-) -> tuple[Expression, ...]:
-    """What the pullback of a node gives, on symbols, for the operands that are wanted."""
-    rule = node.rule
-    assert rule is not None
-    try:
-        arriving = [
-            None
-            if not isinstance(x, Node) or x not in wanted  # a plain array has no hash
-            else adjoint()
-            if type(adjoint) is deferred
-            else adjoint
-            for x, adjoint in zip(node.operands, pullback(g), strict=True)
-        ]
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise TypeError(f"{name_of(rule)}: its pullback cannot be replayed: {error}") from error
-    if node in varies:
-        arriving = [
-            over_points(adjoint) if x in wanted and x not in varies else adjoint
-            for x, adjoint in zip(node.operands, arriving, strict=True)
-        ]
-    return tuple(arriving)
-
-
-def over_points(adjoint: Expression) -> Expression:
-    """The sum over the points of what each of them hands to a node that all of them share."""
-    return Symbol("sum_over_points", (adjoint,))
-
-
-def _find_varying(program: Program) -> None:
-    """Tell every expression that varies from those that do not, and turn the sum of one that does
-    not into a product with the number of points."""
-    for symbol in operations_in(Symbol("all", tuple(program.order)), {}):
-        if symbol.name != "sum_over_points" and any(
-            x in program.varying for x in symbols_of(symbol)
-        ):
-            program.varying.add(symbol)
-
-
-def in_order(program: Program, needed: Iterable[Symbol]) -> list[Symbol]:
-    """The operations among the needed symbols, in the order in which they came about."""
+def in_order(program: Program, outputs: Iterable[Expression]) -> list[Symbol]:
+    """The operations that outputs need, in the order in which they were created."""
+    needed = list(operations_in(outputs))
     kept = set(needed)
-    ordered = (x for x in program.order if isinstance(x, Symbol) and x in kept)
-    everything = Symbol("all", (*ordered, *kept))
-    return [x for x in operations_in(everything, {}) if x.operands and x is not everything]
-
-
-def symbols_of(symbol: Symbol) -> list[Symbol]:
-    """The operands of a symbol that are symbols."""
-    return [x for x in symbol.operands if isinstance(x, Symbol)]
+    ordered = [x for x in program.order if isinstance(x, Symbol) and x in kept]
+    return [x for x in operations_in([*ordered, *needed]) if x.operands]

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_edu.programs.array_symbols import ArraySymbol, function_of, is_elementwise
-from tinygrad_edu.programs.symbols import Expression, Symbol
-from tinygrad_edu.programs.trace import symbols_of
+from tinygrad_edu.programs.functions import compiled
+from tinygrad_edu.programs.symbols import Expression, Symbol, symbols_of
 from tinygrad_edu.rules.tables import arrays
 
 LARGE = 2000
@@ -73,13 +73,7 @@ class Emitter:
         """A function that runs the lines, and gives the variables that are results."""
         wanted = [self.names[x] for x in self.wanted if x in self.names and x not in self.arrays]
         returned = ", ".join(f"{name!r}: {name}" for name in wanted)
-        return self.compiled("", [*self.lines, f"return {{{returned}}}"])
-
-    def compiled(self, parameters: str, lines: Sequence[str]) -> Callable[..., Any]:
-        """A function of lines that may name what is in the namespace."""
-        body = "".join(f"    {line}\n" for line in lines)
-        exec(compile(f"def run({parameters}):\n{body}", "<replay>", "exec"), self.namespace)
-        return self.namespace["run"]  # type: ignore[no-any-return]
+        return compiled([], [*self.lines, f"return {{{returned}}}"], self.namespace)
 
     # --- names ----------------------------------------------------------------------------------
 

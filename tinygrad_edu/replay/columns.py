@@ -1,8 +1,8 @@
 """A program of numbers over columns: one call evaluates many points, with NumPy.
 
-The points go through in blocks that stay in the processor's cache, so that any number of points
-takes the same memory, and half of the time of whole columns. What all points share is computed
-once, as plain numbers.
+The points go through in blocks that stay in the processor's cache, so any number of points takes
+the same memory, and half of the time of whole columns. What all points share is computed once, as
+plain numbers.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.programs.array_symbols import ArraySymbol
-from tinygrad_edu.programs.languages import written
-from tinygrad_edu.programs.lines import SUM, lines_of, split
-from tinygrad_edu.programs.source import FUNCTIONS, TAKEN, texts_of
-from tinygrad_edu.programs.symbols import Expression, Symbol, operations_in
-from tinygrad_edu.programs.trace import POINTS, Program, symbols_of
+from tinygrad_edu.programs.column_lines import column_lines
+from tinygrad_edu.programs.functions import MATH, Code, compiled
+from tinygrad_edu.programs.lines import NamedLine
+from tinygrad_edu.programs.symbols import (
+    SUM_OVER_POINTS,
+    Expression,
+    Symbol,
+    operations_in,
+    symbols_of,
+)
+from tinygrad_edu.programs.trace import POINTS, Program
 from tinygrad_edu.replay.buffers import Emitter
 
 BLOCK = 8192
@@ -36,47 +42,38 @@ class Columns:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        lines = self.lines = lines_of(program, TAKEN)
-        parts = split(program, lines)
+        parts = self.parts = column_lines(program)
+        parts.names.setdefault(POINTS, "points")
+        numbers = [*parts.numbers, POINTS]
         self.sums = [symbol for _, symbol in parts.sums]
-        self.columns = [x for x in program.inputs if x in program.varying]
-        leaves = [x for x in (*program.inputs, *program.others) if x not in program.varying]
-        lines.names.setdefault(POINTS, "points")
-        shared = [*leaves, POINTS]
-        self.early = [*shared, *(symbol for _, symbol in parts.before)]
-        outputs = [program.value, *program.gradients]
-        self.varying = [x for x in outputs if isinstance(x, Symbol) and x in program.varying]
-        steady = [x for x in outputs if not (isinstance(x, Symbol) and x in program.varying)]
-        known = {x: lines.names[x] for x in [*self.early, *self.sums]}
-        self.before = self._numbers(parts.before, shared, self.early)
-        self.after = self._numbers(parts.after, known, steady)
-        self.blocks: dict[int, _Block] = {}
+        self.early = [*numbers, *(symbol for _, symbol in parts.before)]
+        self.before = self.number_lines(parts.before, numbers, self.early)
+        self.after = self.number_lines(parts.after, [*self.early, *self.sums], parts.steady)
+        self.blocks: dict[int, _PointBlock] = {}
 
-    def _numbers(
-        self, lines: list[tuple[str, Symbol]], known: Iterable[Symbol], wanted: Sequence[Expression]
+    def number_lines(
+        self, lines: list[NamedLine], known: Iterable[Symbol], wanted: Sequence[Expression]
     ) -> Callable[[Sequence[float]], list[float]]:
         """A function that computes lines of plain numbers."""
-        names = {x: self.lines.names[x] for x in known}
-        body = [f"{''.join(f'{name}, ' for name in names.values())}= known"] if names else []
-        body += [f"{name} = {text}" for name, text in texts_of(lines, "program", names)]
-        body.append(f"return [{', '.join(written(x, 'program', names) for x in wanted)}]")
-        namespace: dict[str, Any] = {**FUNCTIONS, "inf": math.inf, "nan": math.nan}
-        exec("def run(known):\n" + "".join(f"    {line}\n" for line in body), namespace)
-        return namespace["run"]  # type: ignore[no-any-return]
+        code = Code("program", {x: self.parts.names[x] for x in known})
+        code.unpack(list(code.names), "known")
+        code.add(lines)
+        code.lines.append(f"return [{', '.join(map(code.text, wanted))}]")
+        return compiled(["known"], code.lines, {**MATH})
 
     def __call__(self, columns: Sequence[Any], shared: Any, n: int) -> tuple[list[Any], Any]:
         """What varies of the value and the gradients, as columns, and an array of other numbers.
 
-        `shared` is an array of the numbers of all leaves that are no columns, the inputs first.
+        `shared` is an array of the numbers of all leaves that are not columns, the inputs first.
         """
         early = self.before([*shared.tolist(), float(n)])
-        varying = [np.empty(n) for _ in self.varying]
+        varying = [np.empty(n) for _ in self.parts.varying]
         sums = np.zeros(len(self.sums))
         for start in range(0, n, BLOCK):
             part = slice(start, min(start + BLOCK, n))
             size = part.stop - start
             # taken out while it is filled, so that another thread does not fill it too
-            block = self.blocks.pop(size, None) or _Block(self, size)
+            block = self.blocks.pop(size, None) or _PointBlock(self, size)
             block.early[:] = early
             for buffer, column in zip(block.columns, columns, strict=True):
                 buffer[:] = column[part]
@@ -90,60 +87,66 @@ class Columns:
         return varying, np.array(self.after([*early, *sums.tolist()]), float)
 
 
-class _Block:
+class _PointBlock:
     """The buffers for a number of points, and the calls of NumPy that fill them: `run()`."""
 
     def __init__(self, columns: Columns, size: int) -> None:
-        program = columns.program
-        self.columns = [np.empty(size) for _ in columns.columns]
+        parts = columns.parts
+        self.columns = [np.empty(size) for _ in parts.columns]
         self.early = np.empty(len(columns.early))
         self.sums = np.zeros(len(columns.sums))
-        arrays: dict[Symbol, ArraySymbol] = {}
+        self.arrays: dict[Symbol, ArraySymbol] = {}
         given: dict[ArraySymbol, Any] = {}
-        for symbol, buffer in zip(columns.columns, self.columns, strict=True):
-            arrays[symbol] = ArraySymbol(symbol.name, shape=(size,))
-            given[arrays[symbol]] = buffer
+        for symbol, buffer in zip(parts.columns, self.columns, strict=True):
+            self.arrays[symbol] = ArraySymbol(symbol.name, shape=(size,))
+            given[self.arrays[symbol]] = buffer
         for i, symbol in enumerate(columns.early):
-            arrays[symbol] = ArraySymbol(symbol.name)
-            given[arrays[symbol]] = self.early[i : i + 1].reshape(())
-        wanted = (*columns.varying, *columns.sums)
-        needed = list(operations_in(Symbol("all", tuple(wanted)), {}))[:-1]
+            self.arrays[symbol] = ArraySymbol(symbol.name)
+            given[self.arrays[symbol]] = self.early[i : i + 1].reshape(())
+        order = self.array_operations(columns, size)
+        wanted = [self.arrays[x] for x in parts.varying]
+        results = {
+            self.arrays[x]: self.sums[i : i + 1].reshape(()) for i, x in enumerate(columns.sums)
+        }
+        emitter = Emitter(order, wanted, given, results)
+        self.places = [emitter.value(x) for x in wanted]
+        self.compute = emitter.function()
+
+    def array_operations(self, columns: Columns, size: int) -> list[ArraySymbol]:
+        """The operations on columns, as those of arrays, in order."""
+        varying, arrays = columns.program.varying, self.arrays
+        needed = list(operations_in([*columns.parts.varying, *columns.sums]))
+        # the sum of a product of two columns, if nothing else needs them, is their dot product
         uses = Counter(x for symbol in needed for x in symbols_of(symbol))
         products = {
-            x.operands[0]
-            for x in columns.sums
-            if _factors(x, program.varying) and uses[x.operands[0]] == 1
-        } - set(columns.varying)
-        order = []
+            x.operands[0] for x in columns.sums if _factors(x, varying) and uses[x.operands[0]] == 1
+        } - set(columns.parts.varying)
+        order: list[ArraySymbol] = []
         for symbol in needed:
-            if symbol in arrays or not (symbol in program.varying or symbol.name == SUM):
+            is_sum = symbol.name == SUM_OVER_POINTS
+            if symbol in arrays or symbol in products or not (symbol in varying or is_sum):
                 continue
-            if symbol in products:  # the sum of a product needs no column of products
-                continue
-            if symbol.name == SUM and symbol.operands[0] in products:
-                factors = _factors(symbol, program.varying)
-                made = ArraySymbol("dot", tuple(arrays[x] for x in factors))
-            elif symbol.name == SUM:
+            if is_sum and symbol.operands[0] in products:
+                factors = tuple(arrays[x] for x in _factors(symbol, varying))
+                array = ArraySymbol("dot", factors)
+            elif is_sum:
                 settings = {"axis": None, "keepdims": False}
-                made = ArraySymbol("sum", (arrays[symbol.operands[0]],), settings)
+                array = ArraySymbol("sum", (arrays[symbol.operands[0]],), settings)
             else:
-                operands = tuple(arrays[x] if isinstance(x, Symbol) else x for x in symbol.operands)
+                operands = [arrays[x] if isinstance(x, Symbol) else x for x in symbol.operands]
                 if symbol.name in ("add", "subtract", "negative") and _all_truths(operands):
-                    operands = tuple(_as_numbers(x) for x in operands)
-                    order += [x for x in operands if isinstance(x, Symbol)]
+                    operands = list(map(_as_numbers, operands))
+                    order += [x for x in operands if isinstance(x, ArraySymbol)]
                 dtype = _dtype(symbol.name, operands)
-                made = ArraySymbol(symbol.name, operands, {}, (size,), dtype)
-            arrays[symbol] = made
-            order.append(made)
-        results = {arrays[x]: self.sums[i : i + 1].reshape(()) for i, x in enumerate(columns.sums)}
-        emitter = Emitter(order, [arrays[x] for x in columns.varying], given, results)
-        self.places = [emitter.value(arrays[x]) for x in columns.varying]
-        self.compute = emitter.function()
+                array = ArraySymbol(symbol.name, tuple(operands), {}, (size,), dtype)
+            arrays[symbol] = array
+            order.append(array)
+        return order
 
     def run(self) -> list[Any]:
         """Fill the buffers; what varies of the value and the gradients."""
-        found = self.compute()
-        return [found[place] if isinstance(place, str) else place for place in self.places]
+        variables = self.compute()
+        return [variables[x] if isinstance(x, str) else x for x in self.places]
 
 
 def _factors(symbol: Symbol, varying: set[Symbol]) -> list[Symbol]:
@@ -168,3 +171,59 @@ def _all_truths(operands: Sequence[Any]) -> bool:
 def _as_numbers(x: Any) -> Any:
     """Truths as the numbers 1 and 0, which they are in Python: NumPy's sum of truths is a truth."""
     return float(x) if isinstance(x, bool) else ArraySymbol("multiply", (x, 1.0), {}, x.shape)
+
+
+class ByColumns:
+    """Calls a program of which some arguments are columns, and sorts what comes out."""
+
+    def __init__(self, replay: Any, columns: tuple[bool, ...]) -> None:
+        leaves = [x for x, is_column in zip(replay.inputs, columns, strict=True) if is_column]
+        program = replay.program_of(leaves)
+        self.columns = columns
+        self.others = list(program.others.values())
+        if replay.backend == "numba":
+            from tinygrad_edu.replay.machine_code import machine_columns
+
+            self.run: Callable[..., Any] = machine_columns(program)
+        else:
+            self.run = Columns(program)
+        # where the value and each gradient are: the position among columns, or among numbers
+        places: list[tuple[bool, int]] = []
+        for x in program.results:
+            varies = isinstance(x, Symbol) and x in program.varying
+            places.append((varies, sum(1 for v, _ in places if v == varies)))
+        self.value, *gradients = places
+        rest = iter(gradients)
+        self.wrt: list[Any] = [
+            np.array([next(rest)[1] for _ in x], int)
+            if isinstance(x, list | tuple)
+            else (x in leaves, *next(rest))
+            for x in replay.wrt
+        ]
+
+    def __call__(self, given: Sequence[Any], shape: tuple[int, ...]) -> Any:
+        n = math.prod(shape)
+        columns: list[Any] = []
+        shared: list[float] = []
+        for x, is_column in zip(given, self.columns, strict=True):
+            if is_column:
+                columns.append(x.ravel())
+            else:
+                shared += [x] if isinstance(x, float) else x
+        shared += [node.data for node in self.others]
+        varying, numbers = self.run(columns, np.array(shared, float), n)
+        varies, place = self.value  # where it does not vary, each point has it
+        value = _as_column(varying[place] if varies else numbers[place], shape)
+        gradients: list[Any] = []
+        for where in self.wrt:
+            if isinstance(where, np.ndarray):
+                gradients.append(numbers[where])
+                continue
+            by_column, varies, place = where
+            gradient = varying[place] if varies else numbers[place].item()
+            gradients.append(_as_column(gradient, shape) if by_column else gradient)
+        return value, tuple(gradients)
+
+
+def _as_column(x: Any, shape: tuple[int, ...]) -> Any:
+    return x.reshape(shape) if isinstance(x, np.ndarray) else np.full(shape, x)

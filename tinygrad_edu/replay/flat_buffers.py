@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.programs.array_symbols import ArraySymbol
+from tinygrad_edu.programs.functions import compiled
 from tinygrad_edu.programs.simplify import simplified
-from tinygrad_edu.programs.symbols import Symbol, operations_in
-from tinygrad_edu.programs.trace import symbols_of, trace_graph
+from tinygrad_edu.programs.symbols import Symbol, operations_in, symbols_of
+from tinygrad_edu.programs.trace import in_order, trace_graph
 from tinygrad_edu.replay.buffers import Emitter, warnings_of
 from tinygrad_edu.replay.recording import Recording
-from tinygrad_edu.replay.tensor_replay import changed, needed_symbols
+from tinygrad_edu.replay.tensor_replay import changed
 
 
 class Flat:
@@ -67,7 +68,7 @@ class Update:
         held |= {x: state.array for x, state in zip(old, states, strict=True)}
         held |= {numbers[name]: scalar for name, scalar in self.scalars.items()}
         wanted = [new, *new_states]
-        needed = [x for x in operations_in(Symbol("all", tuple(wanted)), {}) if x.operands][:-1]
+        needed = [x for x in operations_in(wanted) if x.operands]
         results = {
             result: held[before]
             for result, before in zip(wanted, (p, *old), strict=True)
@@ -140,7 +141,7 @@ class Gradients:
                 self.others.append((np.empty_like(node.data), node))
                 places[node] = self.others[-1][0]
             given[symbol] = places[node]
-        order = needed_symbols(program, program.outputs)
+        order = in_order(program, program.outputs)
         self.warnings = warnings_of(order)
         steady = [x for x in order if _is_steady(x, program.seed)]
         prepare = Emitter(steady, steady, given)
@@ -173,8 +174,8 @@ class Gradients:
         value = self.value if isinstance(self.value, str) else emitter.name(self.value)
         lines += [f"    {emitter.unchecked.get(line, line)}" for line in emitter.lines]
         lines += ["    update()", f"    append({value}.item())"]
-        parameters = ", ".join(["batches", *takes, "update", "append"])
-        return emitter.compiled(parameters, ["for batch in batches:", *lines])
+        parameters = ["batches", *takes, "update", "append"]
+        return compiled(parameters, ["for batch in batches:", *lines], emitter.namespace)
 
     def has_classes(self, position: int, y: Any) -> bool:
         """Whether all labels that will be gathered into an input are classes."""
@@ -218,5 +219,5 @@ class Gradients:
 
 def _is_steady(symbol: Symbol, seed: Symbol) -> bool:
     """Whether an expression changes only when the seed does."""
-    leaves = [x for x in operations_in(symbol, {}) if not x.operands]
+    leaves = [x for x in operations_in([symbol]) if not x.operands]
     return all(x is seed for x in leaves)

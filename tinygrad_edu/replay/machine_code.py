@@ -2,23 +2,81 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_edu.programs.languages import written
-from tinygrad_edu.programs.lines import Lines, lines_of, split
-from tinygrad_edu.programs.source import FUNCTIONS, TAKEN, Arguments, texts, texts_of
+from tinygrad_edu.programs.column_lines import column_lines
+from tinygrad_edu.programs.functions import (
+    MATH,
+    TAKEN,
+    Code,
+    Parameters,
+    as_tuple,
+    compiled,
+    leaf_names,
+)
+from tinygrad_edu.programs.lines import lines_of
 from tinygrad_edu.programs.symbols import Symbol, raises
 from tinygrad_edu.programs.trace import POINTS, Program
+from tinygrad_edu.replay.staleness import counting
+from tinygrad_edu.rules.constants import as_plain
+
+if TYPE_CHECKING:
+    from tinygrad_edu.replay.value_replay import ValueReplay
 
 # Sums may be reordered, and a product and a sum be one operation, so that the processor adds
 # several numbers at once; nan and inf are kept. A moons step takes a third of the time.
 FASTMATH = {"reassoc", "contract", "nsz"}
 
 
-def machine_function(program: Program, arguments: Arguments, results: Arguments) -> Any:
+def machine_run(replay: ValueReplay) -> Callable[..., Any]:
+    """Machine code for floats; anything else, and errors, as in Python."""
+    inputs, others = replay.arguments, list(replay.program.others.values())
+    machine = machine_function(replay.program, inputs, replay.results)
+    singles = [i for i, x in enumerate(inputs) if not isinstance(x, list)]
+    if others or len(singles) < len(inputs):
+        machine = _with_arrays(machine, inputs, others)
+    parameters = [f"x{i}" for i in range(len(inputs))]
+    called = ", ".join(parameters)
+    floats = " and ".join(f"type(x{i}) is float" for i in singles) or "True"
+    # numba takes a millisecond to say that an argument is of another type
+    namespace: dict[str, Any] = {
+        "_machine": machine, "_in_python": replay.python, "_unusual": replay.unusual
+    }  # fmt: skip
+    body = [
+        f"if not ({floats}):",
+        f"    return _unusual(None, {called})",
+        "try:",
+        f"    _found = _machine({called})",
+        "except (ArithmeticError, LookupError, TypeError, ValueError):",
+        f"    return _in_python({called})",
+        *counting(replay.origin, called, namespace),
+    ]
+    return compiled(parameters, body, namespace)
+
+
+def _with_arrays(
+    machine: Callable[..., Any], inputs: Parameters, others: list[Any]
+) -> Callable[..., Any]:
+    """Machine code, with arrays for lists of numbers and for leaves that are not inputs."""
+
+    def run(*arguments: Any) -> Any:
+        given = list(arguments)
+        for i, expected in enumerate(inputs):
+            if isinstance(expected, list):
+                given[i] = np.array(as_plain(given[i], "replay"), float)
+                if given[i].shape != (len(expected),):
+                    raise ValueError  # the machine would read what is not there
+        if others:
+            given.append(np.array([node.data for node in others]))
+        return machine(*given)
+
+    return run
+
+
+def machine_function(program: Program, inputs: Parameters, results: Parameters) -> Any:
     """A function of floats, and of an array for each list, that gives `value, gradients`.
 
     If there are other leaves, an array of them is its last argument. ArithmeticError or ValueError
@@ -27,33 +85,37 @@ def machine_function(program: Program, arguments: Arguments, results: Arguments)
     ImportError, with the cure, without numba.
     """
     lines = lines_of(program, TAKEN, _overflows)
-    forward, backward = texts(lines, "machine")
-    gradients = {x: written(x, "machine", lines.names) for x in program.gradients}
-    value = written(program.value, "machine", lines.names)
-    parameters, body = _unpacked(program, lines, arguments)
-    body += [f"{name} = {text}" for name, text in forward]
-    for guard, truth in program.guards:
-        changed = f"{'not ' if truth else ''}{written(guard, 'machine', lines.names)}"
-        body += [f"if {changed}:", "    raise ValueError(_MESSAGE)"]
-    body += [f"{name} = {text}" for name, text in backward]
-    body += [f"_value = {value}", "_odd = _value - _value"]  # 0, or nan if it is inf or nan
+    code, parameters = Code("machine", leaf_names(lines.names)), []
+    for i, x in enumerate(inputs):
+        parameters.append(code.names[x] if isinstance(x, Symbol) else f"_inputs{i}")
+        if isinstance(x, list):
+            _take(code, x, f"_inputs{i}[{{}}]")
+    if program.others:
+        parameters.append("_others")
+        _take(code, list(program.others), "_others[{}]")
+    code.add(lines.lines[: lines.forward])
+    for condition in code.changed(program.guards):
+        code.lines += [f"if {condition}:", "    raise ValueError(_MESSAGE)"]
+    code.add(lines.lines[lines.forward :])
+    code.lines += [f"_value = {code.text(program.value)}", "_odd = _value - _value"]
+    # x - x is 0, or nan if x is inf or nan
+    gradients = list(map(code.text, program.gradients))
     looked_at = [name for name, symbol in lines.lines if _overflows(symbol)]
-    looked_at += [x for x in gradients.values() if x.isidentifier()]
-    body += [f"_odd += {x} - {x}" for x in dict.fromkeys(looked_at)]
-    body += ["if _odd != 0.0:", "    raise ValueError(_MESSAGE)"]
-    returned = []
-    flat = iter(program.gradients)
+    looked_at += filter(str.isidentifier, gradients)
+    code.lines += [f"_odd += {x} - {x}" for x in dict.fromkeys(looked_at)]
+    code.lines += ["if _odd != 0.0:", "    raise ValueError(_MESSAGE)"]
+    returned, texts = [], iter(gradients)
     for i, result in enumerate(results):
         if isinstance(result, Symbol):
-            returned.append(gradients[next(flat)])
+            returned.append(next(texts))
             continue
-        body.append(f"_result{i} = _empty({len(result)})")
-        body += [f"_result{i}[{k}] = {gradients[next(flat)]}" for k in range(len(result))]
         returned.append(f"_result{i}")
-    body.append(f"return _value, ({''.join(f'{x}, ' for x in returned)})")
-    types = ["f8" if isinstance(x, Symbol) else "f8[::1]" for x in arguments]
+        code.lines.append(f"_result{i} = _empty({len(result)})")
+        code.lines += [f"_result{i}[{k}] = {next(texts)}" for k in range(len(result))]
+    code.lines.append(f"return _value, {as_tuple(returned)}")
+    types = ["f8" if isinstance(x, Symbol) else "f8[::1]" for x in inputs]
     types += ["f8[::1]"] * bool(program.others)
-    return _compiled(parameters, body, types, error_model="python")
+    return _machine_code(parameters, code.lines, types, error_model="python")
 
 
 def _overflows(symbol: Symbol) -> bool:
@@ -61,64 +123,48 @@ def _overflows(symbol: Symbol) -> bool:
     return raises(symbol) and symbol.name != "divide"
 
 
-def _unpacked(program: Program, lines: Lines, arguments: Arguments) -> tuple[list[str], list[str]]:
-    parameters, body = [], []
-    for i, argument in enumerate(arguments):
-        if isinstance(argument, Symbol):
-            parameters.append(lines.names[argument])
-        else:
-            parameters.append(f"_inputs{i}")
-            body += [f"{lines.names[x]} = _inputs{i}[{k}]" for k, x in enumerate(argument)]
-    body += [f"{lines.names[x]} = _others[{k}]" for k, x in enumerate(program.others)]
-    return parameters + ["_others"] * bool(program.others), body
+def _take(code: Code, symbols: Sequence[Symbol], place: str) -> None:
+    """Take symbols out of an array."""
+    code.lines += [f"{code.names[x]} = {place.format(k)}" for k, x in enumerate(symbols)]
 
 
 def machine_columns(program: Program) -> Any:
     """A function of columns, an array of numbers and the number of points, as `Columns` is one.
 
-    The numbers are those of all leaves that are no columns, the inputs first. It gives what varies
+    The numbers are those of all leaves that are not columns, the inputs first. It gives what varies
     of the results, as the rows of a table, and an array of the other numbers.
     """
-    lines = lines_of(program, TAKEN)
-    parts = split(program, lines)
-    names = lines.names
-    columns = [x for x in program.inputs if x in program.varying]
-    numbers = [x for x in (*program.inputs, *program.others) if x not in program.varying]
-    known = {x: names[x] for x in numbers}
-    body = [f"{names[x]} = _numbers[{k}]" for k, x in enumerate(numbers)]
-    if POINTS in names:
-        known[POINTS] = names[POINTS]
-        body.append(f"{names[POINTS]} = float(_count)")
-    body += [f"{name} = {text}" for name, text in texts_of(parts.before, "machine", known)]
-    body += [f"{name} = 0.0" for name, _ in parts.sums]
-    results = [program.value, *program.gradients]
-    varying = [x for x in results if isinstance(x, Symbol) and x in program.varying]
-    steady = [x for x in results if not (isinstance(x, Symbol) and x in program.varying)]
-    body += [f"_columns_out = _empty(({len(varying)}, _count))", "for _i in range(_count):"]
-    inside = dict(known) | {x: names[x] for x in columns}
-    body += [f"    {names[x]} = _columns[{k}, _i]" for k, x in enumerate(columns)]
-    body += [f"    {name} = {text}" for name, text in texts_of(parts.points, "machine", inside)]
-    for _, symbol in parts.sums:
-        body.append(f"    {names[symbol]} += {written(symbol.operands[0], 'program', inside)}")
-    for k, x in enumerate(varying):
-        body.append(f"    _columns_out[{k}, _i] = {written(x, 'program', inside)}")
-    known |= {symbol: names[symbol] for _, symbol in parts.sums}
-    body += [f"{name} = {text}" for name, text in texts_of(parts.after, "machine", known)]
-    body.append(f"_numbers_out = _empty({len(steady)})")
-    body += [f"_numbers_out[{k}] = {written(x, 'program', known)}" for k, x in enumerate(steady)]
-    body.append("return _columns_out, _numbers_out")
-    types = ["f8[:,::1]", "f8[::1]", "i8"]
+    parts = column_lines(program)
+    leaves = {x: parts.names[x] for x in (*parts.numbers, POINTS) if x in parts.names}
+    code = Code("machine", leaves)
+    _take(code, parts.numbers, "_numbers[{}]")
+    if POINTS in leaves:
+        code.lines.append(f"{leaves[POINTS]} = float(_count)")
+    code.add(parts.before)
+    code.lines += [f"{name} = 0.0" for name, _ in parts.sums]
+    code.lines.append(f"_columns_out = _empty(({len(parts.varying)}, _count))")
+    code.lines.append("for _i in range(_count):")
+    inside = Code("machine", code.names | {x: parts.names[x] for x in parts.columns})
+    _take(inside, parts.columns, "_columns[{}, _i]")
+    inside.add(parts.points)
+    inside.lines += [f"{name} += {inside.text(x.operands[0])}" for name, x in parts.sums]
+    for k, x in enumerate(parts.varying):
+        inside.lines.append(f"_columns_out[{k}, _i] = {inside.text(x)}")
+    code.lines += [f"    {line}" for line in inside.lines]
+    code.names |= {symbol: name for name, symbol in parts.sums}
+    code.add(parts.after)
+    code.lines.append(f"_numbers_out = _empty({len(parts.steady)})")
+    code.lines += [f"_numbers_out[{k}] = {code.text(x)}" for k, x in enumerate(parts.steady)]
+    code.lines.append("return _columns_out, _numbers_out")
     # as NumPy, a division by 0 gives inf or nan
-    compiled = _compiled(
-        ["_columns", "_numbers", "_count"], body, types, fastmath=FASTMATH, error_model="numpy"
-    )
-    return lambda columns, shared, n: compiled(np.array(columns), shared, n)
+    machine = _machine_code(
+        ["_columns", "_numbers", "_count"], code.lines, ["f8[:,::1]", "f8[::1]", "i8"],
+        fastmath=FASTMATH, error_model="numpy",
+    )  # fmt: skip
+    return lambda columns, shared, n: machine(np.array(columns), shared, n)
 
 
-_MESSAGE = "not an ordinary case"
-
-
-def _compiled(parameters: list[str], body: list[str], types: list[str], **settings: Any) -> Any:
+def _machine_code(parameters: list[str], body: list[str], types: list[str], **settings: Any) -> Any:
     try:
         import numba
     except ImportError as error:
@@ -142,14 +188,12 @@ def _compiled(parameters: list[str], body: list[str], types: list[str], **settin
     # Choices are calls here, which become one instruction: a choice within the text would be a
     # branch, and numba would go over all lines once for each of them.
     calls = {f.__name__: numba.njit(f) for f in (where, maximum, minimum, square, cube)}
-    namespace: dict[str, Any] = {
-        **FUNCTIONS, **calls, "inf": math.inf, "nan": math.nan,
-        "_empty": np.empty, "_MESSAGE": _MESSAGE,
+    namespace = {
+        **MATH, **calls, "_empty": np.empty, "_MESSAGE": "not an ordinary case"
     }  # fmt: skip
-    code = [f"def run({', '.join(parameters)}):", *(f"    {line}" for line in body)]
-    exec(compile("\n".join(code), "<replay>", "exec"), namespace)
-    compiled = numba.njit([f"({', '.join(types)},)"], **settings)(namespace["run"])
+    function = compiled(parameters, body, namespace)
+    machine = numba.njit([f"({', '.join(types)},)"], **settings)(function)
     # The one compiled version itself: numba's dispatcher takes 70 ns of 250 to find it. It expects
-    # the types that it was compiled for, which `values.py` sees to.
-    version: Any = next(iter(compiled.overloads.values()))
+    # the types that it was compiled for, which `machine_run` sees to.
+    version: Any = next(iter(machine.overloads.values()))
     return version.entry_point

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from tinygrad_edu.engine.contexts import outside_of_blocks, watched
 from tinygrad_edu.engine.graph import Node, leaves_and_inner, sweep
 from tinygrad_edu.engine.observers import was_compared
-from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
-from tinygrad_edu.rules.array_constants import unchanging
 from tinygrad_edu.rules.constants import as_plain
 
 
@@ -44,7 +41,7 @@ def record(
     on nodes that were made and compared before.
     """
     with outside_of_blocks(), watched() as watch:
-        leaves = shaped(inputs, _leaf)
+        leaves = shaped(inputs, _new_leaf)
         for leaf, name in zip(leaves, _parameter_names(function), strict=False):
             if isinstance(leaf, Node) and not leaf.label:
                 leaf.label = name
@@ -58,7 +55,7 @@ def record(
         if node not in watch.nodes and any(map(was_compared, (node, *node.parents))):
             raise TypeError(
                 f"replay: the function uses {node!r}, which was made before, from nodes that were "
-                "compared; make it inside of the function, so that its comparisons are watched"
+                "compared; make it inside the function, so that its comparisons are watched"
             )
     recording = Recording(root, leaves, watch.comparisons)
     check_used(recording)
@@ -85,8 +82,9 @@ def at_hand(root: Node, inputs: Sequence[Any] | None) -> Recording:
     recording = Recording(root, list(leaves if inputs is None else inputs))
     seen = set()
     for x in flat(recording.inputs):
-        if not isinstance(x, np.ndarray) and (not isinstance(x, type(root)) or x.operands):
-            raise TypeError(f"replay: input {x!r} is no leaf, a {type(root).__name__} of its own")
+        is_leaf = isinstance(x, type(root)) and not x.operands
+        if not is_leaf and (isinstance(x, Node) or not hasattr(x, "dtype")):
+            raise TypeError(f"replay: input {x!r} is not a {type(root).__name__} that is a leaf")
         if id(x) in seen:
             raise ValueError(f"replay: input {x!r} was given twice")
         seen.add(id(x))
@@ -94,14 +92,17 @@ def at_hand(root: Node, inputs: Sequence[Any] | None) -> Recording:
     return recording
 
 
-def _leaf(x: Any) -> Any:
+def _new_leaf(x: Any) -> Any:
     if isinstance(x, Node):
         if x.operands:
-            raise TypeError(f"replay: input {x!r} is no leaf")
+            raise TypeError(f"replay: input {x!r} is not a leaf")
         return x.detach()
     plain = as_plain(x, "replay: an input")
-    if not isinstance(plain, np.ndarray):
+    if not hasattr(plain, "dtype"):
         return Value(plain)
+    from tinygrad_edu.engine.tensor import Tensor
+    from tinygrad_edu.rules.array_constants import unchanging
+
     if plain.dtype.kind == "f":
         return Tensor(plain)
     plain = unchanging(plain)
@@ -118,31 +119,42 @@ def _parameter_names(function: Callable[..., Any]) -> list[str]:
 
 def eager(root: Any, wrt: Leaves) -> tuple[Any, tuple[Any, ...]]:
     """The value and the gradients that a graph gives by itself."""
-    adjoints = sweep(root, root._seed(None), _pullback) if wrt else {}
+    adjoints = sweep(root, root._seed(None), operator.attrgetter("pullback")) if wrt else {}
     gradients = shaped(wrt, lambda x: adjoints.get(x, x._zero()))
     if isinstance(root, Value):
-        return root.data, tuple(np.array(x) if isinstance(x, list) else x for x in gradients)
-    value = np.array(root.data)
+        gradients = [as_gradient(x) if isinstance(x, list) else x for x in gradients]
+        return root.data, tuple(gradients)
+    value = root.data.copy()
     return (value if value.ndim else value.item()), tuple(
-        [np.array(y) for y in x] if isinstance(x, list) else np.array(x) for x in gradients
+        [y.copy() for y in x] if isinstance(x, list) else x.copy() for x in gradients
     )
 
 
-def _pullback(node: Node) -> Any:
-    return node.pullback
+def as_gradient(numbers: list[float]) -> Any:
+    """The gradient by a list of leaves: an array, or a list where NumPy cannot be imported."""
+    try:
+        from numpy import array
+    except ImportError:
+        return numbers
+    return array(numbers, float)
 
 
 def check_used(recording: Recording) -> None:
     """TypeError for a plain input that no operation was given, because it cannot be replaced."""
+    plain = [
+        (i, x) for i, x in enumerate(flat(recording.inputs), start=1) if not isinstance(x, Node)
+    ]
+    if not plain:
+        return
     used = set()
     for node in leaves_and_inner(recording.root)[1]:
         used |= {id(x) for x in node.operands}
         settings = getattr(node.rule, "keywords", {})
         for x in settings.values():
             used |= {id(part) for part in (x if isinstance(x, tuple) else (x,))}
-    for i, x in enumerate(flat(recording.inputs)):
-        if isinstance(x, np.ndarray) and id(x) not in used:
+    for i, x in plain:
+        if id(x) not in used:
             raise TypeError(
-                f"replay: input {i + 1}, a plain array of shape {x.shape}, is in no operation as "
+                f"replay: input {i}, a plain array of shape {x.shape}, is in no operation as "
                 "it was given; hand it to operations unchanged, or give a Tensor"
             )

@@ -6,15 +6,12 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from tinygrad_edu.engine.graph import Node
-from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.engine.value import Value
 from tinygrad_edu.programs.source import source
 from tinygrad_edu.replay.arguments import flat, shaped
 from tinygrad_edu.replay.recording import Recording, at_hand, eager, record
 from tinygrad_edu.replay.staleness import Origin, check_same, same_program
-from tinygrad_edu.replay.tensor_replay import TensorReplay
 from tinygrad_edu.replay.value_replay import ValueReplay
 
 SHOWN_LINES, SHOWN_WIDTH = 12, 100
@@ -67,7 +64,11 @@ class Replay:
         self.__call__ = self._replay.run if self._function is None else self._first
 
     def _replay_of(self, recording: Recording, backend: str | None, origin: Origin | None) -> Any:
-        kind = TensorReplay if isinstance(recording.root, Tensor) else ValueReplay
+        kind: Any = ValueReplay
+        if not isinstance(recording.root, Value):
+            from tinygrad_edu.replay.tensor_replay import TensorReplay
+
+            kind = TensorReplay
         return kind(recording, self._leaves(recording), backend, origin)
 
     def _again(self, inputs: Sequence[Any]) -> Any:
@@ -114,7 +115,7 @@ class Replay:
         fresh = record(self._function, point, self._recording)
 
         def is_the_same() -> bool:
-            backend = None if isinstance(fresh.root, Tensor) else "python"
+            backend = "python" if isinstance(fresh.root, Value) else None
             return same_program(replay.program, self._replay_of(fresh, backend, None).program)
 
         check_same(fresh.root, self._leaves(fresh), found, is_the_same)
@@ -123,7 +124,7 @@ class Replay:
     @property
     def source(self) -> str:
         """The program as a function: Python for a graph of Values, NumPy for one of Tensors."""
-        return self.text("numpy" if isinstance(self._replay, TensorReplay) else "python")
+        return self.text("python" if isinstance(self._replay, ValueReplay) else "numpy")
 
     def text(self, language: str) -> str:
         """The program in "python", "numpy", "javascript", "latex" or "mathml".
@@ -146,14 +147,16 @@ def _places(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> list
     count = itertools.count()
     places = shaped(inputs, lambda x: next(count))
     if wrt is None:
-        return [i for i, x in zip(places, inputs, strict=True) if not isinstance(x, np.ndarray)]
+        return [
+            i for i, x in zip(places, inputs, strict=True) if isinstance(x, Node | list | tuple)
+        ]
     given = inputs if given is recording else list(given)
     singles = zip(flat(given), flat(places), strict=True)
     place_of = {id(x): i for x, i in singles if isinstance(x, Node)}
 
     def place(leaf: Any) -> Any:
         if not isinstance(leaf, Node) or leaf.operands:
-            raise TypeError(f"replay: wrt has {leaf!r}, which is no leaf")
+            raise TypeError(f"replay: wrt has {leaf!r}, which is not a leaf")
         return place_of.get(id(leaf), leaf)
 
     found: list[Any] = []
@@ -164,7 +167,7 @@ def _places(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> list
         found += same or shaped([x], place)
     for leaf in flat(_leaves_at(found, recording)):
         if not isinstance(leaf, Node):
-            raise TypeError("replay: wrt has a plain array, which is no leaf")
+            raise TypeError("replay: wrt has a plain array, which is not a leaf")
     return found
 
 

@@ -8,11 +8,10 @@ so rarely later that it costs nothing.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from tinygrad_edu.programs.lines import lines_of
 from tinygrad_edu.programs.source import constant_values, source
@@ -99,20 +98,20 @@ def check_same(
 
 def _difference(own: Sequence[Any], theirs: Sequence[Any]) -> tuple[Any, Any] | None:
     """Two numbers that differ by more than rounding, or None."""
-    single = any(getattr(x, "dtype", None) == np.float32 for x in own)
-    rel, slack = (1e-3, 1e-5) if single else (1e-8, 1e-10)
-    scale = max(float(np.abs(x[np.isfinite(x)]).max(initial=0.0)) for x in map(np.asarray, own))
-    for x, y in zip(map(np.ravel, own), map(np.ravel, theirs), strict=True):
-        if x.shape != y.shape:
-            return f"{x.size} numbers", y.size
-        apart = ~np.isclose(x, y, rtol=rel, atol=slack * scale, equal_nan=True)
-        if apart.any():
-            return x[apart][0].item(), y[apart][0].item()
+    if any(hasattr(x, "dtype") for x in (*own, *theirs)):
+        from tinygrad_edu.replay.array_differences import first_difference
+
+        return first_difference(own, theirs)
+    slack = 1e-10 * max((abs(x) for x in own if math.isfinite(x)), default=0.0)
+    for x, y in zip(own, theirs, strict=True):
+        close = math.isfinite(y) and abs(x - y) <= slack + 1e-8 * abs(y)
+        if not (close or x == y or (x != x and y != y)):
+            return x, y
     return None
 
 
-def _one_by_one(wrt: Leaves, found: tuple[Any, tuple[Any, ...]]) -> list[Any]:
-    value, gradients = found
+def _one_by_one(wrt: Leaves, results: tuple[Any, tuple[Any, ...]]) -> list[Any]:
+    value, gradients = results
     parts = [
         (g if isinstance(x, list | tuple) else [g]) for x, g in zip(wrt, gradients, strict=True)
     ]
@@ -130,4 +129,8 @@ def same_program(one: Program, other: Program) -> bool:
 
 
 def _same_numbers(x: Any, y: Any) -> bool:
-    return np.array_equal(x, y, equal_nan=np.asarray(x).dtype.kind == "f")
+    if hasattr(x, "dtype"):
+        from tinygrad_edu.replay.array_differences import same_arrays
+
+        return same_arrays(x, y)
+    return bool(x == y or (x != x and y != y))

@@ -10,8 +10,7 @@ import numpy as np
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.programs.simplify import simplified
-from tinygrad_edu.programs.symbols import Symbol, operations_in
-from tinygrad_edu.programs.trace import Program, in_order, trace_graph
+from tinygrad_edu.programs.trace import in_order, trace_graph
 from tinygrad_edu.replay.arguments import Leaves, flat, shaped
 from tinygrad_edu.replay.buffers import Emitter, warnings_of
 from tinygrad_edu.replay.recording import Recording
@@ -43,7 +42,7 @@ class TensorReplay:
         given |= {x: np.empty(x.shape, x.dtype) for x in (*program.inputs, *program.others)}  # type: ignore[attr-defined]
         self.buffers = [given[x] for x in program.inputs]
         self.others = [(given[x], node) for x, node in program.others.items()]
-        order = needed_symbols(program, program.outputs)
+        order = in_order(program, program.outputs)
         self.warnings = warnings_of(order)
         emitter = Emitter(order, program.outputs, given)
         self.compute = emitter.function()
@@ -105,12 +104,6 @@ class TensorReplay:
         """Whether these are the arrays with which the graph was recorded."""
         recorded = (x.data if isinstance(x, Node) else x for x in flat(self.inputs))
         return all(map(np.array_equal, flat(point), recorded))
-
-
-def needed_symbols(program: Program, outputs: Sequence[Any]) -> list[Symbol]:
-    """The operations that outputs need, in order."""
-    everything = Symbol("all", tuple(outputs))
-    return in_order(program, [x for x in operations_in(everything, {}) if x is not everything])
 
 
 def changed(guards: Sequence[tuple[Any, Any]], found: Mapping[str, Any]) -> bool:

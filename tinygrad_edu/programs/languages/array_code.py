@@ -2,85 +2,103 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from tinygrad_edu.programs.array_symbols import ArraySymbol, Place
 from tinygrad_edu.programs.languages.code import INFIX
-from tinygrad_edu.programs.languages.language import (
-    ATOM,
-    LOWEST,
-    POWER,
-    PRODUCT,
-    SUM,
-    UNARY,
-    Form,
-    Language,
-    call,
-)
-from tinygrad_edu.programs.symbols import Symbol
+from tinygrad_edu.programs.languages.language import Form, Language, call, infix
+from tinygrad_edu.programs.symbols import SUM_OVER_POINTS, Slot, Symbol
+from tinygrad_edu.rules.operators import ATOM, LOWEST, SUM
 
 _FORMS = {
     **INFIX,
-    "power": Form("{} ** {}", POWER, (ATOM, UNARY)),
-    "logical_not": Form("~{}", UNARY, (UNARY,)),
-    "matmul": Form("{} @ {}", PRODUCT, (PRODUCT, UNARY)),
-    "sum_over_points": call("np.sum", 1),
+    "power": infix("power"),
+    "logical_not": infix("logical_not", "~{}"),
+    "matmul": infix("matmul"),
+    SUM_OVER_POINTS: call("np.sum", 1),
 }
 
 
-def _form(symbol: Symbol) -> Form:
+def _form(symbol: Any) -> Form:
+    if symbol.name in _SPECIAL:
+        return _SPECIAL[symbol.name](symbol)
     settings = dict(getattr(symbol, "settings", {}))
-    n = len(symbol.operands)
-    match symbol.name:
-        case "transpose" if settings["axes"] is None:
-            return Form("{}.T", ATOM, (ATOM,))
-        case "transpose":
-            return _method(f"transpose{_tuple(settings['axes'])}")
-        case "reshape":
-            return _method(f"reshape{_tuple(settings['shape'])}")
-        case "astype":
-            return _method(f"astype(np.{settings['dtype'].name})")
-        case "broadcast_to":
-            return Form(f"np.broadcast_to({{}}, {settings['shape']})", ATOM, (LOWEST,))
-        case "getitem":
-            return Form(f"{{0}}[{_index(settings['index'])}]", ATOM, (ATOM,) + (LOWEST,) * (n - 1))
-        case "put":
-            index = _index(settings["index"], in_tuple=True)
-            return Form(f"put({{0}}, {index}, {settings['shape']})", ATOM, (LOWEST,) * n)
-        case "flat_places":
-            classes = settings["classes"]
-            rows = symbol.size if isinstance(symbol, ArraySymbol) else 0
-            flat = "" if getattr(symbol.operands[0], "ndim", 1) == 1 else ".ravel()"
-            return Form(f"np.arange({rows}) * {classes} + {{}}{flat}", SUM, (ATOM,))
-        case "one_hot":
-            like = f"{settings['shape'][-1]}, dtype=np.{settings['dtype'].name}"
-            return Form(f"np.eye({like})[{{0}}]", ATOM, (LOWEST, LOWEST))
-        case "pick":
-            rows = symbol.operands[0].shape[0]
-            return Form(f"{{}}[np.arange({rows}), {{}}]", ATOM, (ATOM, LOWEST))
-        case "minus_one_hot":
-            assert isinstance(symbol, ArraySymbol)
-            eye = f"np.eye({symbol.shape[-1]}, dtype=np.{symbol.dtype.name})"
-            return Form(f"{{}} - {eye}[{{}}]", SUM, (SUM, LOWEST))
-        case "concatenate" | "stack":
-            joined = ", ".join(["{}"] * n)
-            return Form(
-                f"np.{symbol.name}([{joined}], axis={settings['axis']})", ATOM, (LOWEST,) * n
-            )
-        case "einsum":
-            operands = ", ".join(["{}"] * n) + (", optimize=True" if n > 2 else "")
-            return Form(f"np.einsum({settings['subscripts']!r}, {operands})", ATOM, (LOWEST,) * n)
     axis = settings.get("axis")
     if isinstance(axis, tuple) and len(axis) == 1:
         settings["axis"] = axis[0]
-    shown = "".join(
-        f", {name}={value}"
+    shown = [
+        f"{name}={value}"
         for name, value in settings.items()
         if value is not None and value is not False
-    )
-    return Form(f"np.{symbol.name}({', '.join(['{}'] * n)}{shown})", ATOM, (LOWEST,) * n)
+    ]
+    operands = ", ".join([*_operands(symbol), *shown])
+    return _call(symbol, f"np.{symbol.name}({operands})")
+
+
+def _operands(symbol: Symbol) -> list[str]:
+    return ["{}"] * len(symbol.operands)
+
+
+def _call(symbol: Symbol, template: str) -> Form:
+    return Form(template, ATOM, (LOWEST,) * len(symbol.operands))
+
+
+def _transpose(symbol: Any) -> Form:
+    axes = symbol.settings["axes"]
+    return _method("T" if axes is None else f"transpose{_tuple(axes)}")
+
+
+def _getitem(symbol: Any) -> Form:
+    rest = (LOWEST,) * (len(symbol.operands) - 1)
+    return Form(f"{{0}}[{_index(symbol.settings['index'])}]", ATOM, (ATOM, *rest))
+
+
+def _put(symbol: Any) -> Form:
+    index = _index(symbol.settings["index"], in_tuple=True)
+    return _call(symbol, f"put({{0}}, {index}, {symbol.settings['shape']})")
+
+
+def _flat_places(symbol: Any) -> Form:
+    flat = "" if symbol.operands[0].ndim == 1 else ".ravel()"
+    rows = f"np.arange({symbol.size}) * {symbol.settings['classes']}"
+    return Form(f"{rows} + {{}}{flat}", SUM, (ATOM,))
+
+
+def _one_hot(symbol: Any) -> Form:
+    shape, dtype = symbol.settings["shape"], symbol.settings["dtype"]
+    return _call(symbol, f"np.eye({shape[-1]}, dtype=np.{dtype.name})[{{0}}]")
+
+
+def _minus_one_hot(symbol: Any) -> Form:
+    eye = f"np.eye({symbol.shape[-1]}, dtype=np.{symbol.dtype.name})"
+    return Form(f"{{}} - {eye}[{{}}]", SUM, (SUM, LOWEST))
+
+
+def _joined(symbol: Any) -> Form:
+    operands = ", ".join(_operands(symbol))
+    return _call(symbol, f"np.{symbol.name}([{operands}], axis={symbol.settings['axis']})")
+
+
+def _einsum(symbol: Any) -> Form:
+    operands = [repr(symbol.settings["subscripts"]), *_operands(symbol)]
+    pairwise = ["optimize=True"] if len(symbol.operands) > 2 else []
+    return _call(symbol, f"np.einsum({', '.join([*operands, *pairwise])})")
+
+
+_SPECIAL: dict[str, Callable[[Any], Form]] = {
+    "transpose": _transpose,
+    "reshape": lambda symbol: _method(f"reshape{_tuple(symbol.settings['shape'])}"),
+    "astype": lambda symbol: _method(f"astype(np.{symbol.settings['dtype'].name})"),
+    "broadcast_to": lambda symbol: _call(
+        symbol, f"np.broadcast_to({{}}, {symbol.settings['shape']})"
+    ),
+    "getitem": _getitem, "put": _put, "flat_places": _flat_places, "one_hot": _one_hot,
+    "pick": lambda symbol: Form(
+        f"{{}}[np.arange({symbol.operands[0].shape[0]}), {{}}]", ATOM, (ATOM, LOWEST)
+    ),
+    "minus_one_hot": _minus_one_hot, "concatenate": _joined, "stack": _joined, "einsum": _einsum,
+}  # fmt: skip
+"""What is not written as `np.name(operands, settings)`."""
 
 
 def _method(text: str) -> Form:
@@ -97,7 +115,7 @@ def _index(index: Any, in_tuple: bool = False) -> str:
     if isinstance(index, tuple):
         parts = ", ".join(_index(part, in_tuple) for part in index)
         return f"({parts},)" if in_tuple and parts else parts or "()"
-    if isinstance(index, Place):
+    if isinstance(index, Slot):
         return "{" + str(index.operand) + "}"
     if isinstance(index, slice):
         if in_tuple:
@@ -108,14 +126,16 @@ def _index(index: Any, in_tuple: bool = False) -> str:
 
 
 def _number(x: Any) -> str:
-    if isinstance(x, np.ndarray) and x.ndim:
+    if getattr(x, "ndim", 0):
         return _array(x)
-    x = x.item() if isinstance(x, np.ndarray | np.generic) else x
+    x = x.item() if hasattr(x, "item") else x
     return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(x), repr(x))
 
 
 def _array(x: Any) -> str:
     """A constant array: one number repeated, a diagonal of ones, or all of its elements."""
+    import numpy as np
+
     dtype = f"dtype=np.{x.dtype.name}"
     first = x.flat[0] if x.size else x.dtype.type(0)
     if np.array_equal(x, np.full_like(x, first), equal_nan=True):

@@ -5,34 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from tinygrad_edu.programs.languages.language import (
+from tinygrad_edu.programs.languages.language import Form, Language, call, infix
+from tinygrad_edu.programs.symbols import Symbol
+from tinygrad_edu.rules.operators import (
     ATOM,
     COMPARISON,
     LOWEST,
+    OPERATORS,
     POWER,
-    PRODUCT,
-    SUM,
     UNARY,
-    Form,
-    Language,
-    call,
 )
-from tinygrad_edu.programs.symbols import Symbol
 
 INFIX = {
-    "add": Form("{} + {}", SUM, (SUM, PRODUCT)),
-    "subtract": Form("{} - {}", SUM, (SUM, PRODUCT)),
-    "multiply": Form("{} * {}", PRODUCT, (PRODUCT, UNARY)),
-    "divide": Form("{} / {}", PRODUCT, (PRODUCT, UNARY)),
-    "negative": Form("-{}", UNARY, (POWER,)),
-    "less": Form("{} < {}", COMPARISON, (SUM, SUM)),
-    "greater": Form("{} > {}", COMPARISON, (SUM, SUM)),
-    "less_equal": Form("{} <= {}", COMPARISON, (SUM, SUM)),
-    "greater_equal": Form("{} >= {}", COMPARISON, (SUM, SUM)),
-    "equal": Form("{} == {}", COMPARISON, (SUM, SUM)),
-    "not_equal": Form("{} != {}", COMPARISON, (SUM, SUM)),
-    "logical_and": Form("{} & {}", LOWEST, (SUM, SUM)),
-    "logical_or": Form("{} | {}", LOWEST, (SUM, SUM)),
+    **{name: infix(name) for name in OPERATORS.keys() - {"matmul", "power", "logical_not"}},
+    "negative": infix("negative", "-{}"),
 }
 
 
@@ -50,8 +36,8 @@ _JAVASCRIPT = {
     **{name: call(f"Math.{theirs}", 1) for name, theirs in _ARC.items()},
     "maximum": call("Math.max", 2),  # a nan stays a nan
     "minimum": call("Math.min", 2),
-    "equal": Form("{} === {}", COMPARISON, (SUM, SUM)),
-    "not_equal": Form("{} !== {}", COMPARISON, (SUM, SUM)),
+    "equal": infix("equal", sign="==="),
+    "not_equal": infix("not_equal", sign="!=="),
     "where": Form("{} ? {} : {}", LOWEST, (COMPARISON, COMPARISON, COMPARISON)),
 }
 
@@ -61,10 +47,6 @@ def _javascript_form(symbol: Symbol) -> Form | None:
         return None
     whole = _whole_power(symbol, UNARY)  # -x ** 2 is a syntax error
     return whole or Form(_JAVASCRIPT_POWER, ATOM, (LOWEST, LOWEST))
-
-
-def _python_number(x: float) -> str:
-    return repr(x)  # inf and nan are those of math
 
 
 def _reader_number(x: float) -> str:
@@ -82,7 +64,7 @@ def _javascript_number(x: float) -> str:
 
 
 def _whole_exponent(symbol: Symbol) -> int | None:
-    """The exponent of a power if it is a constant whole number, so that `**` is math.pow."""
+    """The exponent of a power if it is a constant whole number, because `**` is math.pow then."""
     if symbol.name != "power" or isinstance(symbol.operands[1], Symbol):
         return None
     exponent = float(symbol.operands[1])
@@ -113,8 +95,8 @@ def _program_form(symbol: Symbol) -> Form:
 
 PYTHON = Language(
     "Python",
-    {**INFIX, "power": Form("{} ** {}", POWER, (ATOM, UNARY))},
-    _python_number,
+    {**INFIX, "power": infix("power")},
+    repr,  # inf and nan are those of math
     lambda symbol: call(symbol.name, len(symbol.operands)),
 )
 """Python, with the functions of the namespace of numbers."""
@@ -125,7 +107,7 @@ READER = replace(PYTHON, number=_reader_number)
 PROGRAM = Language(
     "Python",
     {**INFIX, "where": Form("{1} if {0} else {2}", LOWEST, (COMPARISON, COMPARISON, COMPARISON))},
-    _python_number,
+    repr,
     _program_form,
 )
 """Python that needs the functions of `math` only, and `pow` for math.pow."""

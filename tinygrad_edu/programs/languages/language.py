@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinygrad_edu.programs.symbols import Expression, Symbol, operations_in
-
-# Precedence, from what binds least. A comparison is never chained, and `&` and `|` bind differently
-# in Python and in JavaScript: both always get parentheses around them and around comparisons.
-LOWEST, COMPARISON, SUM, PRODUCT, UNARY, POWER, ATOM = range(7)
+from tinygrad_edu.rules.operators import ATOM, LOWEST, OPERATORS, UNARY
 
 
 @dataclass(frozen=True)
@@ -43,6 +40,13 @@ def call(function: str, n: int) -> Form:
     return Form(f"{function}({', '.join(['{}'] * n)})", ATOM, (LOWEST,) * n)
 
 
+def infix(name: str, template: str = "{} {sign} {}", sign: str = "") -> Form:
+    """An operator of Python, with its own sign unless another is given."""
+    operator = OPERATORS[name]
+    template = template.replace("{sign}", sign or operator.sign)
+    return Form(template, operator.precedence, operator.operands)
+
+
 def text_in(
     tongue: Language, expression: Expression, names: Mapping[Symbol, str] | None = None
 ) -> str:
@@ -60,7 +64,7 @@ def text_in(
         text = tongue.number(x)
         return text, UNARY if text.startswith("-") else ATOM
 
-    for symbol in operations_in(expression, names):
+    for symbol in operations_in([expression], names):
         if not symbol.operands:
             done[symbol] = symbol.name, ATOM
             continue

@@ -6,94 +6,100 @@ import html
 import re
 from typing import Any
 
-import numpy as np
+from tinygrad_edu.programs.languages.language import Form, Language, infix
+from tinygrad_edu.programs.symbols import SUM_OVER_POINTS, Symbol
+from tinygrad_edu.rules.operators import ATOM, LOWEST, POWER, PRODUCT, UNARY
 
-from tinygrad_edu.programs.languages.language import (
-    ATOM,
-    COMPARISON,
-    LOWEST,
-    POWER,
-    PRODUCT,
-    SUM,
-    UNARY,
-    Form,
-    Language,
-)
-from tinygrad_edu.programs.symbols import Symbol
-
-_INFIX = {
-    "add": ("+", SUM, SUM, PRODUCT), "subtract": ("-", SUM, SUM, PRODUCT),
-    "less": ("<", COMPARISON, SUM, SUM), "greater": (">", COMPARISON, SUM, SUM),
-    "less_equal": ("≤", COMPARISON, SUM, SUM), "greater_equal": ("≥", COMPARISON, SUM, SUM),
-    "equal": ("=", COMPARISON, SUM, SUM), "not_equal": ("≠", COMPARISON, SUM, SUM),
-    "logical_and": ("∧", LOWEST, SUM, SUM), "logical_or": ("∨", LOWEST, SUM, SUM),
-    "multiply": ("·", PRODUCT, PRODUCT, UNARY), "matmul": ("", PRODUCT, PRODUCT, UNARY),
+_SIGNS = {
+    "add": ("+", "+"), "subtract": ("-", "-"), "multiply": (r"\cdot", "·"),
+    "matmul": (r"\,", "&#x2062;"),  # MathML's is an invisible times
+    "less": ("<", "&lt;"), "greater": (">", "&gt;"), "less_equal": (r"\le", "≤"),
+    "greater_equal": (r"\ge", "≥"), "equal": ("=", "="), "not_equal": (r"\ne", "≠"),
+    "logical_and": (r"\land", "∧"), "logical_or": (r"\lor", "∨"),
 }  # fmt: skip
+"""The signs between two operands, in LaTeX and in MathML."""
 
-_LATEX_SIGNS = {
-    "≤": r"\le", "≥": r"\ge", "≠": r"\ne", "∧": r"\land", "∨": r"\lor", "·": r"\cdot", "": r"\,",
-}  # fmt: skip
+_SUM = (r"\sum {}", "<mrow><mo>∑</mo>{}</mrow>", PRODUCT, (UNARY,))
 
-_KNOWN = ("log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "arcsin", "arccos", "arctan")
-
-_LATEX = {
-    **{
-        name: Form(f"{{}} {_LATEX_SIGNS.get(sign, sign)} {{}}", precedence, (x, y))
-        for name, (sign, precedence, x, y) in _INFIX.items()
-    },
-    **{name: Form(rf"\{name}\left({{}}\right)", ATOM, (LOWEST,)) for name in _KNOWN},
-    "maximum": Form(r"\max\left({}, {}\right)", ATOM, (LOWEST, LOWEST)),
-    "minimum": Form(r"\min\left({}, {}\right)", ATOM, (LOWEST, LOWEST)),
-    "negative": Form("-{}", UNARY, (POWER,)),
-    "divide": Form(r"\frac{{{}}}{{{}}}", ATOM, (LOWEST, LOWEST)),
-    "power": Form("{}^{{{}}}", POWER, (ATOM, LOWEST)),
-    "sqrt": Form(r"\sqrt{{{}}}", ATOM, (LOWEST,)),
-    "abs": Form(r"\left|{}\right|", ATOM, (LOWEST,)),
-    "where": Form(
+_FORMS: dict[str, tuple[str, str, int, tuple[int, ...]]] = {
+    "negative": ("-{}", "<mrow><mo>-</mo>{}</mrow>", UNARY, (POWER,)),
+    "divide": (r"\frac{{{}}}{{{}}}", "<mfrac>{}{}</mfrac>", ATOM, (LOWEST, LOWEST)),
+    "power": ("{}^{{{}}}", "<msup>{}{}</msup>", POWER, (ATOM, LOWEST)),
+    "sqrt": (r"\sqrt{{{}}}", "<msqrt>{}</msqrt>", ATOM, (LOWEST,)),
+    "abs": (r"\left|{}\right|", "<mrow><mo>|</mo>{}<mo>|</mo></mrow>", ATOM, (LOWEST,)),
+    "where": (
         r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
+        "<mrow><mo>{{</mo><mtable><mtr><mtd>{1}</mtd><mtd><mtext>if&#160;</mtext>{0}</mtd></mtr>"
+        "<mtr><mtd>{2}</mtd><mtd><mtext>otherwise</mtext></mtd></mtr></mtable></mrow>",
         LOWEST, (LOWEST, LOWEST, LOWEST),
     ),
-    "transpose": Form(r"{}^{{\top}}", POWER, (ATOM,)),
-    "sum": Form(r"\sum {}", PRODUCT, (UNARY,)),
-    "sum_over_points": Form(r"\sum {}", PRODUCT, (UNARY,)),
+    "transpose": (r"{}^{{\top}}", "<msup>{}<mo>⊤</mo></msup>", POWER, (ATOM,)),
+    "sum": _SUM,
+    SUM_OVER_POINTS: _SUM,
+}  # fmt: skip
+"""What has a notation of its own: its templates, how it binds, and how its operands must bind."""
+
+_SHORT_NAMES = {"maximum": "max", "minimum": "min"}
+_LATEX_FUNCTIONS = {
+    "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "arcsin", "arccos", "arctan",
+    "maximum", "minimum",
 }  # fmt: skip
 
 
-def _latex_form(symbol: Symbol) -> Form:
-    name = symbol.name.replace("_", r"\_")
-    operands = ", ".join(["{}"] * len(symbol.operands))
-    return Form(
-        rf"\operatorname{{{{{name}}}}}\left({operands}\right)",
-        ATOM,
-        (LOWEST,) * len(symbol.operands),
-    )
+def _latex_call(symbol: Symbol) -> Form:
+    name = rf"\operatorname{{{{{symbol.name}}}}}".replace("_", r"\_")
+    if symbol.name in _LATEX_FUNCTIONS:
+        name = rf"\{_SHORT_NAMES.get(symbol.name, symbol.name)}"
+    n = len(symbol.operands)
+    return Form(rf"{name}\left({', '.join(['{}'] * n)}\right)", ATOM, (LOWEST,) * n)
 
 
-def _plain(x: Any) -> Any:
-    x = x.item() if isinstance(x, np.ndarray | np.generic) else x
-    if isinstance(x, bool):
-        return int(x)
-    return int(x) if isinstance(x, float) and x.is_integer() and abs(x) < 1e16 else x
+def _mathml_call(symbol: Symbol) -> Form:
+    name, n = _SHORT_NAMES.get(symbol.name, symbol.name), len(symbol.operands)
+    operands = f"<mrow><mo>(</mo>{'<mo>,</mo>'.join(['{}'] * n)}<mo>)</mo></mrow>"
+    text = f"<mrow><mi>{name}</mi><mo>&#x2061;</mo>{operands}</mrow>"
+    return Form(text, ATOM, (LOWEST,) * n)
+
+
+def _shown_number(x: Any) -> str:
+    x = x.item() if hasattr(x, "item") else x
+    whole = isinstance(x, bool) or (isinstance(x, float) and x.is_integer() and abs(x) < 1e16)
+    return str(int(x) if whole else x)
 
 
 def _repeated(x: Any) -> tuple[Any, str]:
     """The number that an array repeats, and its lengths. ValueError for another array."""
-    if not x.size or not np.array_equal(x, np.full_like(x, x.flat[0])):
+    if not x.size or not (x == x.flat[0]).all():
         raise ValueError(f"an array of shape {x.shape} cannot be written in formulas; use numpy")
     return x.flat[0], " × ".join(map(str, x.shape))
 
 
 def _latex_number(x: Any) -> str:
-    if isinstance(x, np.ndarray) and x.ndim:
+    if getattr(x, "ndim", 0):
         number, lengths = _repeated(x)
         times = lengths.replace("×", r"\times")
         ones = rf"\mathbf{{1}}_{{{times}}}"
         return ones if number == 1 else rf"\left({_latex_number(number)} \, {ones}\right)"
-    text = str(_plain(x))
+    text = _shown_number(x)
     if text in ("inf", "-inf", "nan"):
         return {"inf": r"\infty", "-inf": r"-\infty"}.get(text, r"\mathrm{nan}")
     digits, e, exponent = text.partition("e")
     return rf"{digits} \cdot 10^{{{int(exponent)}}}" if e else text
+
+
+def _mathml_number(x: Any) -> str:
+    if getattr(x, "ndim", 0):
+        number, lengths = _repeated(x)
+        ones = f'<msub><mn mathvariant="bold">1</mn><mtext>{lengths}</mtext></msub>'
+        product = f"<mrow><mo>(</mo>{_mathml_number(number)}{ones}<mo>)</mo></mrow>"
+        return ones if number == 1 else product
+    text = _shown_number(x).replace("inf", "∞")
+    digits, e, exponent = text.partition("e")
+    shown = f"<mn>{digits.removeprefix('-')}</mn>"
+    if e:
+        power = f"<msup><mn>10</mn><mn>{int(exponent)}</mn></msup>"
+        shown = f"<mrow>{shown}<mo>·</mo>{power}</mrow>"
+    return f"<mrow><mo>-</mo>{shown}</mrow>" if text.startswith("-") else shown
 
 
 def latex_name(name: str, index: bool = True) -> str:
@@ -113,56 +119,26 @@ def mathml_name(name: str, index: bool = True) -> str:
     return f"<mi>{html.escape(name)}</mi>"
 
 
-def _operator(sign: str) -> str:
-    return f"<mo>{html.escape(sign) or '&#x2062;'}</mo>"  # an invisible times
-
-
-_MATHML = {
-    **{
-        name: Form(f"<mrow>{{}}{_operator(sign)}{{}}</mrow>", precedence, (x, y))
-        for name, (sign, precedence, x, y) in _INFIX.items()
+LATEX = Language(
+    "LaTeX",
+    {
+        **{name: infix(name, sign=sign) for name, (sign, _) in _SIGNS.items()},
+        **{name: Form(text, binds, least) for name, (text, _, binds, least) in _FORMS.items()},
     },
-    "negative": Form("<mrow><mo>-</mo>{}</mrow>", UNARY, (POWER,)),
-    "divide": Form("<mfrac>{}{}</mfrac>", ATOM, (LOWEST, LOWEST)),
-    "power": Form("<msup>{}{}</msup>", POWER, (ATOM, LOWEST)),
-    "sqrt": Form("<msqrt>{}</msqrt>", ATOM, (LOWEST,)),
-    "abs": Form("<mrow><mo>|</mo>{}<mo>|</mo></mrow>", ATOM, (LOWEST,)),
-    "where": Form(
-        "<mrow><mo>{{</mo><mtable><mtr><mtd>{1}</mtd><mtd><mtext>if&#160;</mtext>{0}</mtd></mtr>"
-        "<mtr><mtd>{2}</mtd><mtd><mtext>otherwise</mtext></mtd></mtr></mtable></mrow>",
-        LOWEST, (LOWEST, LOWEST, LOWEST),
-    ),
-    "transpose": Form("<msup>{}<mo>⊤</mo></msup>", POWER, (ATOM,)),
-    "sum": Form("<mrow><mo>∑</mo>{}</mrow>", PRODUCT, (UNARY,)),
-    "sum_over_points": Form("<mrow><mo>∑</mo>{}</mrow>", PRODUCT, (UNARY,)),
-}  # fmt: skip
-
-
-def _mathml_form(symbol: Symbol) -> Form:
-    name = {"maximum": "max", "minimum": "min"}.get(symbol.name, symbol.name)
-    operands = "<mo>,</mo>".join(["{}"] * len(symbol.operands))
-    text = (
-        f"<mrow><mi>{name}</mi><mo>&#x2061;</mo><mrow><mo>(</mo>{operands}<mo>)</mo></mrow></mrow>"
-    )
-    return Form(text, ATOM, (LOWEST,) * len(symbol.operands))
-
-
-def _mathml_number(x: Any) -> str:
-    if isinstance(x, np.ndarray) and x.ndim:
-        number, lengths = _repeated(x)
-        ones = f'<msub><mn mathvariant="bold">1</mn><mtext>{lengths}</mtext></msub>'
-        product = f"<mrow><mo>(</mo>{_mathml_number(number)}{ones}<mo>)</mo></mrow>"
-        return ones if number == 1 else product
-    text = str(_plain(x)).replace("inf", "∞")
-    digits, e, exponent = text.partition("e")
-    shown = f"<mn>{digits.removeprefix('-')}</mn>"
-    if e:
-        power = f"<msup><mn>10</mn><mn>{int(exponent)}</mn></msup>"
-        shown = f"<mrow>{shown}<mo>·</mo>{power}</mrow>"
-    return f"<mrow><mo>-</mo>{shown}</mrow>" if text.startswith("-") else shown
-
-
-LATEX = Language("LaTeX", _LATEX, _latex_number, _latex_form, (r"\left(", r"\right)"))
+    _latex_number,
+    _latex_call,
+    (r"\left(", r"\right)"),
+)
 MATHML = Language(
-    "MathML", _MATHML, _mathml_number, _mathml_form, ("<mrow><mo>(</mo>", "<mo>)</mo></mrow>")
+    "MathML",
+    {
+        **{
+            name: infix(name, "<mrow>{}<mo>{sign}</mo>{}</mrow>", sign)
+            for name, (_, sign) in _SIGNS.items()
+        },
+        **{name: Form(text, binds, least) for name, (_, text, binds, least) in _FORMS.items()},
+    },
+    _mathml_number,
+    _mathml_call,
+    ("<mrow><mo>(</mo>", "<mo>)</mo></mrow>"),
 )

@@ -102,7 +102,7 @@ def formula(cards: Sequence[Card], links: Sequence[Link], limit: int = 90) -> st
                 expression = card.item.rule(*[expressions[k] for k in tails])[0]
             except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
                 return ""
-            if not isinstance(expression, Symbol) or size(expression, {}) > limit:
+            if not isinstance(expression, Symbol) or size(expression) > limit:
                 return ""
             expressions.append(expression)
     text = written(expressions[-1], "reader")
@@ -167,9 +167,8 @@ def _formulas(rule: Rule) -> str:
         traced = trace(rule, len(operands))
     except TypeError:
         return f"# the source of {name_of(rule)} is not at hand"
-    names = dict(zip(traced.operands, operands, strict=True))
-    lines = [f"out = {written(traced.output, 'reader', names)}"]
-    names = _named_results(traced, names, "out", "out.grad")
+    lines = [f"out = {written(traced.output, 'reader', traced.names(operands))}"]
+    names = traced.names(operands, "out", "out.grad")
     lines += [
         f"{operand}.grad += {written(adjoint, 'reader', names)}"
         for operand, adjoint in zip(operands, traced.adjoints, strict=True)
@@ -239,9 +238,8 @@ def _texts(node: Node, name: str, operands: Sequence[str]) -> tuple[str, list[tu
         settings = [f"{k}={_setting(v)}" for k, v in settings_of(node.rule).items()]
         text = f"{rule}({', '.join([*operands, *settings])})"
         return text, [(i, f"pullback({rule}, grad_{name})[{i}]") for i in wanted]
-    names = {s: t for s, t in zip(traced.operands, operands, strict=True) if isinstance(s, Symbol)}
-    output = written(traced.output, "reader", names)
-    names = _named_results(traced, names, name, f"grad_{name}")
+    output = written(traced.output, "reader", traced.names(operands))
+    names = traced.names(operands, name, f"grad_{name}")
     adjoints = []
     for i in wanted:
         text = written(traced.adjoints[i], "reader", names)
@@ -263,18 +261,8 @@ def _short_trace(node: Node) -> Trace | None:
         traced = trace(node.rule, len(node.operands), constants)
     except TypeError:
         return None
-    longest = max(size(x, {}) for x in (traced.output, *traced.adjoints))
+    longest = max(size(x) for x in (traced.output, *traced.adjoints))
     return traced if longest <= LONGEST_FORMULA else None
-
-
-def _named_results(
-    traced: Trace, names: dict[Symbol, str], output: str, g: str
-) -> dict[Symbol, str]:
-    """The names with those of the output, where it is no operand, and of its adjoint added."""
-    names = {**names, traced.g: g}
-    if isinstance(traced.output, Symbol):
-        names.setdefault(traced.output, output)
-    return names
 
 
 def _setting(value: Any) -> str:

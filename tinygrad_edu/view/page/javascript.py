@@ -31,11 +31,8 @@ def javascript_rule(rule: Rule, n: int) -> str:
     """
     traced = trace(rule, n)
     parameters = ["x", "y"][:n] if n <= 2 else [f"x{i}" for i in range(n)]
-    names = dict(zip(traced.operands, parameters, strict=True))
-    forward = _arrow_function(parameters, traced.output, names)
-    names |= {traced.g: "g"}
-    if isinstance(traced.output, Symbol):
-        names.setdefault(traced.output, "z")
+    forward = _arrow_function(parameters, traced.output, traced.names(parameters))
+    names = traced.names(parameters, "z", "g")
     backward = ", ".join(
         "null" if adjoint is None else _arrow_function(["g", *parameters, "z"], adjoint, names)
         for adjoint in traced.adjoints
@@ -46,11 +43,11 @@ def javascript_rule(rule: Rule, n: int) -> str:
 def _arrow_function(parameters: Sequence[str], result: Expression, names: dict[Symbol, str]) -> str:
     """An arrow function; an operation that occurs more than once is computed once, as t0, t1 …"""
     uses = Counter(
-        x for s in operations_in(result, names) for x in s.operands if isinstance(x, Symbol)
+        x for s in operations_in([result], names) for x in s.operands if isinstance(x, Symbol)
     )
     names = dict(names)
     steps: list[str] = []
-    for symbol in list(operations_in(result, names)):
+    for symbol in list(operations_in([result], names)):
         if uses[symbol] > 1:
             name = f"t{len(steps)}"
             steps.append(f"const {name} = {written(symbol, 'javascript', names)}; ")
