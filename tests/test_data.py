@@ -325,12 +325,12 @@ def test_a_gzipped_file_that_was_cut_off_is_refused_by_name(idx_files):
 
 def test_different_numbers_of_pictures_and_labels_are_refused_with_both(idx_files):
     images, labels = idx_files(labels=idx(LABELS[:3]))
-    message = rf"{re.escape(str(images))} has 4 pictures, {re.escape(str(labels))} 3 labels"
+    message = rf"4 pictures in {re.escape(str(images))}, but 3 labels in {re.escape(str(labels))}"
     with pytest.raises(ValueError, match=message):
         load_idx(images, labels)
 
 
 def test_labels_from_the_number_of_classes_up_are_refused(idx_files):
-    with pytest.raises(IndexError, match=r"label 9 in .*labels-idx1.* range for 9 classes"):
+    with pytest.raises(IndexError, match=r"label 9 in .*labels-idx1.* not one of 9 classes"):
         load_idx(*idx_files(), classes=9)
     assert load_idx(*idx_files(labels=idx(LABELS + 90)), classes=100)[1].max() == 99

@@ -229,6 +229,6 @@ def test_only_a_node_has_a_page(tmp_path, wrong):
 
 @pytest.mark.parametrize("wrong", [3, b"t", ["t"], Value(1.0)])
 def test_a_title_is_text(tmp_path, wrong):
-    with pytest.raises(TypeError, match="to_html: the title is a string, not "):
+    with pytest.raises(TypeError, match="to_html: the title must be a string, not "):
         to_html(Tensor([1.0]), tmp_path / "page.html", title=wrong)
     assert list(tmp_path.iterdir()) == []

@@ -118,6 +118,7 @@ def test_every_public_class_is_looked_at():
         for name, kind in vars(module).items()
         if inspect.isclass(kind)
         and kind.__module__.startswith("tinygrad_edu.")
+        and not name.startswith("_")
         and (name in getattr(module, "__all__", ()) or kind.__module__ == module.__name__)
     }
     assert len(public) > 20

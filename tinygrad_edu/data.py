@@ -42,8 +42,7 @@ def generator(operation: str, rng: Rng) -> np.random.Generator:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"{operation}: rng is {rng!r}; give a seed, a whole number from 0 up, or a "
-            "numpy.random.Generator"
+            f"{operation}: rng is {rng!r}; give a seed from 0 up or a numpy.random.Generator"
         ) from error
 
 
@@ -189,13 +188,12 @@ def load_idx(images: str | Path, labels: str | Path, classes: int = 10) -> tuple
     pixels, found = _read_idx(images, 3), _read_idx(labels, 1)
     if len(pixels) != len(found):
         raise ValueError(
-            f"load_idx: {escaped(images)} has {len(pixels)} pictures, {escaped(labels)} "
-            f"{len(found)} labels"
+            f"load_idx: {len(pixels)} pictures in {escaped(images)}, but {len(found)} labels in "
+            f"{escaped(labels)}"
         )
     if len(found) and found.max() >= classes:
         raise IndexError(
-            f"load_idx: label {found.max()} in {escaped(labels)} is out of range for "
-            f"{classes} classes"
+            f"load_idx: label {found.max()} in {escaped(labels)} is not one of {classes} classes"
         )
     return pixels.reshape(len(pixels), math.prod(pixels.shape[1:])), found.astype(np.int64)
 
@@ -245,7 +243,6 @@ def _idx_shape(path: str | Path, start: bytes, ndim: int) -> tuple[int, ...]:
     header = 4 + 4 * ndim
     if len(start) < header:
         raise ValueError(
-            f"load_idx: {escaped(path)} has {len(start)} bytes; its header alone should have "
-            f"{header}"
+            f"load_idx: {escaped(path)} has {len(start)} bytes, fewer than the {header} of a header"
         )
     return struct.unpack(f">{ndim}I", start[4:])

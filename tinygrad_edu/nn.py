@@ -5,10 +5,12 @@ Shapes: a batch is (N, features), class scores (logits) are (N, classes).
 
 from __future__ import annotations
 
+import functools
 import math
 import numbers
+import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
 
 _affine_rule = RULES["affine"]
-_relu_rule = RULES["relu"]
 _cross_entropy_rule = RULES["softmax_cross_entropy_of_labels"]
 
 
@@ -50,10 +51,8 @@ class Linear(Module):
         rng: Rng = None,
         dtype: npt.DTypeLike = np.float64,
     ) -> None:
-        inputs, outputs = (
-            check_width("Linear: inputs", inputs),
-            check_width("Linear: outputs", outputs),
-        )
+        inputs = check_width("Linear: inputs", inputs)
+        outputs = check_width("Linear: outputs", outputs)
         deviation = _start_deviation(init, inputs, outputs)
         start = generator("Linear", rng).normal(0, deviation, (inputs, outputs))
         self.weight = Tensor(start, "weight", dtype)
@@ -75,34 +74,33 @@ def _start_deviation(init: Any, inputs: int, outputs: int) -> float:
     raise ValueError(f'Linear: init is {init!r}; use "he", "glorot" or a deviation from 0 up')
 
 
-class ReLU(Module):
+class _Activation(Module):
+    """An elementwise rule as a layer; an array that the network is given becomes a Tensor."""
+
+    rule: ClassVar[str]
+
+    def __call__(self, x: Any) -> Tensor:
+        x = x if isinstance(x, Node) else Tensor(x)
+        result: Tensor = x._record(RULES[self.rule], (x,), {})
+        return result
+
+
+class ReLU(_Activation):
     """max(x, 0), elementwise."""
 
-    def __call__(self, x: Any) -> Tensor:
-        x = x if type(x) is Tensor else _as_node(x)
-        result: Tensor = x._record(_relu_rule, (x,), {})
-        return result
+    rule = "relu"
 
 
-class Sigmoid(Module):
+class Sigmoid(_Activation):
     """1 / (1 + exp(-x)), elementwise."""
 
-    def __call__(self, x: Any) -> Tensor:
-        result: Tensor = _as_node(x).sigmoid()
-        return result
+    rule = "sigmoid"
 
 
-class Tanh(Module):
+class Tanh(_Activation):
     """The hyperbolic tangent, elementwise."""
 
-    def __call__(self, x: Any) -> Tensor:
-        result: Tensor = _as_node(x).tanh()
-        return result
-
-
-def _as_node(x: Any) -> Any:
-    """What the first layer of a network is given: a node as it is, an array as a Tensor."""
-    return x if isinstance(x, Node) else Tensor(x)
+    rule = "tanh"
 
 
 class Sequential(Module):
@@ -112,12 +110,11 @@ class Sequential(Module):
         for i, layer in enumerate(layers):
             if isinstance(layer, type):
                 raise TypeError(
-                    f"Sequential: layer {i} is the class {layer.__name__}; make a layer of it, as "
-                    f"in {layer.__name__}()"
+                    f"Sequential: layer {i} is a class; make a layer of it: {layer.__name__}()"
                 )
             if not callable(layer):
                 raise TypeError(
-                    f"Sequential: layer {i} is a {type(layer).__name__}, which cannot be called; "
+                    f"Sequential: layer {i}, of type {type(layer).__name__}, cannot be called; "
                     "give layers one by one, as in Sequential(Linear(2, 3), ReLU())"
                 )
         self.layers = list(layers)
@@ -160,11 +157,6 @@ def mse_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor
     """
     prediction = _as_tensor(prediction, "mse_loss")
     target = _target(prediction, target, "mse_loss")
-    if target.shape != prediction.shape:
-        raise ValueError(
-            f"mse_loss: the prediction has shape {prediction.shape} and the target "
-            f"{target.shape}; they must be equal, so reshape one of them"
-        )
     return _reduced_losses((prediction - target) ** 2.0, reduction, "mse_loss")
 
 
@@ -232,15 +224,10 @@ def binary_cross_entropy_with_logits(
     name = "binary_cross_entropy_with_logits"
     logits = _as_tensor(logits, name)
     target = _target(logits, target, name)
-    if target.shape != logits.shape:
-        raise ValueError(
-            f"{name}: the logits have shape {logits.shape} and the target {target.shape}; "
-            "they must be equal"
-        )
     plain = target.data if isinstance(target, Tensor) else target
-    if not ((plain >= 0) & (plain <= 1)).all():
-        wrong = plain[~((plain >= 0) & (plain <= 1))][0]
-        raise ValueError(f"{name}: a target is {wrong:g}; it must lie between 0 and 1")
+    right = (plain >= 0) & (plain <= 1)
+    if not right.all():
+        raise ValueError(f"{name}: a target is {plain[~right][0]:g}; it must lie between 0 and 1")
     # -log σ(x) is softplus(-x): no logarithm of a number that was rounded to 0
     loss = target * rules.softplus(-logits) + (1.0 - target) * rules.softplus(logits)
     return _reduced_losses(loss, reduction, name)
@@ -252,11 +239,11 @@ def max_margin_loss(scores: Any, labels: Any) -> Any:
     `scores` is a Tensor of the shape of the labels, or a list of Values.
     """
     labels = np.asarray(labels)
-    if not np.isin(labels, (-1, 1)).all():
-        wrong = labels[~np.isin(labels, (-1, 1))][0]
+    right = np.isin(labels, (-1, 1))
+    if not right.all():
         raise ValueError(
-            f"max_margin_loss: a label is {wrong}; labels are -1 or 1, as 2 * y - 1 makes them of "
-            "0 and 1"
+            f"max_margin_loss: a label is {labels[~right][0]}; labels are -1 or 1; "
+            "2 * y - 1 makes them from 0 and 1"
         )
     shape = scores.shape if isinstance(scores, Tensor) else (len(scores),)
     if labels.shape != shape or not labels.size:
@@ -267,10 +254,7 @@ def max_margin_loss(scores: Any, labels: Any) -> Any:
     if isinstance(scores, Tensor):
         return rules.relu(1.0 - scores * labels.astype(scores.dtype)).mean()
     losses = [(1.0 - float(y) * score).relu() for y, score in zip(labels, scores, strict=True)]
-    total = losses[0]
-    for loss in losses[1:]:
-        total = total + loss
-    return total / len(losses)
+    return functools.reduce(operator.add, losses) / len(losses)
 
 
 def _as_tensor(x: Any, operation: str) -> Tensor:
@@ -287,7 +271,7 @@ def _plain_target(target: Any, operation: str) -> Any:
     if isinstance(target, Tensor):
         return target
     if isinstance(target, Node):
-        raise TypeError(f"{operation}: the target is a {type(target).__name__}; use a Tensor")
+        raise TypeError(f"{operation}: the target is of type {type(target).__name__}; use a Tensor")
     array = np.asarray(target)
     if array.dtype.kind not in "iubf":
         raise TypeError(f"{operation}: the target is of dtype {array.dtype}; use real numbers")
@@ -295,13 +279,19 @@ def _plain_target(target: Any, operation: str) -> Any:
 
 
 def _target(prediction: Tensor, target: Any, operation: str) -> Any:
-    """A plain target in the dtype of the prediction; a Tensor as it is. ValueError for nan."""
+    """A plain target in the dtype of the prediction; a Tensor as it is. ValueError for nan, or
+    another shape than that of the prediction."""
     array = _plain_target(target, operation)
-    if isinstance(array, Tensor):
-        return array
-    if np.isnan(array).any():
-        raise ValueError(f"{operation}: the target contains nan; clean the data first")
-    return array.astype(prediction.dtype)
+    if not isinstance(array, Tensor):
+        if np.isnan(array).any():
+            raise ValueError(f"{operation}: the target contains nan; clean the data first")
+        array = array.astype(prediction.dtype)
+    if array.shape != prediction.shape:
+        raise ValueError(
+            f"{operation}: the prediction has shape {prediction.shape} and the target "
+            f"{array.shape}; they must be equal, so reshape one of them"
+        )
+    return array
 
 
 def _check_reduction(reduction: str, operation: str) -> None:

@@ -176,8 +176,7 @@ class Adam(Optimizer):
         self.means: list[Any] = [0.0] * len(self.parameters)
         self.squares: list[Any] = [0.0] * len(self.parameters)
         self.check_settings()
-        beta1, beta2 = betas
-        self.betas = float(beta1), float(beta2)  # NumPy's would make float64 of float32
+        self.betas = float(betas[0]), float(betas[1])  # NumPy's would make float64 of float32
 
     def check_settings(self) -> None:
         """ValueError for settings that make no sense; asked when they are made, saved or loaded."""
@@ -275,13 +274,11 @@ def not_negative(operation: str, **setting: float) -> float:
 def _checked_leaves(name: str, parameters: Any) -> list[Any]:
     """The parameters as a list; TypeError unless they are leaves, ValueError if there are none."""
     given = type(parameters).__name__
-    if isinstance(parameters, Node):
+    if isinstance(parameters, Node) or not isinstance(parameters, Iterable):
+        example = "[w, b]" if isinstance(parameters, Node) else "model.parameters()"
         raise TypeError(
-            f"{name}: got one {given}; give a list of leaves, as in {name}([w, b], ...)"
+            f"{name}: expected a list of leaves, got one {given}; write {name}({example}, ...)"
         )
-    if not isinstance(parameters, Iterable):
-        cure = f"give its parameters, as in {name}(model.parameters(), ...)"
-        raise TypeError(f"{name}: expected parameters, got {given}; {cure}")
     leaves = list(parameters)
     if not leaves:
         raise ValueError(f"{name}: there are no parameters; give model.parameters()")

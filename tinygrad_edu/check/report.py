@@ -14,7 +14,7 @@ import numpy.typing as npt
 from tinygrad_edu.view.cards.reading import shown_text
 from tinygrad_edu.view.picture.heat_map import HeatMap, to_heat_maps
 from tinygrad_edu.view.show import still
-from tinygrad_edu.view.targets import Target, target, write
+from tinygrad_edu.view.targets import Target, checked_path, deliver
 
 Array = npt.NDArray[Any]
 Verdict = Literal["ok", "kink", "wrong", "unsure", "missing", "not given"]
@@ -127,9 +127,8 @@ class Report:
         yellow for a kink, grey where nothing was compared. ValueError for a path that ends in
         anything but .svg.
         """
-        place = None if path is None else target(path, "to_svg")
-        text = to_heat_maps([_heat_map(row) for row in self.rows], self.what)
-        return text if place is None else write(place, text)
+        file = checked_path(path, "to_svg")
+        return deliver(to_heat_maps([_heat_map(row) for row in self.rows], self.what), file)
 
     def _repr_svg_(self) -> str:
         return self.to_svg()

@@ -13,6 +13,7 @@ from typing import Any
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.picture.svg import to_svg
+from tinygrad_edu.view.targets import check_node
 
 NO_BROWSER = "TINYGRAD_EDU_NO_BROWSER"
 """The environment variable that keeps the browser closed, whatever its text."""
@@ -35,8 +36,7 @@ def show(
     """
     from tinygrad_edu.view.page.html import to_html
 
-    if not isinstance(node, Node):
-        raise TypeError(f"show: expected a node, got {type(node).__name__}")
+    check_node(node, "show")
     if in_notebook():
         page = to_html(node, title=title, ranges=ranges)
         shown = {"text/plain": repr(node), "text/html": frame(page, picture_of(node))}

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tinygrad_edu.view.layout.heights import level
 from tinygrad_edu.view.layout.pills import PILL_GAP, PILL_HEIGHT, place_pills
-from tinygrad_edu.view.layout.plan import Container, Name, ends, paths_of, plan, stages
-
-__all__ = ["Arrangement", "Container", "arrange", "plan"]
+from tinygrad_edu.view.layout.plan import Container, Name, ends, paths_of, stages
 
 GAP_X, NARROW_GAP_X, PORT_GAP_X = 124.0, 96.0, 44.0
 """Between two columns: with local derivatives, without, and from the frame to what is inside."""
@@ -155,28 +154,15 @@ def _place(
     placed: dict[int, Placed],
 ) -> Placed:
     """The columns and heights of one container; the modules inside it are placed already."""
-    sizes: list[Size] = []
-    heights = []  # what a spot needs in its column; a card also needs room for its pills
-    for kind, i in container.spots:
-        width, height = 0.0, 0.0
-        if kind == "card":
-            width, height = card_sizes[i]
-        elif kind == "module" and i + 1 in placed:
-            inside = placed[i + 1]
-            width, height = inside.width, inside.height + PADDING_TOP + PADDING
-        elif kind == "module":
-            width, height = FOLDED_WIDTH, FOLDED_HEIGHT
-        sizes.append((width, height))
-        heights.append(max(height, pills_at.get((kind, i), 0) * (PILL_HEIGHT + PILL_GAP)))
-
-    def port(name: Name, side: str, source: int) -> float:
-        return _port(name, side, source, placed)
-
-    middles = level(container, heights, port)
-    top, bottom = 0.0, 0.0
-    for k, (middle, height) in enumerate(zip(middles, heights, strict=True)):
-        top = middle - height / 2 if k == 0 else min(top, middle - height / 2)
-        bottom = middle + height / 2 if k == 0 else max(bottom, middle + height / 2)
+    sizes = [_spot_size(name, card_sizes, placed) for name in container.spots]
+    heights = [  # what a spot needs in its column; a card also needs room for its pills
+        max(height, pills_at.get(name, 0) * (PILL_HEIGHT + PILL_GAP))
+        for name, (_, height) in zip(container.spots, sizes, strict=True)
+    ]
+    middles = level(container, heights, partial(_port, placed))
+    ends_at = [(y - height / 2, y + height / 2) for y, height in zip(middles, heights, strict=True)]
+    top = min((y for y, _ in ends_at), default=0.0)
+    bottom = max((y for _, y in ends_at), default=0.0)
     middles = [middle - top for middle in middles]
     lefts, rights = _columns(container, framed, sizes, pills_at)
     width = rights[-1] if rights else 0.0
@@ -202,7 +188,19 @@ def _place(
     return found
 
 
-def _port(name: Name, kind: str, source: int, placed: dict[int, Placed]) -> float:
+def _spot_size(name: Name, card_sizes: Sequence[Size], placed: dict[int, Placed]) -> Size:
+    """The size of a card, or of a module with its frame or folded; ports and bends have none."""
+    kind, i = name
+    if kind == "card":
+        return card_sizes[i]
+    if kind != "module":
+        return 0.0, 0.0
+    if i + 1 not in placed:
+        return FOLDED_WIDTH, FOLDED_HEIGHT
+    return placed[i + 1].width, placed[i + 1].height + PADDING_TOP + PADDING
+
+
+def _port(placed: dict[int, Placed], name: Name, kind: str, source: int) -> float:
     """How far below the middle of a spot an edge touches it; 0 unless it is an open module."""
     if name[0] != "module" or name[1] + 1 not in placed:
         return 0.0
@@ -232,11 +230,8 @@ def _columns(
         if i == 1 and spots[columns[0][0]][0] == "in":
             to_boxes = any(s in direct and spots[s][0] in ("card", "module") for s in column)
             gap = gap if to_boxes else PORT_GAP_X
-        width = 0.0
-        for s in column:
-            width = max(width, sizes[s][0])
         lefts.append((rights[-1] if rights else 0.0) + gap)
-        rights.append(lefts[-1] + width)
+        rights.append(lefts[-1] + max(sizes[s][0] for s in column))
     return lefts, rights
 
 
@@ -293,12 +288,12 @@ class Routes:
             before = along[-1] if along else turn
             if not along:  # from the end of the tail itself, or on from a port
                 x += here.sizes[spot][0]
-                y += _port(here.names[spot], "out", source, self.placed)
+                y += _port(self.placed, here.names[spot], "out", source)
                 if turn >= 0:
                     x, y = self.turns[turn][0]
             before = self._turn((x, y), before)
             along.append(self._turn((here.x + here.rights[column], y), before))  # level across
-        y = here.y + here.middles[head] + _port(goal, "in", source, self.placed)
+        y = here.y + here.middles[head] + _port(self.placed, goal, "in", source)
         end = self._turn((here.x + here.lefts[here.column_of[head]], y), along[length - 1])
         if goal[0] != "card":  # there every line has an end of its own
             self._ends[c, source, head] = end

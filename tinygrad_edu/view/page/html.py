@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 
 from tinygrad_edu.engine.graph import Node
-from tinygrad_edu.view.targets import Target, target, write
+from tinygrad_edu.view.targets import Target, check_node, checked_path, deliver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,13 +37,11 @@ def to_html(
     given a node; ValueError for a range that fits no leaf, or a path that ends in anything but
     .html.
     """
-    if not isinstance(node, Node):
-        raise TypeError(f"to_html: expected a node, got {type(node).__name__}")
+    check_node(node, "to_html")
     if title is not None and not isinstance(title, str):
-        raise TypeError(f"to_html: the title is a string, not {type(title).__name__}")
-    place = None if path is None else target(path, "to_html")
+        raise TypeError(f"to_html: the title must be a string, not {type(title).__name__}")
+    file = checked_path(path, "to_html")
     # here, because it costs 40 ms that most programs never need
     from tinygrad_edu.view.page.page import page_text
 
-    text = page_text(node, title if title is not None else node.label, ranges)
-    return text if place is None else write(place, text)
+    return deliver(page_text(node, title if title is not None else node.label, ranges), file)

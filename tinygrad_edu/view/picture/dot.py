@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, overload
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import read, shown_text, warn_of_new_data
-from tinygrad_edu.view.targets import Target, target, write
+from tinygrad_edu.view.targets import Target, check_node, checked_path, deliver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +21,7 @@ def to_graphviz(node: Node) -> graphviz.Digraph:
     """
     import graphviz  # here, because it costs 20 ms that most programs never need
 
-    if not isinstance(node, Node):
-        raise TypeError(f"to_graphviz: expected a node, got {type(node).__name__}")
+    check_node(node, "to_graphviz")
     warn_of_new_data(node)
     cards, links = read(node)
     graph = graphviz.Digraph(graph_attr={"rankdir": "LR"}, node_attr={"fontname": "Helvetica"})
@@ -52,8 +51,6 @@ def to_dot(node: Node, path: Target | None = None) -> str | Path:
 
     TypeError unless given a node, ValueError for a path that ends in anything but .dot.
     """
-    if not isinstance(node, Node):
-        raise TypeError(f"to_dot: expected a node, got {type(node).__name__}")
-    place = None if path is None else target(path, "to_dot")
-    text = str(to_graphviz(node).source)
-    return text if place is None else write(place, text)
+    check_node(node, "to_dot")
+    file = checked_path(path, "to_dot")
+    return deliver(str(to_graphviz(node).source), file)

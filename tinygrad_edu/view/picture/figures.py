@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.picture.svg import to_svg
-from tinygrad_edu.view.targets import Target, target, write
+from tinygrad_edu.view.targets import Target, checked_path, deliver
 
 LONGEST_SIDE = 16384
 """The most pixels along a side of a PNG."""
@@ -37,10 +37,9 @@ def to_png(item: Any, path: Target | None = None, *, scale: float | None = None)
     ValueError for a scale that makes it longer, or a path that ends in anything but .png;
     TypeError for what has no picture. Needs the extra `figures`.
     """
-    place = None if path is None else target(path, "to_png")
+    file = checked_path(path, "to_png")
     svg = _svg(item, "to_png")
-    data = _drawn(svg, "png", _scale(svg, scale))
-    return data if place is None else write(place, data)
+    return deliver(_drawn(svg, "png", _scale(svg, scale)), file)
 
 
 @overload
@@ -53,9 +52,8 @@ def to_pdf(item: Any, path: Target | None = None) -> bytes | Path:
     With `path`, written there, whole or not, and the path is returned. ValueError for a path
     that ends in anything but .pdf; TypeError for what has no picture. Needs the extra `figures`.
     """
-    place = None if path is None else target(path, "to_pdf")
-    data = _drawn(_svg(item, "to_pdf"), "pdf", 1.0)
-    return data if place is None else write(place, data)
+    file = checked_path(path, "to_pdf")
+    return deliver(_drawn(_svg(item, "to_pdf"), "pdf", 1.0), file)
 
 
 def _svg(item: Any, writer: str) -> str:
@@ -76,7 +74,7 @@ def _scale(svg: str, scale: float | None) -> float:
     if scale is None:
         return min(2.0, LONGEST_SIDE / longer)
     if isinstance(scale, bool) or not isinstance(scale, int | float):
-        raise TypeError(f"to_png: scale is a number, not {type(scale).__name__}")
+        raise TypeError(f"to_png: scale must be a number, not {type(scale).__name__}")
     if not (math.isfinite(scale) and scale > 0):
         raise ValueError(f"to_png: scale={scale} is not a positive number")
     if longer * scale > LONGEST_SIDE:

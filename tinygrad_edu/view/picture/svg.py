@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any, overload
@@ -24,7 +25,7 @@ from tinygrad_edu.view.layout.arrange import Arrangement, Point, arrange
 from tinygrad_edu.view.layout.pills import PILL_HEIGHT
 from tinygrad_edu.view.layout.plan import paths_of, plan
 from tinygrad_edu.view.picture.style import look, opening
-from tinygrad_edu.view.targets import Target, target, write
+from tinygrad_edu.view.targets import Target, check_node, checked_path, deliver
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,16 +56,14 @@ def to_svg(node: Node, path: Target | None = None) -> str | Path:
     ValueError for more than 1500 cards, or for a path that ends in anything but .svg. A file is
     written whole or not at all.
     """
-    if not isinstance(node, Node):
-        raise TypeError(f"to_svg: expected a node, got {type(node).__name__}")
-    place = None if path is None else target(path, "to_svg")
+    check_node(node, "to_svg")
+    file = checked_path(path, "to_svg")
     warn_of_new_data(node)
     cards, links = read(node)
     modules, module_of = find_modules(cards, links)
     is_large = len(cards) > MOST_OPEN
     folded = {m for m, module in enumerate(modules) if module.outer < 0} if is_large else set()
-    text = draw(cards, links, modules, module_of, folded, node.label)
-    return text if place is None else write(place, text)
+    return deliver(draw(cards, links, modules, module_of, folded, node.label), file)
 
 
 def draw(
@@ -80,7 +79,8 @@ def draw(
     ValueError if more than 1500 cards would be seen.
     """
     outer = [module.outer for module in modules]
-    _refuse_crowds(module_of, outer, folded)
+    paths = paths_of(module_of, outer)
+    _refuse_crowds(paths, folded)
     placed = arrange(
         plan(links, module_of, outer),
         [card_size(card) for card in cards],
@@ -90,11 +90,9 @@ def draw(
         module_of,
         links,
     )
-    paths = paths_of(module_of, outer)
-    counts = [0] * len(modules)
-    for card, path in zip(cards, paths, strict=True):
-        for m in path[1:]:
-            counts[m] += bool(card.symbol)
+    counts = Counter(
+        m for card, path in zip(cards, paths, strict=True) if card.symbol for m in path
+    )
     frames, drawn = [], []
     for (kind, i), box in placed.boxes.items():
         if kind == "card":
@@ -120,8 +118,7 @@ def draw(
     return "\n".join(parts)
 
 
-def _refuse_crowds(module_of: Sequence[int], outer: Sequence[int], folded: set[int]) -> None:
-    paths = paths_of(module_of, outer)
+def _refuse_crowds(paths: Sequence[Sequence[int]], folded: set[int]) -> None:
     seen = sum(not any(m in folded for m in around) for around in paths) + len(folded)
     if seen > MOST_CARDS:
         raise ValueError(
