@@ -19,7 +19,7 @@ from tinygrad_edu import (
     value_and_grad,
     vjp,
 )
-from tinygrad_edu.engine import contexts as blocks
+from tinygrad_edu.engine import observers
 
 DIRECTIONS = [grad, value_and_grad, jacobian, hessian]
 X = np.array([1.0, 2.0, 3.0])
@@ -77,7 +77,7 @@ BAD_ARGUMENTS = {
 def test_wrong_arguments_are_refused_before_the_function_is_called(call, error, says):
     with pytest.raises(error, match=says):
         call()
-    assert blocks.open_blocks == 0
+    assert observers.active == 0
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -131,7 +131,7 @@ def test_a_function_that_loses_its_argument_is_named_with_the_cure(name, way, f,
 
     with pytest.raises(TypeError, match=rf"{name} of lossy: .*returned \w+, not one node.*\.data"):
         way(lossy, x)
-    assert blocks.open_blocks == 0
+    assert observers.active == 0
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_an_error_in_the_function_comes_out_as_it_is_and_leaves_no_block_open(na
         inside = x * 1.0
     assert (x * 1.0).group is None
     assert bool(inside.operands) is (inside.group is not None)
-    assert (x.data, x.grad, blocks.open_blocks) == (2.0, 0.0, 0)
+    assert (x.data, x.grad, observers.active) == (2.0, 0.0, 0)
 
 
 def test_where_no_derivative_exists_the_error_names_the_operation():

@@ -21,16 +21,13 @@ import functools
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
-
-import numpy as np
 
 from tinygrad_edu.engine import contexts, observers
 from tinygrad_edu.engine.graph import Node, gradients, leaves_and_inner, sweep
 from tinygrad_edu.engine.names import escaped
-from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
-from tinygrad_edu.rules import stack
 from tinygrad_edu.rules.constants import as_plain
 
 Function = Callable[..., Any]
@@ -109,7 +106,7 @@ def jvp(f: Function, primals: Any, tangents: Any, **settings: Any) -> tuple[Any,
 
     def derive(run: _Run) -> tuple[Any, Any]:
         out = run.node(run.out)
-        u = type(out)(np.ones_like(out.data))
+        u = type(out)(_ones(out))
         pulled = _inner_product(gradients(out, *run.xs, gradient=u), run.vectors)
         (tangent,) = gradients(pulled, u)
         return run.value(), run.result(tangent)
@@ -127,7 +124,7 @@ def hvp(f: Function, primals: Any, vectors: Any, **settings: Any) -> Any:
 
     def derive(run: _Run) -> Any:
         slope = _inner_product(gradients(run.one_element(), *run.xs), run.vectors)
-        return run.result(run.pull(slope, np.ones_like(slope.data)))
+        return run.result(run.pull(slope, _ones(slope)))
 
     return _call("hvp", f, None, primals, settings, derive, vectors)
 
@@ -148,7 +145,7 @@ class _Run:
 
     def gradient(self) -> Any:
         out = self.one_element()
-        return self.answer(self.pull(out, np.ones_like(out.data)))
+        return self.answer(self.pull(out, _ones(out)))
 
     def jacobian(self) -> Any:
         def of_one(y: Any) -> Any:
@@ -166,20 +163,20 @@ class _Run:
         adjoints = sweep(
             out, float(g) if isinstance(out, Value) else g, operator.attrgetter("pullback")
         )
-        return tuple(adjoints[x] if x in adjoints else np.zeros_like(x.data) for x in self.xs)
+        return tuple(adjoints[x] if x in adjoints else x._zero() for x in self.xs)
 
     def joined(self, y: Any, x: Any, rows: list[Any]) -> Any:
         """The derivatives of the elements of y by x in one, of shape y.shape + x.shape."""
         if isinstance(y, Value):
             return rows[0]
-        joined = (
-            np.array(rows, x.dtype)
-            if self.plain
-            else stack(rows)
-            if rows
-            else Tensor(np.empty(0, x.dtype))
-        )
-        return joined.reshape(y.shape + x.shape)
+        import numpy as np
+
+        from tinygrad_edu.rules import stack
+
+        if self.plain or not rows:
+            joined = np.array(rows, x.dtype).reshape(y.shape + x.shape)
+            return joined if self.plain else type(x)(joined)
+        return stack(rows).reshape(y.shape + x.shape)
 
     def answer(self, found: tuple[Any, ...]) -> Any:
         """What the user gets, of one derivative for each argument."""
@@ -190,7 +187,7 @@ class _Run:
 
     def one_element(self) -> Any:
         out = self.node(self.out)
-        if np.size(out.data) != 1:
+        if getattr(out, "size", 1) != 1:
             raise ValueError(
                 f"{self.where}: the function returned shape {out.shape}, and a gradient is that of "
                 "one number; reduce it, as with .sum(), or use jacobian"
@@ -221,7 +218,7 @@ def _function(name: str, f: Function, argnums: Argnums, derive: Derive) -> Funct
     """The function of f's arguments that calls f and derives the answer."""
     single = not isinstance(argnums, tuple | list)
     positions: Any = (argnums,) if single else argnums
-    wrong = [i for i in positions if type(i) is bool or not isinstance(i, int | np.integer)]
+    wrong = [i for i in positions if type(i) is bool or not isinstance(i, Integral)]
     if wrong or not positions:
         raise TypeError(
             f"{name}: argnums is {escaped(repr(argnums))}; it is a position, such as 0, or a tuple "
@@ -324,21 +321,34 @@ def _fresh_nodes(
     """Nodes that stand for the arguments at these positions and occur nowhere else."""
     chosen = [_checked(f"{where}: argument {i}", arguments[i]) for i in positions]
     around = (*chosen, *arguments, *settings.values())
-    arrays = [x for x in around if isinstance(x, Tensor | np.ndarray)]
-    floating = [x.dtype for x in arrays if x.dtype.kind == "f"]  # a number never upcasts
-    dtype = np.result_type(*floating) if floating else None
+    arrays = [x for x in around if hasattr(x, "dtype") and hasattr(x, "__len__")]
     as_tensors = arrays and not any(isinstance(x, Value) for x in around)
+    tensor = _tensor_like(arrays)
 
     def fresh(x: Any) -> Any:
-        if isinstance(x, Value | Tensor):
-            y = x * 1.0  # the same to the bit, -0 and nan too, with the way back to x
-            y.label = x.label
+        if isinstance(x, Node):
+            node: Any = x
+            y = node * 1.0  # the same to the bit, -0 and nan too, with the way back to x
+            y.label = node.label
             return y
-        if isinstance(x, np.ndarray):
-            return Tensor(x)
-        return Tensor(x, dtype=dtype) if as_tensors else Value(x)
+        return tensor(x) if as_tensors or hasattr(x, "dtype") else Value(x)
 
     return tuple(fresh(x) for x in chosen)
+
+
+def _tensor_like(arrays: list[Any]) -> Callable[[Any], Any]:
+    """What makes a Tensor of an argument; a number gets the dtype of the arrays."""
+
+    def tensor(x: Any) -> Any:
+        import numpy as np
+
+        from tinygrad_edu.engine.tensor import Tensor
+
+        floating = [a.dtype for a in arrays if a.dtype.kind == "f"]
+        of_number = floating and not isinstance(x, np.ndarray)
+        return Tensor(x, dtype=np.result_type(*floating) if of_number else None)
+
+    return tensor
 
 
 def _checked(where: str, x: Any) -> Any:
@@ -352,14 +362,16 @@ def _checked(where: str, x: Any) -> Any:
 def _vector(where: str, v: Any, like: Any, of: str) -> Any:
     """An adjoint or a tangent for the node `like`: a node of its kind, or data of its dtype."""
     if not isinstance(v, Node):
-        v = np.array(as_plain(v, where), np.asarray(like.data).dtype)
+        v = as_plain(v, where)
     elif type(v) is not type(like):
         kinds = type(v).__name__, type(like).__name__
         raise TypeError(f"{where} is a {kinds[0]} and {of} a {kinds[1]}; the two do not mix")
-    here, there = np.shape(v.data if isinstance(v, Node) else v), np.shape(like.data)
+    here, there = (getattr(x, "shape", ()) for x in (v, like))
     if here != there:
         raise ValueError(f"{where} has shape {here}, and {of} {there}; they must be equal")
-    return float(v) if isinstance(like, Value) and not isinstance(v, Node) else v
+    if isinstance(v, Node):
+        return v
+    return float(v) if isinstance(like, Value) else _as_data(v, like)
 
 
 def _name(f: Any, where: str = "") -> str:
@@ -371,10 +383,25 @@ def _name(f: Any, where: str = "") -> str:
 
 def _basis(y: Any) -> Iterator[Any]:
     """The adjoints that ask for one element of y each."""
-    for index in np.ndindex(np.shape(y.data)):
-        one = np.zeros_like(y.data)
-        one[index] = 1.0
+    if isinstance(y, Value):
+        yield 1.0
+        return
+    for place in range(y.size):
+        one = y._zero()
+        one.flat[place] = 1.0
         yield one
+
+
+def _ones(node: Any) -> Any:
+    """An adjoint of 1 for every element of a node, as data."""
+    return 1.0 if isinstance(node, Value) else node._zero() + node.dtype.type(1)
+
+
+def _as_data(v: Any, like: Any) -> Any:
+    """Plain numbers as an array of the dtype of a Tensor."""
+    data = like._zero()
+    data[...] = v
+    return data
 
 
 def _inner_product(xs: Sequence[Any], ys: Sequence[Any]) -> Any:
@@ -388,8 +415,10 @@ def _plain(x: Any) -> Any:
     """Nodes and data as arrays of their own, and as floats where there are no axes."""
     if isinstance(x, list | tuple):
         return _each(_plain, x)
-    data = np.array(x.data if isinstance(x, Node) else x)
-    return data if data.ndim else data.item()
+    data = x.data if isinstance(x, Node) else x
+    if not hasattr(data, "dtype"):
+        return data
+    return data.copy() if data.ndim else data.item()
 
 
 def _each(function: Callable[[Any], Any], x: Any) -> Any:
