@@ -323,7 +323,6 @@ def _fresh_nodes(
     around = (*chosen, *arguments, *settings.values())
     arrays = [x for x in around if hasattr(x, "dtype") and hasattr(x, "__len__")]
     as_tensors = arrays and not any(isinstance(x, Value) for x in around)
-    tensor = _tensor_like(arrays)
 
     def fresh(x: Any) -> Any:
         if isinstance(x, Node):
@@ -331,24 +330,19 @@ def _fresh_nodes(
             y = node * 1.0  # the same to the bit, -0 and nan too, with the way back to x
             y.label = node.label
             return y
-        return tensor(x) if as_tensors or hasattr(x, "dtype") else Value(x)
+        return _tensor(x, arrays) if as_tensors or hasattr(x, "dtype") else Value(x)
 
     return tuple(fresh(x) for x in chosen)
 
 
-def _tensor_like(arrays: list[Any]) -> Callable[[Any], Any]:
-    """What makes a Tensor of an argument; a number gets the dtype of the arrays."""
+def _tensor(x: Any, arrays: list[Any]) -> Any:
+    """A Tensor of an argument; a number gets the dtype of the arrays."""
+    import numpy as np
 
-    def tensor(x: Any) -> Any:
-        import numpy as np
+    from tinygrad_edu.engine.tensor import Tensor
 
-        from tinygrad_edu.engine.tensor import Tensor
-
-        floating = [a.dtype for a in arrays if a.dtype.kind == "f"]
-        of_number = floating and not isinstance(x, np.ndarray)
-        return Tensor(x, dtype=np.result_type(*floating) if of_number else None)
-
-    return tensor
+    floating = [] if hasattr(x, "dtype") else [a.dtype for a in arrays if a.dtype.kind == "f"]
+    return Tensor(x, dtype=np.result_type(*floating) if floating else None)
 
 
 def _checked(where: str, x: Any) -> Any:
