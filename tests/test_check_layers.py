@@ -169,7 +169,7 @@ class Dropout:
 def test_random_numbers_are_said_and_not_blamed_on_backward():
     held = np.random.default_rng(0)
     for draw in (np.random.random, held.random):
-        with pytest.raises(ValueError, match=r"forward gave two results.*dropout.*keep the mask"):
+        with pytest.raises(ValueError, match=r"gave two results.*keep the mask"):
             check_backward(Dropout(draw), X)
     assert check_backward(Dropout(lambda shape: np.random.default_rng(0).random(shape)), X).ok
     assert check_backward(Dropout(lambda shape: np.random.RandomState(1).random(shape)), X).ok

@@ -10,22 +10,26 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.check.kinds import (
+    copied,
     floating,
+    input_names,
+    largest,
     leaf,
     like,
-    name_of_dtype,
+    moved,
     names_for,
     plain,
+    precision,
+    title_of,
     weights_for,
 )
-from tinygrad_edu.check.layers.calling import input_names
-from tinygrad_edu.check.numerical import derivative, moved, sides
-from tinygrad_edu.check.recorded import function_of_graph, leaves_of
+from tinygrad_edu.check.numerical import Path, derivative, quiet_path, sides
 from tinygrad_edu.check.report import Report, Row, Verdict, concluded
-from tinygrad_edu.check.verdict import Tolerance
+from tinygrad_edu.check.verdict import CONFIRMED, Tolerance
 from tinygrad_edu.engine.contexts import watched
 from tinygrad_edu.engine.graph import Node, topological_order
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.view.cards.reading import shape_of
 
 if TYPE_CHECKING:
     from tinygrad_edu.check.oracles import Found, Oracle
@@ -39,8 +43,6 @@ USUAL, USUAL_BELOW_FLOAT64 = 1e-8, 1e-4
 ROUNDINGS = 64
 """Differences of so many roundings of the number 1 are none, unless `atol` is given: libraries
 round tanh(10) in different ways, and 1 - tanh² has lost eight digits there."""
-LOOKED_AT = 200
-"""At so many elements that differ a kink is looked for."""
 
 
 def compare(
@@ -58,7 +60,7 @@ def compare(
     `with_` is "torch", "jax", "autograd", or "sympy", which differentiates functions of numbers
     symbolically. f is written once, with operators, methods and functions of tinygrad_edu, and
     gets a node for each input, as in `gradcheck`. For the other library it is called again with
-    that library's arrays inside of something that behaves as a node, and every operation, forward
+    that library's arrays inside something that behaves as a node, and every operation, forward
     and backward, is the library's own. Where that cannot be, because f holds nodes of its own or
     asks for a Tensor, the graph that it recorded is run there instead; labelled leaves of f's own,
     such as the parameters of a model, are then compared too. f may be a node: its graph is compared
@@ -87,34 +89,65 @@ def compare(
                 f"compare: {with_} compares functions of numbers, and {name} is an array of shape "
                 f"{x.shape}; compare with torch, jax or autograd"
             )
-    value = np.array(ours.root.data)
-    adjoint = weights_for(value.shape)
-    ours.root.backward(adjoint if adjoint.ndim else float(adjoint))
-    found = ours.in_library(library, theirs, adjoint)
-    dtype = np.dtype(value.dtype if value.dtype.kind == "f" else np.float64)
-    usual = USUAL if dtype.itemsize >= 8 else USUAL_BELOW_FLOAT64
-    tolerance = Tolerance.of(
-        dtype, usual if rtol is None else rtol, usual if atol is None else atol, "compare"
-    )
-    floor = ROUNDINGS * float(np.finfo(dtype).eps) if atol is None else 0.0
+    value = ours.root.data
+    adjoint = weights_for(shape_of(value))
+    ours.root.backward(adjoint)
+    results = ours.in_library(library, theirs, np.asarray(adjoint))
+    limits = _Limits.of(precision(value), rtol, atol)
     report = Report(
-        f"compare of {ours.title} with {with_}", [], [], (US, with_),
-        "values and gradients agree",
-    )  # fmt: skip
-    report.rows.append(_row(_Pair("value", value, found.value, with_), tolerance, floor, dtype))
+        f"compare of {ours.title} with {with_}", [], [], (US, with_), "values and gradients agree"
+    )
+    report.rows.append(_row_of_pair(_Pair("value", value, results.value, with_), limits))
     same = report.rows[0].verdict == "ok"
     if not same and not ours.repeats():
         report.problems.append(
             "the function gives another result each time that it is called with the same inputs; "
             "random numbers have to start the same way at every call"
         )
-    for i, theirs_by_input in enumerate(found.gradients or ()):
+    for i, their_gradient in enumerate(results.gradients or ()):
         pair = _Pair(
-            ours.names[i], np.array(ours.leaves[i].grad), theirs_by_input, with_, ours.inputs[i],
-            ours.path(i, adjoint), same,
+            ours.names[i], ours.leaves[i].grad, their_gradient, with_, ours.inputs[i],
+            ours.result_of(i, adjoint) if same else None,
         )  # fmt: skip
-        report.rows.append(_row(pair, tolerance, floor, dtype))
+        report.rows.append(_row_of_pair(pair, limits))
     return concluded(report, raises)
+
+
+# --- graphs as functions -------------------------------------------------------------------------
+
+
+def leaves_of(root: Node) -> list[Node]:
+    """The leaves of a graph that have labels; all, if none has one."""
+    leaves = [x for x in topological_order(root) if not x.operands]
+    return [x for x in leaves if x.label] or leaves
+
+
+def function_of_graph(root: Node, leaves: Sequence[Node]) -> Callable[..., Any]:
+    """What the graph of `root` computes from these leaves, every rule run again.
+
+    The function takes one operand for each leaf, in order: nodes, or what else has `_record`. What
+    does not depend on them is a constant. ValueError if the root depends on none of them.
+    """
+    depending, inner = set(leaves), []
+    for node in topological_order(root):
+        if node not in depending and any(x in depending for x in node.parents):
+            depending.add(node)
+            inner.append(node)
+    if root not in depending:
+        raise ValueError(
+            "the result depends on none of the inputs; is it cut off from them by no_grad, detach "
+            "or .data?"
+        )
+
+    def run(*operands: Any) -> Any:
+        made: dict[Node, Any] = dict(zip(leaves, operands, strict=True))
+        for node in inner:
+            xs = tuple(made.get(x, x.data) if isinstance(x, Node) else x for x in node.operands)
+            taker = next(x for x in xs if hasattr(x, "_record"))
+            made[node] = taker._record(node.rule, xs, {})
+        return made[root]
+
+    return run
 
 
 # --- our side ------------------------------------------------------------------------------------
@@ -152,10 +185,8 @@ class _Ours:
             raise ValueError("compare: give at least one input for the function, or a node")
         called = names_for(inputs, input_names(f, len(inputs)), names, "compare")
         leaves = [
-            leaf(x, plain(x, f"compare: {name}"), name)
-            for x, name in zip(inputs, called, strict=True)
+            leaf(plain(x, f"compare: {name}"), name) for x, name in zip(inputs, called, strict=True)
         ]
-        title = str(getattr(f, "__name__", type(f).__name__)).replace("<lambda>", "a function")
         with watched() as seen:
             root = f(*leaves)
         if not isinstance(root, Node):
@@ -166,20 +197,20 @@ class _Ours:
         known = {*leaves, *seen.nodes}  # what f makes at every call is not a node of its own
         held = [x for x in topological_order(root) if not x.operands and x not in known]
         if not held:
-            return _Ours(title, f, leaves, called, root, False)
+            return _Ours(title_of(f), f, leaves, called, root, False)
         more = [] if alone else [x for x in held if x.label]
-        return _Ours._again(title, root, [*leaves, *more], called + [x.label for x in more])
+        return _Ours._again(title_of(f), root, [*leaves, *more], called + [x.label for x in more])
 
     @staticmethod
     def _again(title: str, root: Node, leaves: list[Any], names: list[str]) -> _Ours:
         """The recorded graph as the function, on copies of its leaves, so that none changes."""
         function = function_of_graph(root, leaves)
-        copies = [like(x, x.data) for x in leaves]
+        copies = [copied(x, "compare") for x in leaves]
         return _Ours(title, function, copies, names, function(*copies), True)
 
     @property
     def inputs(self) -> list[Array]:
-        return [floating(plain(x, "compare")) for x in self.leaves]
+        return [np.asarray(floating(x.data)) for x in self.leaves]
 
     def in_library(
         self, library: Oracle, theirs: Callable[..., Any] | None, adjoint: Array
@@ -196,120 +227,144 @@ class _Ours:
         recorded = function_of_graph(self.root, self.leaves)
         return library.differentiate_nodes(recorded, inputs, scalars, adjoint)
 
-    def path(self, i: int, adjoint: Array) -> Callable[[Array], float]:
-        """The weighed result for another array in the place of one input, in float64."""
+    def result_of(self, i: int, adjoint: Any) -> Callable[[Array], float]:
+        """The weighed result for other numbers in the place of one input, in float64."""
         inputs = self.inputs
 
         def result(x: Array) -> float:
-            moved_inputs = [*inputs[:i], x, *inputs[i + 1 :]]
-            nodes = [like(n, y) for n, y in zip(self.leaves, moved_inputs, strict=True)]
+            all_inputs = [*inputs[:i], x, *inputs[i + 1 :]]
+            nodes = [like(n, y) for n, y in zip(self.leaves, all_inputs, strict=True)]
             return float(np.sum(self.function(*nodes).data * adjoint))
 
         return result
 
     def repeats(self) -> bool:
         """Whether the function gives the same result again."""
-        nodes = [like(x, x.data) for x in self.leaves]
+        nodes = [copied(x, "compare") for x in self.leaves]
         return np.array_equal(self.function(*nodes).data, self.root.data, equal_nan=True)
 
 
 # --- both sides ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
+class _Limits:
+    """What is tolerated, besides `floor`, a few roundings, and the dtype that it fits."""
+
+    tolerance: Tolerance
+    floor: float
+    dtype: str
+
+    @staticmethod
+    def of(dtype: str, rtol: float | None, atol: float | None) -> _Limits:
+        usual = USUAL if dtype == "float64" else USUAL_BELOW_FLOAT64
+        tolerance = Tolerance.of(
+            dtype, usual if rtol is None else rtol, usual if atol is None else atol, "compare"
+        )
+        floor = ROUNDINGS * float(np.finfo(dtype).eps) if atol is None else 0.0
+        return _Limits(tolerance, floor, dtype)
+
+
 class _Pair:
-    """What was computed here and there. `x` and `result`, the weighed result as a function of x,
-    are given for gradients; `comparable` says whether both functions have the same value."""
+    """What was computed here and there. `x` is given for a gradient, and `result`, the weighed
+    result as a function of x, where both functions have the same value."""
 
-    name: str
-    ours: Array
-    theirs: Array
-    library: str
-    x: Array | None = None
-    result: Callable[[Array], float] | None = None
-    comparable: bool = False
+    def __init__(
+        self,
+        name: str,
+        ours: Any,
+        theirs: Any,
+        library: str,
+        x: Array | None = None,
+        result: Callable[[Array], float] | None = None,
+    ) -> None:
+        self.name, self.library, self.x, self.result = name, library, x, result
+        self.ours, self.theirs = (np.asarray(y, np.float64) for y in (ours, theirs))
+
+    def path(self, index: tuple[int, ...]) -> Path:
+        """The result as a function of one element."""
+        x, result = self.x, self.result
+        assert x is not None
+        assert result is not None
+        return quiet_path(lambda t: result(moved(x, index, t)))
+
+    def errors(self, limits: _Limits) -> Array:
+        """The difference of every element as a multiple of what is tolerated."""
+        ours, theirs = self.ours, self.theirs
+        size = max(largest(ours), largest(theirs))
+        same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+        both = np.isfinite(ours) & np.isfinite(theirs)
+        with np.errstate(all="ignore"):
+            tolerance = limits.tolerance.at(theirs, size) + limits.floor
+            errors = np.where(both, np.abs(ours - theirs) / tolerance, np.inf)
+        return np.where(same, 0.0, errors)
+
+    def is_kink(self, index: tuple[int, ...]) -> bool:
+        """Whether the function has a kink there, between whose slopes both derivatives lie; nan
+        says that there is none."""
+        if self.x is None or self.result is None:
+            return False
+        found = sides(self.path(index), float(self.x[index]))
+        if found.jumps or not found.kink:
+            return False
+        slack = 1e-6 * max(1.0, abs(found.left.value), abs(found.right.value))
+        both = float(self.ours[index]), float(self.theirs[index])
+        return all(np.isnan(slope) or found.between(slope, slack) for slope in both)
+
+    def who_is_right(self, index: tuple[int, ...], tolerance: Tolerance) -> str:
+        """What central differences say to a gradient on which both sides differ."""
+        if self.x is None:
+            return "the two functions differ here, so their gradients need not agree"
+        if self.result is None:
+            return ""
+        try:
+            numeric = derivative(self.path(index), float(self.x[index]))
+        except (ArithmeticError, ValueError):
+            return ""
+        slack = 1e-6 * max(abs(numeric.value), tolerance.atol) + 2 * numeric.doubt
+        both = {US: self.ours[index], self.library: self.theirs[index]}
+        agree = [name for name, slope in both.items() if abs(slope - numeric.value) <= slack]
+        if len(agree) != 1 or not np.isfinite(numeric.value):
+            return ""
+        return f"central differences give {numeric.value:.6g}, as {agree[0]} does"
 
 
-def _row(pair: _Pair, tolerance: Tolerance, floor: float, dtype: np.dtype[Any]) -> Row:
-    ours, theirs = floating(pair.ours), floating(pair.theirs)
-    shape, said = ours.shape, name_of_dtype(np.empty(0, dtype))
+def _row_of_pair(pair: _Pair, limits: _Limits) -> Row:
+    ours, theirs, shape = pair.ours, pair.theirs, pair.ours.shape
     if shape != theirs.shape:
         note = f"the shape is {shape} here and {theirs.shape} in {pair.library}"
-        return Row(pair.name, shape, "wrong", dtype=said, note=note)
-    errors = _errors(ours, theirs, tolerance.at(theirs, ours) + floor)
-    kinks = np.zeros(shape, bool)
+        return Row(pair.name, shape, "wrong", dtype=limits.dtype, note=note)
+    errors, kinks = pair.errors(limits), np.zeros(shape, bool)
     if not ours.size:
-        return Row(pair.name, shape, "ok", dtype=said, errors=errors, kinks=kinks)
-    suspects = np.argwhere(errors > 1)
+        return Row(pair.name, shape, "ok", dtype=limits.dtype, errors=errors, kinks=kinks)
     silent = np.zeros(shape, bool)  # where the library gives nan, and differences agree with us
-    for index in map(tuple, suspects[:LOOKED_AT].tolist()):
-        kinks[index] = _is_kink(pair, index)
+    for index in map(tuple, np.argwhere(errors > 1)[:CONFIRMED].tolist()):
+        kinks[index] = pair.is_kink(index)
         if np.isnan(theirs[index]):
-            silent[index] = US in _who_is_right(pair, index, tolerance)
+            silent[index] = US in pair.who_is_right(index, limits.tolerance)
     errors[kinks | silent] = 0.0
     wrong = errors > 1
-    chosen = errors if wrong.any() or not kinks.any() else kinks.astype(float)
-    index = tuple(int(i) for i in np.unravel_index(np.argmax(chosen), shape))
     verdict: Verdict = "wrong" if wrong.any() else "kink" if kinks.any() else "ok"
+    shown = kinks if verdict == "kink" else errors
+    if silent.any() and verdict != "wrong":
+        shown = silent
+    index = tuple(int(i) for i in np.unravel_index(np.argmax(shown), shape))
     note = ""
     if verdict == "wrong":
-        note = _who_is_right(pair, index, tolerance)
+        note = pair.who_is_right(index, limits.tolerance)
         if wrong.size > 1:
             note = f"{note} ({int(wrong.sum())} of {wrong.size} elements differ)".strip()
     elif silent.any():
-        index = tuple(int(i) for i in np.argwhere(silent)[0])
-        note = f"{pair.library} gives nan here; {_who_is_right(pair, index, tolerance)}"
+        note = f"{pair.library} gives nan here; {pair.who_is_right(index, limits.tolerance)}"
     elif verdict == "kink":
         count = f" at {int(kinks.sum())} of {kinks.size}" if kinks.size > 1 else ""
         note = (
             f"a kink{count}: {US} has {ours[index] + 0.0:g} and {pair.library} "
-            f"{theirs[index] + 0.0:g}, and "
-            "each is a convention for what lies between the derivatives of the two sides"
+            f"{theirs[index] + 0.0:g}, and each is a convention for what lies between the "
+            "derivatives of the two sides"
         )
     at = np.nan if pair.x is None else float(pair.x[index])
     return Row(
-        pair.name, shape, verdict, index, at, float(ours[index]), float(theirs[index]), said, note,
-        errors, kinks,
+        pair.name, shape, verdict, index, at, float(ours[index]), float(theirs[index]),
+        limits.dtype, note, errors, kinks,
     )  # fmt: skip
-
-
-def _errors(ours: Array, theirs: Array, tolerance: Array) -> Array:
-    """The difference of every element as a multiple of what is tolerated."""
-    both = np.isfinite(ours) & np.isfinite(theirs)
-    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
-    with np.errstate(all="ignore"):
-        errors = np.where(both, np.abs(ours - theirs) / tolerance, np.inf)
-    return np.where(same, 0.0, errors)
-
-
-def _is_kink(pair: _Pair, index: tuple[int, ...]) -> bool:
-    """Whether the function has a kink there, between whose slopes both derivatives lie; nan says
-    that there is none."""
-    if pair.x is None or pair.result is None or not pair.comparable:
-        return False
-    x, result = pair.x, pair.result
-    found = sides(lambda t: result(moved(x, index, t)), float(x[index]))
-    if found is None or found.jumps or not found.kink:
-        return False
-    slack = 1e-6 * max(1.0, abs(found.left.value), abs(found.right.value))
-    both = float(pair.ours[index]), float(pair.theirs[index])
-    return all(np.isnan(slope) or found.between(slope, slack) for slope in both)
-
-
-def _who_is_right(pair: _Pair, index: tuple[int, ...], tolerance: Tolerance) -> str:
-    """What central differences say to a gradient on which both sides differ."""
-    if pair.x is None or pair.result is None:
-        return "the two functions differ here, so their gradients need not agree"
-    if not pair.comparable:
-        return ""
-    x, result = pair.x, pair.result
-    try:
-        found = derivative(lambda t: result(moved(x, index, t)), float(x[index]))
-    except (ArithmeticError, ValueError):
-        return ""
-    slack = 1e-6 * max(abs(found.value), tolerance.atol) + 2 * found.doubt
-    names = {US: pair.ours[index], pair.library: pair.theirs[index]}
-    agree = [name for name, slope in names.items() if abs(float(slope) - found.value) <= slack]
-    if len(agree) != 1 or not np.isfinite(found.value):
-        return ""
-    return f"central differences give {found.value:.6g}, as {agree[0]} does"

@@ -8,9 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.check.kinds import Array, check_function, copied, like, plain, undisturbed
-from tinygrad_edu.check.layers.calling import input_names
-from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.check.kinds import (
+    check_function,
+    check_repeats,
+    copied,
+    input_names,
+    like,
+    plain,
+    same_numbers,
+    undisturbed,
+)
 
 ATTEMPTS = 10
 
@@ -26,36 +33,31 @@ def check_inputs_matter(f: Callable[..., Any], *inputs: Any) -> None:
     """
     check_function(f, "check_inputs_matter")
     names = input_names(f, len(inputs))
-    expected = _result(f, inputs)
-    if not _same(expected, _result(f, inputs)):
-        raise ValueError("check_inputs_matter: the same inputs gave two results")
+
+    def result(*given: Any) -> Any:
+        y = f(*[copied(x, "check_inputs_matter") for x in given])
+        return plain(y, "the result of the function")
+
+    expected = result(*inputs)
+    check_repeats("check_inputs_matter", lambda: result(*inputs))
     unused = []
     for i, x in enumerate(inputs):
-        if not plain(x, "check_inputs_matter").size:
+        if not np.size(plain(x, "check_inputs_matter")):
             continue
-        others = (_result(f, [*inputs[:i], other, *inputs[i + 1 :]]) for other in _others(x))
-        if all(_same(expected, other) for other in others):
+        others = (result(*inputs[:i], other, *inputs[i + 1 :]) for other in _replacements(x))
+        if all(same_numbers(expected, other) for other in others):
             unused.append(names[i])
     if unused:
         said = (
             f"the result does not depend on {', '.join(unused)}: any other numbers in its place "
-            f"give {expected!r} too; is another variable used instead?"
+            f"give {np.asarray(expected).tolist()!r} too; is another variable used instead?"
         )
         raise AssertionError(textwrap.fill(said, 98, subsequent_indent="  "))
 
 
-def _result(f: Callable[..., Any], inputs: Any) -> Any:
-    y = f(*[copied(x, "check_inputs_matter") for x in inputs])
-    return plain(y.data if isinstance(y, Node) else y, "the result of the function").tolist()
-
-
-def _same(x: Any, y: Any) -> bool:
-    return np.shape(x) == np.shape(y) and bool(np.array_equal(x, y, equal_nan=True))
-
-
-def _others(x: Any) -> Iterator[Any]:
+def _replacements(x: Any) -> Iterator[Any]:
     """Other numbers of the same kind, shape and dtype, within the range of x."""
-    data: Array = plain(x, "check_inputs_matter")
+    data = np.asarray(plain(x, "check_inputs_matter"))
     rng = np.random.default_rng(0)
     real = data[np.isfinite(data)]
     low, high = real.min(initial=0), real.max(initial=1)

@@ -6,30 +6,29 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from tinygrad_edu.check.diagnoses.case import RESULT
 from tinygrad_edu.check.kinds import (
+    Numbers,
     check_function,
+    check_repeats,
     copied,
     floating,
+    largest,
     leaf,
     like,
-    name_of_dtype,
     names_for,
     plain,
+    precision,
     quietly,
+    same_numbers,
+    title_of,
     undisturbed,
     weights_for,
 )
 from tinygrad_edu.check.report import Report, Row, concluded
 from tinygrad_edu.check.verdict import Question, Tolerance, judged_together
 from tinygrad_edu.engine.graph import Node, gradients, topological_order
-from tinygrad_edu.engine.tensor import Tensor
-from tinygrad_edu.engine.value import Value
-
-Array = npt.NDArray[Any]
+from tinygrad_edu.view.cards.reading import shape_of
 
 
 @undisturbed()
@@ -60,30 +59,57 @@ def gradcheck(
     is wrong, unless `raises` is False; TypeError if f returns no node. The inputs are not changed.
     """
     check_function(f, "gradcheck")
-    what = f"gradcheck of {_name(f)}"
     if not inputs:
         raise ValueError("gradcheck: give at least one input for the function")
-    arrays = [plain(x, f"gradcheck: input {i}") for i, x in enumerate(inputs)]
-    called = names_for(inputs, [f"input {i}" for i in range(len(inputs))], names, "gradcheck")
-    if gradient is None:
-        rows, problems = _of_nodes(f, inputs, arrays, called, rtol, atol)
-        if second_order and not any(row.verdict == "wrong" for row in rows):
-            rows += _second_order(f, inputs, arrays, called, rtol, atol)
-    elif second_order:
+    if second_order and gradient is not None:
         raise ValueError("gradcheck: second_order needs a function of nodes, not gradient=")
+    usual = [f"input {i}" for i in range(len(inputs))]
+    numbers = [plain(x, f"gradcheck: {name}") for x, name in zip(inputs, usual, strict=True)]
+    called = names_for(inputs, usual, names, "gradcheck")
+    checked = _Checked(called, numbers, rtol, atol)
+    if gradient is not None:
+        rows, problems = _by_hand(f, gradient, inputs, checked)
     else:
-        rows, problems = _by_hand(f, gradient, inputs, arrays, called, rtol, atol)
-    return concluded(Report(what, rows, problems), raises)
+        rows, problems = _of_nodes(f, checked)
+        if second_order and not any(row.verdict == "wrong" for row in rows):
+            rows += _second_order(f, checked)
+    return concluded(Report(f"gradcheck of {title_of(f)}", rows, problems), raises)
 
 
-def _name(f: Any) -> str:
-    return str(getattr(f, "__name__", type(f).__name__)).replace("<lambda>", "a function")
+class _Checked:
+    """The inputs of a check: their names, the numbers as they were given and in float64, and what
+    is tolerated."""
+
+    def __init__(
+        self, names: list[str], numbers: list[Numbers], rtol: float | None, atol: float | None
+    ) -> None:
+        self.names, self.numbers, self.rtol, self.atol = names, numbers, rtol, atol
+        self.doubles = [floating(x) for x in numbers]
+
+    def tolerance(self, dtype: str) -> Tolerance:
+        return Tolerance.of(dtype, self.rtol, self.atol, "gradcheck")
+
+    def result_of(self, i: int, result: Callable[[list[Numbers]], Any]) -> Callable[[Numbers], Any]:
+        """The result of all inputs as a function of one of them."""
+        return lambda moved: result([*self.doubles[:i], moved, *self.doubles[i + 1 :]])
+
+    def others(self, i: int) -> dict[str, Numbers]:
+        return {name: x for j, (name, x) in enumerate(zip(self.names, self.doubles, strict=True))
+                if j != i}  # fmt: skip
+
+    def written_into(self, inputs: Sequence[Any], who: str) -> list[str]:
+        """What to say of the inputs that have other numbers now."""
+        return [
+            f"{name}: {who} wrote into it; work on a copy"
+            for x, before, name in zip(inputs, self.numbers, self.names, strict=True)
+            if not same_numbers(plain(x, ""), before)
+        ]
 
 
-# --- functions of nodes -------------------------------------------------------------------------
+# --- functions of nodes --------------------------------------------------------------------------
 
 
-def _result(f: Callable[..., Any], nodes: Sequence[Any]) -> Any:
+def _root(f: Callable[..., Any], nodes: Sequence[Any]) -> Any:
     root = f(*nodes)
     if not isinstance(root, Node):
         raise TypeError(
@@ -93,116 +119,62 @@ def _result(f: Callable[..., Any], nodes: Sequence[Any]) -> Any:
     return root
 
 
-def _of_nodes(
-    f: Callable[..., Any],
-    inputs: Sequence[Any],
-    arrays: list[Array],
-    names: list[str],
-    rtol: float | None,
-    atol: float | None,
-) -> tuple[list[Row], list[str]]:
-    nodes = [leaf(x, a, n) for x, a, n in zip(inputs, arrays, names, strict=True)]
-    root = _result(f, nodes)
-    adjoint = weights_for(np.shape(root.data))
+def _of_nodes(f: Callable[..., Any], checked: _Checked) -> tuple[list[Row], list[str]]:
+    def leaves(numbers: Sequence[Numbers]) -> list[Any]:
+        return [leaf(x, name) for x, name in zip(numbers, checked.names, strict=True)]
+
+    nodes = leaves(checked.numbers)
+    root = _root(f, nodes)
+    adjoint = weights_for(shape_of(root.data))
     order = topological_order(root)
-    others = [(x, np.array(x.grad)) for x in order if not x.operands and x not in set(nodes)]
-    root.backward(adjoint if adjoint.ndim else float(adjoint))
-    for other, grad in others:  # such as the weights of a model that the function uses
-        other.grad = grad if grad.ndim else float(grad)
-    problems = [
-        f"{name}: the function wrote into its input; work on a copy"
-        for name, node, array in zip(names, nodes, arrays, strict=True)
-        if not np.array_equal(node.data, array, equal_nan=True)
-    ]
-    magnitude = max(float(np.max(np.abs(n.data), initial=0.0)) for n in order)
-    doubles = [floating(a) for a in arrays]
-    _check_repeats(lambda: _weighed(f, inputs, doubles, names, adjoint))
-    questions = []
-    for i, node in enumerate(nodes):
+    others = {x: x.grad * 1 for x in order if not x.operands and x not in set(nodes)}
+    root.backward(adjoint)
+    for other, grad in others.items():  # such as the weights of a model that the function uses
+        other.grad = grad
+    magnitude = max(largest(x.data) for x in order)
 
-        def result(moved: Array, i: int = i) -> float:
-            return _weighed(f, inputs, [*doubles[:i], moved, *doubles[i + 1 :]], names, adjoint)
+    def weighed(numbers: Sequence[Numbers]) -> float:
+        with quietly():
+            terms = _root(f, leaves(numbers)).data * adjoint
+            return float(terms.sum() if shape_of(terms) else terms)
 
-        questions.append(
-            Question(
-                names[i], doubles[i], np.array(node.grad, np.float64), result,
-                Tolerance.of(np.asarray(root.data).dtype, rtol, atol, "gradcheck"),
-                name_of_dtype(np.asarray(node.grad)), magnitude=magnitude,
-                others=_others(names, doubles, i) | {RESULT: floating(root.data)},
-            )
-        )  # fmt: skip
-    return judged_together(questions), problems
-
-
-def _others(names: Sequence[str], arrays: Sequence[Array], i: int) -> dict[str, Array]:
-    return {
-        name: array for j, (name, array) in enumerate(zip(names, arrays, strict=True)) if j != i
-    }
-
-
-def _weighed(
-    f: Callable[..., Any],
-    inputs: Sequence[Any],
-    arrays: Sequence[Array],
-    names: Sequence[str],
-    adjoint: Array,
-) -> float:
-    nodes = [leaf(x, a, n) for x, a, n in zip(inputs, arrays, names, strict=True)]
-    with quietly():
-        return float(np.sum(_result(f, nodes).data * adjoint))
-
-
-def _check_repeats(result: Callable[[], float]) -> None:
-    """ValueError if a function gives two results for the same inputs."""
-    first, second = result(), result()
-    if first != second and not (np.isnan(first) and np.isnan(second)):
-        raise ValueError(
-            f"gradcheck: the same inputs gave {first!r} and then {second!r}; a function that draws "
-            "random numbers, or keeps a state, has to start the same way at every call"
+    check_repeats("gradcheck", lambda: weighed(checked.doubles))
+    questions = [
+        Question(
+            name, checked.doubles[i], floating(node.grad), checked.result_of(i, weighed),
+            checked.tolerance(precision(root.data)), precision(node.grad), magnitude=magnitude,
+            others=checked.others(i) | {RESULT: floating(root.data)},
         )
+        for i, (name, node) in enumerate(zip(checked.names, nodes, strict=True))
+    ]  # fmt: skip
+    return judged_together(questions), checked.written_into(nodes, "the function")
 
 
-def _second_order(
-    f: Callable[..., Any],
-    inputs: Sequence[Any],
-    arrays: list[Array],
-    names: list[str],
-    rtol: float | None,
-    atol: float | None,
-) -> list[Row]:
+def _second_order(f: Callable[..., Any], checked: _Checked) -> list[Row]:
     """The derivatives of the gradients, each gradient weighed to one number."""
 
     def slope(*nodes: Any) -> Any:
-        root = _result(f, nodes)
-        adjoint = weights_for(np.shape(root.data))
-        found = gradients(root, *nodes, gradient=adjoint if adjoint.ndim else float(adjoint))
+        root = _root(f, nodes)
         total: Any = 0.0
-        for g in found:
-            part: Any = g
-            total = total + ((part * weights_for(g.data.shape)).sum() if np.ndim(g.data) else part)
+        for part in gradients(root, *nodes, gradient=weights_for(shape_of(root.data))):
+            weighed: Any = part
+            if shape_of(part.data):
+                weighed = (weighed * weights_for(part.data.shape)).sum()
+            total = total + weighed
         return total
 
-    if any(isinstance(leaf(x, a, ""), Value) for x, a in zip(inputs, arrays, strict=True)) and any(
-        isinstance(leaf(x, a, ""), Tensor) for x, a in zip(inputs, arrays, strict=True)
-    ):
+    if len({hasattr(x, "dtype") for x in checked.numbers}) > 1:
         raise ValueError("gradcheck: second_order needs inputs of one kind, numbers or arrays")
-    rows, _ = _of_nodes(
-        slope, inputs, arrays, [f"second order: {name}" for name in names], rtol, atol
-    )
-    return rows
+    names = [f"second order: {name}" for name in checked.names]
+    again = _Checked(names, checked.numbers, checked.rtol, checked.atol)
+    return _of_nodes(slope, again)[0]
 
 
 # --- derivatives by hand -------------------------------------------------------------------------
 
 
 def _by_hand(
-    f: Callable[..., Any],
-    gradient: Callable[..., Any],
-    inputs: Sequence[Any],
-    arrays: list[Array],
-    names: list[str],
-    rtol: float | None,
-    atol: float | None,
+    f: Callable[..., Any], gradient: Callable[..., Any], inputs: Sequence[Any], checked: _Checked
 ) -> tuple[list[Row], list[str]]:
     given = [copied(x, "gradcheck") for x in inputs]
     with warnings.catch_warnings(record=True) as warned:
@@ -210,38 +182,31 @@ def _by_hand(
         y = f(*given)
     problems = [f"the function warned: {w.message}" for w in warned]
     _one_plain_number(y)
-    problems += _written_into(given, arrays, names, "the function")
+    problems += checked.written_into(given, "the function")
     given = [copied(x, "gradcheck") for x in inputs]
-    found = gradient(*given)
-    problems += _written_into(given, arrays, names, "the derivative")
-    if len(inputs) == 1 and not (isinstance(found, tuple) and len(found) == 1):
-        found = (found,)
-    if not isinstance(found, tuple | list) or len(found) != len(inputs):
+    parts = gradient(*given)
+    problems += checked.written_into(given, "the derivative")
+    if len(inputs) == 1 and not (isinstance(parts, tuple) and len(parts) == 1):
+        parts = (parts,)
+    if not isinstance(parts, tuple | list) or len(parts) != len(inputs):
         raise TypeError(
-            f"gradcheck: the gradient gave {type(found).__name__} for {len(inputs)} inputs; it "
+            f"gradcheck: the gradient gave {type(parts).__name__} for {len(inputs)} inputs; it "
             "returns a tuple with one derivative for each input, in order"
         )
-    doubles = [floating(a) for a in arrays]
 
-    def weighed(moved: Sequence[Array]) -> Any:
+    def result(moved: Sequence[Numbers]) -> Any:
         with quietly():
             return _one_plain_number(f(*[like(x, m) for x, m in zip(inputs, moved, strict=True)]))
 
-    _check_repeats(lambda: weighed(doubles))
+    check_repeats("gradcheck", lambda: result(checked.doubles))
     questions = []
-    for i, part in enumerate(found):
-
-        def result(moved: Array, i: int = i) -> Any:
-            return weighed([*doubles[:i], moved, *doubles[i + 1 :]])
-
-        analytic = floating(plain(part, f"gradcheck: the gradient of {names[i]}"))
-        dtype = plain(part, "").dtype
-        least = dtype if dtype.kind == "f" else np.dtype(np.float64)
+    for i, (name, part) in enumerate(zip(checked.names, parts, strict=True)):
+        analytic = plain(part, f"gradcheck: the gradient of {name}")
         questions.append(
             Question(
-                names[i], doubles[i], analytic, result,
-                Tolerance.of(least, rtol, atol, "gradcheck"),
-                name_of_dtype(plain(part, "")), plain=True, others=_others(names, doubles, i),
+                name, checked.doubles[i], floating(analytic), checked.result_of(i, result),
+                checked.tolerance(precision(analytic)), precision(analytic), plain=True,
+                others=checked.others(i),
             )
         )  # fmt: skip
     return judged_together(questions), problems
@@ -249,21 +214,16 @@ def _by_hand(
 
 def _one_plain_number(y: Any) -> Any:
     """The one number that a function gave, which is complex for the complex step."""
-    data = np.asarray(y.data if isinstance(y, Node) else y)
-    if data.dtype.kind not in "fiubc" or data.size != 1:
-        shape = f"shape {data.shape}" if data.dtype.kind in "fiubc" else type(y).__name__
+    data = y.data if isinstance(y, Node) else y
+    if isinstance(data, bool | int | float | complex):
+        return data
+    import numpy as np
+
+    array = np.asarray(data)
+    if array.dtype.kind not in "fiubc" or array.size != 1:
+        shape = f"shape {array.shape}" if array.dtype.kind in "fiubc" else type(y).__name__
         raise TypeError(
             f"gradcheck: with gradient=, the function gives one number, not {shape}; for layers "
             "with an adjoint there is check_backward"
         )
-    return data.item()
-
-
-def _written_into(
-    given: Sequence[Any], arrays: Sequence[Array], names: Sequence[str], who: str
-) -> list[str]:
-    return [
-        f"{name}: {who} wrote into it; work on a copy"
-        for x, array, name in zip(given, arrays, names, strict=True)
-        if not np.array_equal(plain(x, ""), array, equal_nan=True)
-    ]
+    return array.item()

@@ -1,28 +1,26 @@
-"""What can be checked: numbers, arrays, Values, Tensors, and arrays of other libraries."""
+"""What can be checked: numbers, arrays, Values, Tensors, and arrays of other libraries.
+
+Numbers are handled without NumPy; it is imported only where an array is.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import inspect
+import math
 import random
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from tinygrad_edu.engine.graph import Node
-from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
-from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.constants import as_plain, short
+from tinygrad_edu.view.cards.reading import numpy_silenced, shape_of
 
-Array = npt.NDArray[Any]
-
-
-def is_foreign(x: Any) -> bool:
-    """Whether x is an array of another library that speaks as PyTorch's do."""
-    return hasattr(x, "new_tensor") and hasattr(x, "detach")
+Numbers = Any
+"""A float, or an array of numbers."""
 
 
 def check_function(f: Any, what: str) -> None:
@@ -34,82 +32,99 @@ def check_function(f: Any, what: str) -> None:
         )
 
 
-def plain(x: Any, what: str) -> Array:
-    """A copy of the numbers of x as an array; TypeError, naming `what`, if it has none."""
-    if is_foreign(x):
-        x = x.detach().cpu().numpy()
-    return np.array(as_plain(x.data if isinstance(x, Node) else x, what))
+def title_of(f: Any) -> str:
+    """What a report calls a function."""
+    return str(getattr(f, "__name__", type(f).__name__)).replace("<lambda>", "a function")
 
 
-def leaf(x: Any, data: Array, name: str) -> Any:
-    """A node for an input: a Value for a number, a Tensor for an array."""
-    if isinstance(x, Value) or not (data.ndim or isinstance(x, Tensor | np.ndarray)):
-        return Value(data.item(), name)
-    return Tensor(data, name)
+def input_names(forward: Callable[..., Any], count: int) -> list[str]:
+    """The names of the inputs, as a function calls them."""
+    if getattr(forward, "__name__", "") == "__call__":  # of a base class, with *args
+        forward = getattr(getattr(forward, "__self__", None), "forward", forward)
+    names = [p.name for p in positional_parameters(forward)]
+    return (names + [f"input {i}" for i in range(len(names), count)])[:count]
+
+
+def positional_parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters that take a positional argument; none where the signature is not known."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
 
 
 def names_for(
-    given: Sequence[Any], usual: Sequence[str], names: Sequence[str] | None, what: str
+    inputs: Sequence[Any], usual: Sequence[str], names: Sequence[str] | None, what: str
 ) -> list[str]:
     """What inputs are called: the name given, or else the label of a node, or else the usual."""
-    if names is not None and len(names) != len(given):
-        raise ValueError(f"{what}: {len(names)} names for {len(given)} inputs")
-    labels = names or [x.label if isinstance(x, Node) else "" for x in given]
+    if names is not None and len(names) != len(inputs):
+        raise ValueError(f"{what}: {len(names)} names for {len(inputs)} inputs")
+    labels = names or [x.label if isinstance(x, Node) else "" for x in inputs]
     return [label or name for label, name in zip(labels, usual, strict=True)]
 
 
-def floating(x: Array) -> Array:
-    """A copy in float64."""
-    return np.array(x, np.float64)
+# --- numbers and arrays --------------------------------------------------------------------------
 
 
-def like(x: Any, data: Any) -> Any:
-    """What holds `data` as x holds its own: a number, an array, a Value, a Tensor, a foreign array.
+def is_foreign(x: Any) -> bool:
+    """Whether x is an array of another library, with the methods of PyTorch's."""
+    return hasattr(x, "new_tensor") and hasattr(x, "detach")
 
-    The numbers may be complex, where x is a number or an array.
-    """
-    if isinstance(x, Value):
-        return Value(float(np.asarray(data).item()), x.label)
-    if isinstance(x, Tensor):
-        return Tensor(data, x.label)
+
+def plain(x: Any, what: str) -> Numbers:
+    """The numbers of x, arrays copied; TypeError, naming `what`, if it has none."""
     if is_foreign(x):
-        kind = x.dtype if np.asarray(data).dtype == plain(x, "").dtype else x.double().dtype
-        return x.new_tensor(np.asarray(data), dtype=kind)
-    if isinstance(x, np.ndarray | list | tuple):
-        return np.array(data)
-    if isinstance(x, np.generic):
-        return np.asarray(data)[()]
-    return np.asarray(data).item()
+        x = x.detach().cpu().numpy()
+    numbers = as_plain(x.data if isinstance(x, Node) else x, what)
+    return numbers.copy() if hasattr(numbers, "dtype") else numbers
 
 
-def copied(x: Any, what: str) -> Any:
-    """A copy of an input as it was given, dtype and all; lists become arrays."""
-    numbers = plain(x, what)
-    if isinstance(x, bool | int | float | np.generic):
-        return x
-    return like(x, numbers) if numbers.ndim or not np.isscalar(x) else numbers.item()
+def floating(x: Numbers) -> Numbers:
+    """A copy in float64."""
+    return x.astype("float64") if hasattr(x, "dtype") else float(x)
 
 
-@contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """A block, or a function, after which the global random generators stand where they stood."""
-    ours, numpy = random.getstate(), np.random.get_state()
-    try:
-        yield
-    finally:
-        random.setstate(ours)
-        np.random.set_state(numpy)
+def flat(x: Numbers) -> list[float]:
+    """The elements in order."""
+    return x.ravel().tolist() if hasattr(x, "dtype") else [x]
 
 
-def name_of_dtype(x: Array) -> str:
-    """`float32` for an array that is less exact than float64, else `float64`."""
-    return str(x.dtype) if x.dtype.kind == "f" and x.dtype.itemsize < 8 else "float64"
+def same_numbers(x: Numbers, y: Numbers) -> bool:
+    """Whether two numbers, or two arrays, are equal; nan is equal to nan."""
+    return shape_of(x) == shape_of(y) and all(
+        a == b or (a != a and b != b) for a, b in zip(flat(x), flat(y), strict=True)
+    )
 
 
-def weights_for(shape: tuple[int, ...]) -> Array:
+def largest(x: Numbers) -> float:
+    """The largest size of a finite element, 0 if there is none."""
+    if not shape_of(x):
+        return abs(float(x)) if math.isfinite(x) else 0.0
+    import numpy as np
+
+    sizes = np.abs(x)
+    return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
+
+
+def precision(*numbers: Numbers) -> str:
+    """The dtype of the least exact of these: `float32` or `float16` if it is one, else `float64`.
+
+    An array that stands for its dtype alone may be empty.
+    """
+    dtypes = [x.dtype for x in numbers if hasattr(x, "dtype") and x.dtype.kind == "f"]
+    least = min(dtypes, key=lambda dtype: dtype.itemsize, default=None)
+    return str(least) if least is not None and least.itemsize < 8 else "float64"
+
+
+def weights_for(shape: tuple[int, ...]) -> Numbers:
     """The adjoint that a result of this shape is weighed with: 1 for one number, else random
     numbers of both signs, none near 0, the same on every run."""
-    if shape == () or int(np.prod(shape)) == 1:
+    if shape == ():
+        return 1.0
+    import numpy as np
+
+    if math.prod(shape) == 1:
         return np.ones(shape)
     rng = np.random.default_rng(0)
     weights = np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
@@ -118,11 +133,85 @@ def weights_for(shape: tuple[int, ...]) -> Array:
     return weights
 
 
+def moved(x: Numbers, index: tuple[int, ...], t: Any) -> Numbers:
+    """A copy of x with one element moved by t, which may be complex."""
+    if not hasattr(x, "dtype"):
+        return x + t
+    copy = x.astype(complex) if isinstance(t, complex) else x.copy()
+    copy[index] += t
+    return copy
+
+
+# --- inputs --------------------------------------------------------------------------------------
+
+
+def leaf(data: Numbers, name: str) -> Any:
+    """A node for an input: a Value for a number, a Tensor for an array."""
+    if not hasattr(data, "dtype"):
+        return Value(data, name)
+    from tinygrad_edu.engine.tensor import Tensor
+
+    return Tensor(data, name)
+
+
+def like(x: Any, data: Numbers) -> Any:
+    """What holds `data` as x holds its own: a number, an array, a Value, a Tensor, a foreign array.
+
+    The numbers may be complex, where x is a number or an array.
+    """
+    if isinstance(x, Value):
+        return Value(float(data), x.label)
+    if isinstance(x, Node):
+        return type(x)(data, x.label)
+    if is_foreign(x):
+        kind = x.dtype if data.dtype == plain(x, "").dtype else x.double().dtype
+        return x.new_tensor(data, dtype=kind)
+    if not hasattr(x, "dtype"):
+        if shape_of(data):
+            return data.copy()
+        return data.item() if hasattr(data, "dtype") else data
+    import numpy as np
+
+    return np.array(data) if isinstance(x, np.ndarray) else np.asarray(data)[()]
+
+
+def copied(x: Any, what: str) -> Any:
+    """A copy of an input as it was given, dtype and all; lists become arrays."""
+    numbers = plain(x, what)
+    return like(x, numbers) if hasattr(numbers, "dtype") or isinstance(x, Node) else x
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A block, or a function, after which the global random generators stand where they stood."""
+    ours, numpy = random.getstate(), sys.modules.get("numpy")
+    theirs = numpy and numpy.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(ours)
+        if numpy:
+            numpy.random.set_state(theirs)
+
+
 @contextmanager
 def quietly() -> Iterator[None]:
     """A block without warnings: for a function that is called again and again, a little beside
     the inputs, after it was called once at the inputs, where its warnings were heard."""
-    with np.errstate(all="ignore"), warnings.catch_warnings():
+    numpy = sys.modules.get("numpy")
+    with numpy_silenced(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", np.exceptions.ComplexWarning)  # of the complex step
+        if numpy:
+            warnings.simplefilter("error", numpy.exceptions.ComplexWarning)  # of the complex step
         yield
+
+
+def check_repeats(what: str, result: Callable[[], Numbers], cure: str = "") -> None:
+    """ValueError if the same inputs give two results."""
+    first, second = result(), result()
+    if not same_numbers(first, second):
+        raise ValueError(
+            f"{what}: the same inputs gave two results, {short(first)} and {short(second)}; a "
+            "function that draws random numbers, or keeps a state, has to start the same way at "
+            f"every call{cure}"
+        )

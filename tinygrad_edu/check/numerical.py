@@ -11,30 +11,27 @@ Everything here is about a function of one number t, the way that is gone from x
 
 from __future__ import annotations
 
+import itertools
 import math
-import warnings
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from tinygrad_edu.check.kinds import check_function
+from tinygrad_edu.check.kinds import check_function, flat, like, moved, plain
 from tinygrad_edu.engine.graph import Node
-from tinygrad_edu.engine.tensor import Tensor
-from tinygrad_edu.engine.value import Value
 from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.view.cards.reading import numpy_silenced, shape_of
 
-Array = npt.NDArray[Any]
 Path = Callable[[Any], Any]
-"""What the function gives after a way of t; t is a float, or complex for the complex step."""
+"""What the function gives after a way of t; t is a float, or complex for the complex step. NumPy's
+warnings are silenced in it: a step may leave the domain of the function."""
 
-EPS = float(np.finfo(float).eps)
+EPS = sys.float_info.epsilon
 STEP = EPS**0.2
 """The step of central differences with Richardson extrapolation, as a part of the scale."""
 TINY_STEP = 1e-100
 """The complex step: its square is lost in rounding, so that it leaves the value as it is."""
-LEAST = float(np.finfo(float).smallest_subnormal)
+LEAST = math.ulp(0.0)
 """What is lost of a result that is too small for the full precision."""
 
 
@@ -52,43 +49,45 @@ def numerical_gradient(f: Callable[[Any], Any], x: Any) -> Any:
     node with one element. Returns a float, or an array of the shape of x; x itself is not changed.
     """
     check_function(f, "numerical_gradient")
-    if isinstance(x, Value):
-        return float(_gradient(lambda a: f(Value(a.item(), x.label)), np.array(x.data))[()])
-    if isinstance(x, Tensor):
-        return _gradient(lambda a: f(Tensor(a, x.label)), np.array(x.data, np.float64))
-    plain = as_plain(x, "numerical_gradient")
-    if isinstance(plain, np.ndarray):
-        return _gradient(f, np.array(plain, np.float64))
-    return float(_gradient(lambda a: f(a.item()), np.array(float(plain)))[()])
+    numbers = plain(x, "numerical_gradient")
+    if not hasattr(numbers, "dtype"):
+        number = float(numbers)
+        taken = x if isinstance(x, Node) else number
+        return careful_derivative(
+            quiet_path(lambda t: _one_number(f(like(taken, number + t)))), number
+        ).value
+    import numpy as np
 
+    numbers = np.array(numbers, np.float64)
+    gradient = np.empty(numbers.shape)
+    for index in np.ndindex(numbers.shape):
 
-def _gradient(f: Callable[[Array], Any], x: Array) -> Array:
-    gradient = np.empty(x.shape)
-    for index in np.ndindex(x.shape):
+        def step(t: float, index: tuple[int, ...] = index) -> float:
+            return _one_number(f(like(x, moved(numbers, index, t))))
 
-        def path(t: float, index: tuple[int, ...] = index) -> float:
-            return one_number(f(moved(x, index, t)))
-
-        gradient[index] = careful_derivative(path, float(x[index])).value
+        gradient[index] = careful_derivative(quiet_path(step), float(numbers[index])).value
     return gradient
 
 
-def moved(x: Array, index: tuple[int, ...], t: Any) -> Array:
-    """A copy of x with one element moved by t, which may be complex."""
-    copy = x.astype(complex) if isinstance(t, complex) else x.copy()
-    copy[index] += t
-    return copy
+def quiet_path(path: Path) -> Path:
+    """The path with NumPy's warnings silenced."""
+
+    def quiet(t: Any) -> Any:
+        with numpy_silenced():
+            return path(t)
+
+    return quiet
 
 
-def one_number(y: Any) -> float:
+def _one_number(y: Any) -> float:
     """The only element of a result; ValueError if it has several."""
-    y = np.asarray(as_plain(y.data if isinstance(y, Node) else y, "the result of the function"))
-    if y.size != 1:
+    numbers = as_plain(y.data if isinstance(y, Node) else y, "the result of the function")
+    if math.prod(shape_of(numbers)) != 1:
         raise ValueError(
-            f"a gradient check needs a function with one number as result, not shape {y.shape}; "
-            "reduce it, as with .sum()"
+            "a gradient check needs a function with one number as result, not shape "
+            f"{shape_of(numbers)}; reduce it, as with .sum()"
         )
-    return float(y.item())
+    return float(flat(numbers)[0])
 
 
 def derivative(path: Path, x: float = 0.0, cancelled: float = 0.0) -> Estimate:
@@ -103,9 +102,8 @@ def derivative(path: Path, x: float = 0.0, cancelled: float = 0.0) -> Estimate:
     size = cancelled
     for scale in dict.fromkeys((1.0, abs(x) or 1.0)):
         try:
-            with np.errstate(all="ignore"):  # a step may leave the domain of the function
-                wide, _ = _slope(path, x, scale * STEP)
-                narrow, rounding = _slope(path, x, scale * STEP / 2)
+            wide, _ = _slope(path, x, scale * STEP)
+            narrow, rounding = _slope(path, x, scale * STEP / 2)
         except (ArithmeticError, ValueError):
             continue
         if wide == narrow == 0 and scale < 1e-12:
@@ -129,8 +127,7 @@ def careful_derivative(path: Path, x: float) -> Estimate:
     found = derivative(path, x)
     h = STEP * 1e-3 * min(1.0, abs(x) or 1.0)
     try:
-        with np.errstate(all="ignore"):
-            near, rounding = _slope(path, x, h)
+        near, rounding = _slope(path, x, h)
     except (ArithmeticError, ValueError):
         near, rounding = math.nan, 0.0
     if abs(near - found.value) <= 1e-6 * abs(found.value) + found.doubt + 8 * EPS * rounding:
@@ -150,9 +147,7 @@ def _slope(path: Path, x: float, h: float) -> tuple[float, float]:
 def complex_derivative(path: Path) -> Estimate | None:
     """The derivative by the complex step, or None where the function does not take it."""
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("error", np.exceptions.ComplexWarning)
-            y = complex(path(complex(0.0, TINY_STEP)))
+        y = complex(path(complex(0.0, TINY_STEP)))
     except Exception:  # whatever it is, this function is not made for complex numbers
         return None
     value = y.imag / TINY_STEP
@@ -194,58 +189,94 @@ def sides(path: Path, x: float, magnitude: float = 0.0) -> Sides:
     What a short step says holds, within the doubt that rounding leaves it; longer steps make it
     more exact, as far as they agree. So neither a kink nearby nor a function that changes over
     1e-9 is overlooked. Steps over which nothing changes say nothing, if they are so short that
-    float32 inside of the function would explain it. What is small against `magnitude`, the largest
+    float32 inside the function would explain it. What is small against `magnitude`, the largest
     number on the way to the result, is not a jump. An exception at every step is raised again.
     """
     middle = _value(path, 0.0)[0]
-    hs, highs, lows = [], [], []
+    moves: list[_Move] = []
     problem: Exception | None = None
     for h in _steps(x):
         forth, back = (x + h) - x, (x - h) - x  # the steps that are really taken
-        high, error = _value(path, forth)
-        low, problem = _value(path, back)
+        up, error = _value(path, forth)
+        down, problem = _value(path, back)
         problem = error and problem
-        hs.append((forth, -back))
-        highs.append(high)
-        lows.append(low)
-    if problem is not None and not np.isfinite([*highs, *lows]).any():
+        moves.append(_Move(forth, -back, up, down, middle))
+    if problem and not any(math.isfinite(y) for move in moves for y in (move.up, move.down)):
         raise problem
-    steps, up, down = np.array(hs), np.array(highs), np.array(lows)
-    with np.errstate(all="ignore"):
-        size = np.fmax(np.abs(up), np.abs(down))
-        largest = float(np.max(size, initial=abs(middle), where=np.isfinite(size)))
-        rises = up - middle, middle - down
-        slopes = (up - down) / steps.sum(axis=1), rises[1] / steps[:, 1], rises[0] / steps[:, 0]
-        heights = np.abs(slopes)
-        steepest = float(np.max(heights, initial=0.0, where=np.isfinite(heights)))
-        still = (up == middle) & (down == middle)
-        lost = still & (steps[:, 0] < 2e-12 * max(1.0, abs(x))) & ~still.all()  # in rounding
-        said = ~lost & (steps[:, 0] >= _stairs(path, steps, still, up, down))
-        both, left, right = (
-            _chosen(steps[said, 0], slope[said], size[said], order, steepest)
-            for slope, order in zip(slopes, (2, 1, 1), strict=True)
+    sizes = [move.size for move in moves if math.isfinite(move.size)]
+    slopes = [move.slopes for move in moves]
+    steepest = max((abs(s) for three in slopes for s in three if math.isfinite(s)), default=0.0)
+    stairs = _stairs(path, moves)
+    lost = 2e-12 * max(1.0, abs(x)) if not all(move.still for move in moves) else 0.0
+    telling = [move for move in moves
+               if move.forth >= stairs and not (move.still and move.forth < lost)]  # fmt: skip
+    both, left, right = (
+        _extrapolated(
+            [(move.forth, move.slopes[i], move.size) for move in telling], order, steepest
         )
-    jumps = any(_jumps(np.abs(rise), max(largest, magnitude)) for rise in rises)
+        for i, order in enumerate((2, 1, 1))
+    )
+    size = max([abs(middle), *sizes])
+    jumps = any(
+        _jumps([abs(rise) for rise in rises], max(size, magnitude))
+        for rises in ([m.up - middle for m in moves], [middle - m.down for m in moves])
+    )
     return Sides(both, left, right, jumps, steepest)
 
 
-def _stairs(path: Path, steps: Array, still: Array, up: Array, down: Array) -> float:
+class _Move(NamedTuple):
+    """A step forth and a step back, and what the function gives after them and between."""
+
+    forth: float
+    back: float
+    up: float
+    down: float
+    middle: float
+
+    @property
+    def size(self) -> float:
+        """The larger of both results; nan counts for nothing beside a number."""
+        up, down = abs(self.up), abs(self.down)
+        return up if up >= down or math.isnan(down) else down
+
+    @property
+    def slopes(self) -> tuple[float, float, float]:
+        """Over both steps together, from the left and from the right."""
+        return (
+            (self.up - self.down) / (self.forth + self.back),
+            (self.middle - self.down) / self.back,
+            (self.up - self.middle) / self.forth,
+        )
+
+    @property
+    def still(self) -> bool:
+        """Whether the function does not change over the steps."""
+        return self.up == self.middle == self.down
+
+
+def _jumps(rises: list[float], size: float) -> bool:
+    """Whether the function changes as much over the shortest steps as over longer ones."""
+    shortest = rises[0]
+    return shortest > 1e-8 * size and all(shortest > 0.5 * rise for rise in rises[:4])
+
+
+def _stairs(path: Path, moves: list[_Move]) -> float:
     """The step below which a function says nothing, since it goes up in stairs, as float32 inside
-    of it makes them; 0 if it does not."""
-    first = int(np.argmin(still))  # the shortest step that changes anything
-    if first == 0 or not np.any(~still) or steps[first, 0] > 1e-5 * max(1.0, steps[-1, 0]):
+    it makes them; 0 if it does not."""
+    first = next((i for i, move in enumerate(moves) if not move.still), 0)
+    shortest = moves[first]  # that changes anything
+    if first == 0 or shortest.forth > 1e-5 * max(1.0, moves[-1].forth):
         return 0.0
-    for t, y in ((steps[first, 0], up[first]), (-steps[first, 1], down[first])):
-        if y != up[first - 1] and _value(path, t * (1 + 2.0**-10))[0] == y:
-            return float(steps[first, 0])
+    for t, y in ((shortest.forth, shortest.up), (-shortest.back, shortest.down)):
+        if y != shortest.middle and _value(path, t * (1 + 2.0**-10))[0] == y:
+            return shortest.forth
     return 0.0
 
 
 def _value(path: Path, t: float) -> tuple[float, Exception | None]:
     """The function after a step, nan with its exception where it is not defined."""
     try:
-        with np.errstate(all="ignore"):
-            return float(path(t)), None
+        return float(path(t)), None
     except (ArithmeticError, ValueError) as error:
         return math.nan, error
 
@@ -254,7 +285,7 @@ def _steps(x: float) -> list[float]:
     """Step sizes, the shortest first, each four times the one before; no round numbers, so that a
     staircase such as int(x) does not look straight."""
     h, steps = 0.0917 * max(1.0, abs(x)), []
-    while h > max(1e-12, 64 * float(np.spacing(abs(x)))):
+    while h > max(1e-12, 64 * math.ulp(x)):
         steps.append(h)
         h /= 4
     own = [0.0917 * abs(x) / 4**k for k in range(9)]
@@ -262,20 +293,24 @@ def _steps(x: float) -> list[float]:
     return steps[::-1]
 
 
-def _chosen(steps: Array, slopes: Array, size: Array, order: int, steepest: float) -> Estimate:
+def _extrapolated(
+    slopes: list[tuple[float, float, float]], order: int, steepest: float
+) -> Estimate:
     """The slope at a step of 0 from those at many steps, extrapolated from two at a time.
 
-    `order` is the power of the step with which their error shrinks. Steps so short that rounding
-    leaves less than four digits of the steepest slope are asked only if there are no others.
+    `slopes` has the step, the slope and the size of the function there. `order` is the power of the
+    step with which their error shrinks. Steps so short that rounding leaves less than four digits
+    of the steepest slope are asked only if there are no others.
     """
     found: list[Estimate] = []
     before, last = 0.0, math.nan
-    for j in range(1, len(steps)):
-        factor = (steps[j] / steps[j - 1]) ** order
-        value = float((factor * slopes[j - 1] - slopes[j]) / (factor - 1))
-        gap = float(abs(slopes[j] - slopes[j - 1]))
+    for (shorter, near, _), (step, far, size) in itertools.pairwise(slopes):
+        ratio = step / shorter
+        factor = ratio * ratio if order == 2 else ratio  # a power of floats may overflow
+        value = (factor * near - far) / (factor - 1)
+        gap = abs(far - near)
         doubt = gap if math.isnan(last) else max(abs(value - last), gap / 100)
-        doubt += 4 * (EPS * float(size[j]) + LEAST) / float(steps[j - 1])
+        doubt += 4 * (EPS * size + LEAST) / shorter
         last = value
         if math.isfinite(doubt):
             before = max(doubt, before / 16)  # rounding shrinks with the step; less is luck
@@ -288,17 +323,3 @@ def _chosen(steps: Array, slopes: Array, size: Array, order: int, steepest: floa
         if new.doubt < best.doubt:
             best = new
     return best
-
-
-def _jumps(rises: Array, size: float) -> bool:
-    """Whether the function changes as much over the shortest steps as over longer ones."""
-    shortest = rises[:4]
-    return bool(shortest[0] > 1e-8 * size and shortest[0] > 0.5 * np.max(shortest))
-
-
-def directions(shape: tuple[int, ...], count: int) -> Iterable[Array]:
-    """Random directions of length 1, the same on every run."""
-    rng = np.random.default_rng(0)
-    for _ in range(count):
-        direction = rng.normal(size=shape)
-        yield direction / np.linalg.norm(direction)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
-import numpy as np
-import numpy.typing as npt
-
+from tinygrad_edu.check.kinds import Numbers
 from tinygrad_edu.view.cards.reading import shown_text
-from tinygrad_edu.view.picture.heat_map import HeatMap, to_heat_maps
-from tinygrad_edu.view.show import still
 from tinygrad_edu.view.targets import Target, checked_path, deliver
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from tinygrad_edu.view.picture.heat_map import HeatMap
+
 Verdict = Literal["ok", "kink", "wrong", "unsure", "missing", "not given"]
 
 FAILING = ("wrong", "missing", "unsure")
@@ -43,13 +42,13 @@ class Row:
     shape: tuple[int, ...]
     verdict: Verdict
     index: tuple[int, ...] = ()
-    at: float = np.nan
-    analytic: float = np.nan
-    numeric: float = np.nan
+    at: float = math.nan
+    analytic: float = math.nan
+    numeric: float = math.nan
     dtype: str = "float64"
     note: str = ""
-    errors: Array | None = None
-    kinks: Array | None = None
+    errors: Numbers = None
+    kinks: Numbers = None
 
     @property
     def relative(self) -> float:
@@ -127,6 +126,8 @@ class Report:
         yellow for a kink, grey where nothing was compared. ValueError for a path that ends in
         anything but .svg.
         """
+        from tinygrad_edu.view.picture.heat_map import to_heat_maps
+
         file = checked_path(path, "to_svg")
         return deliver(to_heat_maps([_heat_map(row) for row in self.rows], self.what), file)
 
@@ -135,6 +136,8 @@ class Report:
 
     def _repr_html_(self) -> str:
         """The table and the picture, in tags that a notebook shows even if it trusts nobody."""
+        from tinygrad_edu.view.show import still
+
         return f"<pre>{escape(self.text())}</pre>{still(self.to_svg(), shown_text(self.what))}"
 
 
@@ -183,7 +186,7 @@ def _cells(row: Row, digits: int) -> tuple[str, ...]:
         verdict += f", judged as {row.dtype}"
     if row.verdict == "not given":
         return name, shape, "", "", "", "", "", verdict
-    relative = "" if np.isnan(row.relative) or row.verdict == "kink" else f"{row.relative:.1e}"
+    relative = "" if math.isnan(row.relative) or row.verdict == "kink" else f"{row.relative:.1e}"
     numbers = (_number(x, digits) for x in (row.at, row.analytic, row.numeric))
     return name, shape, place, *numbers, relative, verdict
 
@@ -195,17 +198,22 @@ def _short(name: str, most: int = 60) -> str:
 
 
 def _number(x: float, digits: int) -> str:
-    return "" if np.isnan(x) else f"{x:.{digits}g}"
+    return "" if math.isnan(x) else f"{x:.{digits}g}"
 
 
 def _heat_map(row: Row) -> HeatMap:
+    import numpy as np
+
+    from tinygrad_edu.view.picture.heat_map import HeatMap
+
     title = f"{row.parameter} {row.shape or ''}".rstrip()
     said = row.note or MEANINGS.get(row.verdict, "")
     if row.errors is None:
         colour = "wrong" if row.verdict in FAILING else "unknown"
         return HeatMap(title, row.verdict, said, np.array([[colour]]))
-    names = np.where(row.errors > 1, "wrong", "right")
-    names = np.where(np.isnan(row.errors), "unknown", names)
+    errors = np.asarray(row.errors)
+    names = np.where(errors > 1, "wrong", "right")
+    names = np.where(np.isnan(errors), "unknown", names)
     if row.kinks is not None:
         names = np.where(row.kinks & (names != "wrong"), "kink", names)
     return HeatMap(title, row.verdict, said, names)

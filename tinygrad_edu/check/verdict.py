@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from tinygrad_edu.check.diagnoses.case import Case
-from tinygrad_edu.check.diagnoses.mistakes import diagnosis
+from tinygrad_edu.check.diagnoses.plain_mistakes import plain_mistakes
+from tinygrad_edu.check.kinds import Numbers, largest, moved
 from tinygrad_edu.check.numerical import (
     EPS,
     STEP,
     Estimate,
     Path,
+    Sides,
     complex_derivative,
     derivative,
-    directions,
-    moved,
     sides,
 )
 from tinygrad_edu.check.report import Row, Verdict
+from tinygrad_edu.view.cards.reading import shape_of
 
-Array = npt.NDArray[Any]
-
-MOST = 1000
+MOST_ONE_BY_ONE = 1000
 """Inputs with more elements are tried along random directions, and at some elements."""
-DIRECTIONS, SAMPLES = 8, 100
-LOOKED_AT = 200
+CONFIRMED = 200
 """So many wrong elements are looked at closely, before the rest is believed to be wrong too."""
 
 
@@ -44,47 +41,52 @@ class Tolerance:
     atol: float
 
     @staticmethod
-    def of(dtype: Any, rtol: float | None, atol: float | None, what: str) -> Tolerance:
+    def of(dtype: str, rtol: Any, atol: Any, what: str) -> Tolerance:
         """The given tolerances, or those that fit the dtype: 1e-6, and 1e-3 below float64.
 
         ValueError for one that is negative or nan.
         """
-        usual = 1e-6 if np.finfo(dtype).eps <= EPS else 1e-3
+        usual = 1e-6 if dtype == "float64" else 1e-3
         for name, given in (("rtol", rtol), ("atol", atol)):
-            if given is not None and not isinstance(given, int | float | np.number):
+            if given is None:
+                continue
+            if not isinstance(given, Real):
                 raise TypeError(f"{what}: {name} is {given!r}; a tolerance is a number")
-            if given is not None and not given >= 0:
+            if not float(given) >= 0:
                 raise ValueError(f"{what}: {name} is {given}; a tolerance is 0 or more")
         return Tolerance(usual if rtol is None else rtol, usual if atol is None else atol)
 
-    def at(self, numeric: Array, analytic: Array) -> Array:
-        """The tolerance of every element."""
-        scale = min(1.0, max(_largest(numeric), _largest(analytic)))
-        return np.asarray(self.rtol * np.abs(numeric) + self.atol * scale)
+    def at(self, numeric: Numbers, size: float) -> Numbers:
+        """The tolerance of a derivative, or of many; `size` is the largest of the gradient."""
+        return self.rtol * abs(numeric) + self.atol * min(1.0, size)
 
 
 @dataclass(frozen=True, eq=False)
 class Question:
     """One input or parameter to be judged.
 
-    `result` gives the (weighed) result of the function for another array in the place of x, which
-    is float64. `plain` says that it may be tried with complex numbers, `magnitude` is the largest
+    `result` gives the (weighed) result of the function for other numbers in the place of x, which
+    are float64. `plain` says that it may be tried with complex numbers, `magnitude` is the largest
     number on the way to the result, whose rounding is in it. The rest is for diagnoses.
     """
 
     parameter: str
-    x: Array
-    analytic: Array
-    result: Callable[[Array], Any]
+    x: Numbers
+    analytic: Numbers
+    result: Callable[[Numbers], Any]
     tolerance: Tolerance
     dtype: str = "float64"
     plain: bool = False
     magnitude: float = 0.0
-    adjoint: Array | None = None
+    adjoint: Numbers = None
     counts: dict[str, int] = field(default_factory=dict)
-    doubled: Array | None = None
-    others: dict[str, Array] = field(default_factory=dict)
-    assigned: list[Array] = field(default_factory=list)
+    doubled: Numbers = None
+    others: dict[str, Numbers] = field(default_factory=dict)
+    assigned: list[Numbers] = field(default_factory=list)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return shape_of(self.x)
 
     @functools.cached_property
     def cancelled(self) -> float:
@@ -97,30 +99,233 @@ class Question:
         """The result as a function of one element."""
         return lambda t: self.result(moved(self.x, index, t))
 
-    def along(self, direction: Array) -> Path:
-        """The result as a function of the way in a direction."""
-        return lambda t: self.result(self.x + t * direction)
+
+@dataclass(eq=False)
+class Element:
+    """One element of an input with both derivatives, and what was found out about it.
+
+    `error` is a multiple of the tolerance, and nan where nothing can be said. `kink` holds the
+    derivatives from both sides, if they differ.
+    """
+
+    index: tuple[int, ...]
+    x: float
+    analytic: float
+    numeric: float
+    doubt: float
+    tolerance: float = math.nan
+    error: float = math.nan
+    unsure: bool = False
+    jumps: bool = False
+    kink: Sides | None = None
+
+    @property
+    def wrong(self) -> bool:
+        return self.error > 1 and not self.unsure
 
 
 def judged(question: Question) -> Row:
     """Compare both derivatives of one input; what is wrong is looked at again, with one-sided
     derivatives, before it is called so."""
-    x = question.x
-    if question.analytic.shape == x.shape and x.size > MOST:
-        indices = _sampled(question)
+    fits = shape_of(question.analytic) == question.shape
+    if fits and math.prod(question.shape) > MOST_ONE_BY_ONE:
+        from tinygrad_edu.check.sampling import sampled_indices
+
+        indices = sampled_indices(question)
     else:
-        indices = list(np.ndindex(x.shape))
-    numeric, doubt = np.full(x.shape, np.nan), np.zeros(x.shape)
-    by_complex = question.plain and x.size > 0 and _takes_complex(question)
+        indices = list(itertools.product(*map(range, question.shape)))
+    elements = list(_estimated(question, indices))
+    size = max([largest(question.analytic), *(largest(e.numeric) for e in elements)])
+    rounding = EPS * question.cancelled / STEP if question.magnitude else 0.0
+    for e in elements:
+        e.tolerance = question.tolerance.at(e.numeric, size) + rounding
+    if not fits:
+        said = _diagnosis(question, elements)
+        return Row(question.parameter, question.shape, "wrong", dtype=question.dtype, note=said)
+    for e in elements:
+        e.error = _error(e)
+    confirmed = 0
+    for e in sorted(elements, key=lambda e: -e.error):
+        if e.error > 1 and confirmed < CONFIRMED:
+            _look_closer(question, e, elements)
+            confirmed += e.error > 1
+    return _row(question, elements)
+
+
+def _estimated(question: Question, indices: Sequence[tuple[int, ...]]) -> Iterator[Element]:
+    """The elements with their numerical derivatives."""
+    by_complex = question.plain and bool(indices) and _takes_complex(question)
+    fits = shape_of(question.analytic) == question.shape
     for index in indices:
         path = question.path(index)
+        x = float(question.x[index]) if question.shape else float(question.x)
+        analytic = question.analytic if fits else math.nan
+        if fits and question.shape:
+            analytic = question.analytic[index]
         estimate = complex_derivative(path) if by_complex else None
-        estimate = estimate or derivative(path, float(x[index]), question.cancelled)
-        numeric[index], doubt[index] = estimate
-    if question.analytic.shape != x.shape:
-        case = _case(question, numeric, question.tolerance.at(numeric, question.analytic) + doubt)
-        return Row(question.parameter, x.shape, "wrong", dtype=question.dtype, note=diagnosis(case))
-    return _Elements(question, indices, numeric, doubt).row()
+        estimate = estimate or derivative(path, x, question.cancelled)
+        yield Element(index, x, float(analytic), *estimate)
+
+
+def _error(e: Element) -> float:
+    if not (math.isfinite(e.analytic) and math.isfinite(e.numeric)):
+        return math.inf
+    gap = abs(e.analytic - e.numeric)
+    return 0.0 if gap == 0 else gap / e.tolerance if e.tolerance else math.inf
+
+
+def _takes_complex(question: Question) -> bool:
+    """Whether the complex step gives in a random direction what central differences give."""
+    paths = [question.path(())]
+    if question.shape:
+        from tinygrad_edu.check.sampling import along, directions
+
+        some = directions(question.shape, 2)
+        paths = [along(question.result, question.x, direction) for direction in some]
+    for path in paths:
+        exact = complex_derivative(path)
+        if exact is None:
+            return False
+        rough = derivative(path)
+        if not abs(exact.value - rough.value) <= 10 * rough.doubt + 1e-7 * abs(rough.value):
+            return False
+    return True
+
+
+def _look_closer(question: Question, e: Element, elements: Sequence[Element]) -> None:
+    """A kink at x, or near it, is not an error; nor is a function too rough for differences."""
+    path = question.path(e.index)
+    found = sides(path, e.x, question.magnitude)
+    if found.jumps:
+        e.jumps, e.numeric = True, math.nan
+        return
+    if found.kink:
+        e.kink = found
+        e.numeric = (found.left.value + found.right.value) / 2
+        if math.isfinite(e.analytic) and found.between(
+            e.analytic, _slack(question, found.middle.value)
+        ):
+            e.error = 0.0
+        return
+    best, near = Estimate(e.numeric, e.doubt), found.only_side or found.middle
+    if math.isfinite(near.value) and not (
+        abs(best.value - near.value) <= 10 * near.doubt and best.doubt < near.doubt
+    ):
+        best = near
+    e.numeric, slack = best.value, _slack(question, best.value)
+    endless = math.isinf(e.analytic) and not best.doubt <= 1e-3 * abs(best.value)
+    if endless or not math.isfinite(best.value):
+        e.unsure = True
+    elif abs(e.analytic - best.value) <= slack + 4 * best.doubt:
+        size = max(largest(other.numeric) for other in elements)
+        blurred = 1e-9 * abs(path(0.0))  # by the rounding of the result
+        little = max(1e-3 * size, slack, blurred, 1e-6 * found.steepest)
+        e.unsure = best.doubt > little
+        e.error = math.nan if e.unsure else 0.0
+
+
+def _slack(question: Question, numeric: float) -> float:
+    """What is tolerated for an element, once it is known better."""
+    size = max(largest(question.analytic), abs(numeric))
+    return float(question.tolerance.at(numeric, size))
+
+
+# --- the verdict ---------------------------------------------------------------------------------
+
+
+def _row(question: Question, elements: list[Element]) -> Row:
+    """The verdict, the element that shows it best, and what is wrong there."""
+    errors, kinks = _everywhere(question, elements, "error", math.nan), None
+    if not elements:
+        return Row(question.parameter, question.shape, "ok", dtype=question.dtype, errors=errors)
+    kinks = _everywhere(question, [e for e in elements if e.kink], "kink", False)
+    wrong = [e for e in elements if e.wrong]
+    unsure, at_kinks = [e for e in elements if e.unsure], [e for e in elements if e.kink]
+    count = math.prod(question.shape)
+    verdict: Verdict = "ok"
+    note = ""
+    if wrong:
+        worst = max(e.error for e in wrong)
+        shown = next(e for e in wrong if e.error >= 0.99 * worst)  # of nearly equal ones
+        verdict = "wrong"
+        note = _said(question, shown, elements)
+        if count > 1:
+            tried = f"{len(elements)} elements" + ("" if len(elements) == count else " tried")
+            note += f" ({len(wrong)} of {tried} wrong)"
+    elif unsure:
+        shown, verdict = unsure[0], "unsure"
+        note = (
+            "no numerical derivative was found: the function is too rough there, or only defined "
+            "on one side; try another input"
+        )
+    elif at_kinks:
+        shown, verdict = at_kinks[0], "kink"
+        note = (
+            f"a kink at {len(at_kinks)} of {count}: the derivative is {_both_sides(shown)}, and "
+            "the analytic one lies between"
+        )
+    else:
+        shown = max(elements, key=lambda e: e.error)
+        if shown.error < 0.01:  # rounding, which differs from machine to machine
+            shown = max(elements, key=lambda e: abs(e.analytic))
+        if len(elements) < count:
+            note = f"tried along 8 random directions and at {len(elements)} elements"
+    return Row(
+        question.parameter, question.shape, verdict, shown.index, shown.x, shown.analytic,
+        shown.numeric, question.dtype, note, errors, kinks,
+    )  # fmt: skip
+
+
+def _everywhere(question: Question, elements: Sequence[Element], name: str, rest: Any) -> Numbers:
+    """What is known of the elements in the shape of the input; `rest` is for all others."""
+    kind = type(rest)
+    if not question.shape:
+        return kind(getattr(elements[0], name)) if elements else rest
+    import numpy as np
+
+    numbers = np.full(question.shape, rest)
+    for e in elements:
+        numbers[e.index] = kind(getattr(e, name))
+    return numbers
+
+
+def _both_sides(e: Element) -> str:
+    assert e.kink is not None
+    left, right = e.kink.left.value, e.kink.right.value
+    return f"{left:.6g} from the left and {right:.6g} from the right"
+
+
+def _said(question: Question, e: Element, elements: Sequence[Element]) -> str:
+    if e.jumps:
+        return (
+            "the result jumps at this input, so that it has no derivative: is it cut off by "
+            "int(), round() or a comparison?"
+        )
+    if e.kink:
+        return (
+            f"there is a kink: the derivative is {_both_sides(e)}, and the analytic one is not "
+            "between them"
+        )
+    return _diagnosis(question, elements) or "both derivatives differ"
+
+
+def _diagnosis(question: Question, elements: Sequence[Element]) -> str:
+    """What is wrong, and the cure, in one sentence; empty if it is not recognised."""
+    for e in elements:
+        e.tolerance += e.doubt
+    case = Case(
+        question.analytic, _everywhere(question, elements, "numeric", math.nan),
+        _everywhere(question, elements, "tolerance", math.nan), question.x, question.result,
+        question.adjoint, question.counts, question.doubled, question.others, question.assigned,
+    )  # fmt: skip
+    if not hasattr(question.x, "dtype") and not shape_of(question.analytic):
+        return next(plain_mistakes(case), "")
+    from tinygrad_edu.check.diagnoses.mistakes import diagnosis
+
+    return diagnosis(case)
+
+
+# --- of several inputs ---------------------------------------------------------------------------
 
 
 def judged_together(questions: Sequence[Question]) -> list[Row]:
@@ -137,220 +342,21 @@ def with_swaps_named(questions: Sequence[Question | None], rows: Sequence[Row]) 
     wrong = [i for i, row in enumerate(rows) if row.verdict == "wrong"]
     for i, j in itertools.combinations(wrong if len(wrong) <= 6 else [], 2):
         one, other = questions[i], questions[j]
-        if one and other and _is_of(one, other.analytic) and _is_of(other, one.analytic):
+        if one and other and _fits(one, other.analytic) and _fits(other, one.analytic):
             for k, its in ((i, other.parameter), (j, one.parameter)):
                 said = f"it is the gradient of {its}, and that of {its} stands there: swap both"
                 named[k] = replace(rows[k], note=said)
     return named
 
 
-def _is_of(question: Question, analytic: Array) -> bool:
+def _fits(question: Question, analytic: Numbers) -> bool:
     """Whether another gradient is the one that is asked for."""
-    asked = replace(question, analytic=analytic)
-    if analytic.shape != question.x.shape:
+    if shape_of(analytic) != question.shape:
         return False
-    if any(_disagreement(asked, direction) > 1 for direction in directions(analytic.shape, 1)):
-        return False  # after one derivative instead of one for each element
+    asked = replace(question, analytic=analytic)
+    if question.shape:
+        from tinygrad_edu.check.sampling import directions, disagreement
+
+        if any(disagreement(asked, direction) > 1 for direction in directions(question.shape, 1)):
+            return False  # after one derivative instead of one for each element
     return judged(asked).verdict in ("ok", "kink")
-
-
-def _takes_complex(question: Question) -> bool:
-    """Whether the complex step gives in a random direction what central differences give."""
-    for direction in directions(question.x.shape, 2):
-        path = question.along(direction)
-        exact = complex_derivative(path)
-        if exact is None:
-            return False
-        rough = derivative(path)
-        if not abs(exact.value - rough.value) <= 10 * rough.doubt + 1e-7 * abs(rough.value):
-            return False
-    return True
-
-
-class _Elements:
-    """Every element of one input with both derivatives, and what was found out about it.
-
-    `errors` are multiples of what is tolerated, so that 1 is the limit; nan where none was tried.
-    """
-
-    def __init__(
-        self, question: Question, indices: list[tuple[int, ...]], numeric: Array, doubt: Array
-    ) -> None:
-        self.question, self.numeric, self.doubt = question, numeric, doubt
-        self.tried = np.zeros(numeric.shape, bool)
-        for index in indices:
-            self.tried[index] = True
-        self.tolerance = question.tolerance.at(numeric, question.analytic)
-        self.tolerance += EPS * question.cancelled / STEP
-        gap = np.abs(question.analytic - numeric)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            errors = np.where(gap == 0, 0.0, gap / self.tolerance)
-        errors = np.where(np.isfinite(question.analytic) & np.isfinite(numeric), errors, np.inf)
-        self.errors = np.where(self.tried, errors, np.nan)
-        self.kinks, self.jumps, self.unsure = (np.zeros(numeric.shape, bool) for _ in range(3))
-        self.sides: dict[tuple[int, ...], tuple[float, float]] = {}
-        confirmed = 0
-        for index in sorted(indices, key=lambda i: -float(self.errors[i])):
-            if self.errors[index] > 1 and confirmed < LOOKED_AT:
-                self._look_closer(index)
-                confirmed += bool(self.errors[index] > 1)
-
-    def _look_closer(self, index: tuple[int, ...]) -> None:
-        """A kink at x, or near it, is not an error; nor is a function too rough for differences."""
-        analytic = float(self.question.analytic[index])
-        best = Estimate(float(self.numeric[index]), float(self.doubt[index]))
-        path, x = self.question.path(index), float(self.question.x[index])
-        found = sides(path, x, self.question.magnitude)
-        if found.jumps:
-            self.jumps[index], self.numeric[index] = True, np.nan
-            return
-        slack = self._slack(found.middle.value)
-        if found.kink:
-            self.kinks[index] = True
-            self.sides[index] = found.left.value, found.right.value
-            self.numeric[index] = (found.left.value + found.right.value) / 2
-            if np.isfinite(analytic) and found.between(analytic, slack):
-                self.errors[index] = 0.0
-            return
-        near = found.only_side or found.middle
-        if np.isfinite(near.value) and not (
-            abs(best.value - near.value) <= 10 * near.doubt and best.doubt < near.doubt
-        ):
-            best = near
-        self.numeric[index], slack = best.value, self._slack(best.value)
-        endless = np.isinf(analytic) and not best.doubt <= 1e-3 * abs(best.value)
-        if endless or not np.isfinite(best.value):
-            self.unsure[index] = True
-        elif abs(analytic - best.value) <= slack + 4 * best.doubt:
-            size = _largest(self.numeric)
-            blurred = 1e-9 * abs(self.question.path(index)(0.0))  # by the rounding of the result
-            little = max(1e-3 * size, slack, blurred, 1e-6 * found.steepest)
-            self.unsure[index] = best.doubt > little
-            self.errors[index] = np.nan if self.unsure[index] else 0.0
-
-    def _slack(self, numeric: float) -> float:
-        """What is tolerated for an element, once it is known better."""
-        scale = _largest(self.question.analytic)
-        rtol, atol = self.question.tolerance.rtol, self.question.tolerance.atol
-        return rtol * abs(numeric) + atol * min(1.0, max(scale, abs(numeric)))
-
-    def row(self) -> Row:
-        """The verdict, the element that shows it best, and what is wrong there."""
-        question, x = self.question, self.question.x
-        if not x.size:
-            return Row(question.parameter, x.shape, "ok", dtype=question.dtype, errors=self.errors)
-        wrong = (self.errors > 1) & ~self.unsure
-        verdict: Verdict = "ok"
-        shown, note = np.where(np.isnan(self.errors), -1.0, self.errors), ""
-        if wrong.any():
-            worst = np.where(wrong, self.errors, -1.0)
-            verdict, shown = "wrong", worst >= 0.99 * worst.max()  # the first of nearly equal ones
-        elif self.unsure.any():
-            verdict, shown = "unsure", self.unsure
-        elif self.kinks.any():
-            verdict, shown = "kink", self.kinks
-        elif shown.max() < 0.01:  # rounding, which differs from machine to machine
-            shown = np.where(self.tried, np.abs(question.analytic), -1.0)
-        index = tuple(int(i) for i in np.unravel_index(np.argmax(shown), x.shape))
-        if verdict == "wrong":
-            note = self._said(index) + self._count(wrong)
-        elif verdict == "unsure":
-            note = (
-                "no numerical derivative was found: the function is too rough there, or only "
-                "defined on one side; try another input"
-            )
-        elif verdict == "kink":
-            left, right = self.sides[index]
-            note = (
-                f"a kink at {int(self.kinks.sum())} of {x.size}: the derivative is {left:.6g} from "
-                f"the left and {right:.6g} from the right, and the analytic one lies between"
-            )
-        elif not self.tried.all():
-            note = f"tried along {DIRECTIONS} random directions and at {self.tried.sum()} elements"
-        return Row(
-            question.parameter, x.shape, verdict, index, float(x[index]),
-            float(question.analytic[index]), float(self.numeric[index]), question.dtype, note,
-            self.errors, self.kinks,
-        )  # fmt: skip
-
-    def _said(self, index: tuple[int, ...]) -> str:
-        if self.jumps[index]:
-            return (
-                "the result jumps at this input, so that it has no derivative: is it cut off by "
-                "int(), round() or a comparison?"
-            )
-        if self.kinks[index]:
-            left, right = self.sides[index]
-            return (
-                f"there is a kink: the derivative is {left:.6g} from the left and {right:.6g} from "
-                "the right, and the analytic one is not between them"
-            )
-        case = _case(self.question, self.numeric, self.tolerance + self.doubt)
-        return diagnosis(case) or "both derivatives differ"
-
-    def _count(self, wrong: Array) -> str:
-        """How many elements are wrong, to stand behind what is said of them."""
-        if wrong.size < 2:
-            return ""
-        tried = f"{int(self.tried.sum())} elements" + ("" if self.tried.all() else " tried")
-        return f" ({int(wrong.sum())} of {tried} wrong)"
-
-
-def _largest(x: Array) -> float:
-    sizes = np.abs(x)
-    return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
-
-
-def _case(question: Question, numeric: Array, tolerance: Array) -> Case:
-    return Case(
-        question.analytic, numeric, tolerance, question.x, question.result,
-        question.adjoint,
-        question.counts, question.doubled, question.others,
-        question.assigned,
-    )  # fmt: skip
-
-
-def _sampled(question: Question) -> list[tuple[int, ...]]:
-    """Elements of a large input to be tried one by one: the largest analytic derivatives, some at
-    random, and for every direction that disagrees the element that halving leads to."""
-    x, analytic = question.x, question.analytic
-    rng = np.random.default_rng(1)
-    largest = np.argsort(-np.abs(analytic), axis=None)[: SAMPLES // 2]
-    flat = {int(i) for i in largest} | {int(i) for i in rng.choice(x.size, SAMPLES // 2)}
-    for direction in directions(x.shape, DIRECTIONS):
-        if _disagreement(question, direction) > 1:
-            flat.add(_halved(question, direction))
-    return [tuple(int(k) for k in np.unravel_index(i, x.shape)) for i in sorted(flat)]
-
-
-def _disagreement(question: Question, direction: Array) -> float:
-    """How far both derivatives along a direction are apart, as a multiple of what is tolerated."""
-    expected = float(np.sum(question.analytic * direction))
-    size = float(np.linalg.norm(question.analytic * direction))  # errors of all signs cancel
-    largest = float(np.max(np.abs(question.analytic)))
-    found = derivative(question.along(direction))
-    slack = question.tolerance.rtol * size + question.tolerance.atol * min(1.0, largest)
-    slack = 0.1 * slack + found.doubt  # a tenth: one element among many has to be seen
-    gap = abs(expected - found.value)
-    if gap <= slack:
-        return 0.0
-    return gap / slack if slack and np.isfinite(gap) else np.inf
-
-
-def _halved(question: Question, direction: Array) -> int:
-    """The element to which halving a direction leads, always into the worse half."""
-    chosen: Sequence[int] = range(direction.size)
-    while len(chosen) > 1:
-        middle = len(chosen) // 2
-        halves = chosen[:middle], chosen[middle:]
-        chosen = max(halves, key=lambda half: _gap(question, direction, half))
-    return chosen[0]
-
-
-def _gap(question: Question, direction: Array, chosen: Sequence[int]) -> float:
-    flat = np.zeros(direction.size)
-    flat[chosen] = direction.ravel()[chosen]
-    part = flat.reshape(direction.shape)
-    found: Estimate = derivative(question.along(part))
-    gap = abs(float(np.sum(question.analytic * part)) - found.value)
-    return np.inf if np.isnan(gap) else gap

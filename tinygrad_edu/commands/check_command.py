@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_edu.check import Report, check_backward, compare, gradcheck
-from tinygrad_edu.check.recorded import function_of_graph, leaves_of
+from tinygrad_edu.check.comparison import function_of_graph, leaves_of
 from tinygrad_edu.commands.expression import closest, shown
 from tinygrad_edu.commands.inputs import Inputs, read_input
 from tinygrad_edu.commands.options import (

@@ -6,8 +6,8 @@ by a factor, transposed, before a sum. What fits no relation gets no name, rathe
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,13 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.check.diagnoses.case import RESULT, Case
-from tinygrad_edu.check.diagnoses.places import wrong_part, wrong_where_taken_twice
+from tinygrad_edu.check.diagnoses.plain_mistakes import nothing_or_the_sign, wrong_factor
+from tinygrad_edu.check.diagnoses.wrong_parts import wrong_part, wrong_where_taken_twice
 
 Array = npt.NDArray[Any]
 
 
 def diagnosis(case: Case) -> str:
     """What is wrong, and the cure, in one sentence; empty if it is not recognised."""
+    case = dataclasses.replace(
+        case, analytic=np.asarray(case.analytic), numeric=np.asarray(case.numeric),
+        tolerance=np.asarray(case.tolerance), x=np.asarray(case.x),
+    )  # fmt: skip
     if case.analytic.shape != case.numeric.shape:
         return _wrong_shape(case)
     with np.errstate(all="ignore"):
@@ -77,24 +82,8 @@ def _missing_sum(axes: tuple[int, ...], keepdims: bool, ndim: int) -> str:
 
 
 def _of_equal_shape(case: Case) -> Iterator[str]:
-    a, n = case.analytic, case.numeric
-    known = ~np.isnan(n)
-    if np.isnan(a[known]).any():
-        yield "the analytic derivative is nan"
-    if np.isinf(a[known]).any():
-        yield "the analytic derivative is infinite"
-    if not a[known].any():
-        yield (
-            "the analytic derivative is 0 everywhere: it was never set, the graph was cut "
-            "(.data, detach), or an array of integers rounds it away"
-        )
-    if not n[known].any() or (np.abs(n) <= case.tolerance)[known].all():
-        yield (
-            "moving the input does not change the result, so that the derivative is 0: is a copy "
-            "used in its place, or does int(), round() or a comparison cut the number off?"
-        )
-    if case.agrees(-a):
-        yield "the sign is wrong: negate it"
+    a = case.analytic
+    yield from nothing_or_the_sign(case)
     if a.ndim == 2 and a.shape[0] == a.shape[1] and a.size > 1 and case.agrees(a.T):
         yield "it is transposed; swap the factors of the product, or take .T"
     yield from _order(case)
@@ -102,7 +91,7 @@ def _of_equal_shape(case: Case) -> Iterator[str]:
     yield from wrong_where_taken_twice(case)
     yield from _product(case)
     yield from _adjoint(case)
-    yield from _factor(case)
+    yield from wrong_factor(case)
     yield from _mask(case)
     yield from _missing_factor(case)
     yield from wrong_part(case)
@@ -173,61 +162,6 @@ def _adjoint(case: Case) -> Iterator[str]:
                 f"it is not 0 exactly where the adjoint is {said}: the mask is taken from the sign "
                 "of the adjoint instead of that of the input"
             )
-
-
-def _factor(case: Case) -> Iterator[str]:
-    factor = _constant_factor(case)
-    if factor is None:
-        return
-    is_two = [what for what, count in case.counts.items() if count == 2]
-    for what, count in case.counts.items():
-        if count > 2 and math.isclose(factor, count, rel_tol=1e-4):
-            if case.adjoint is None:
-                said = "the factor 1/N of the mean is missing"
-            else:
-                said = "is a factor 1/N missing, or a factor too many?"
-            yield f"it is {count} times too large, {what}: {said}"
-        if count > 2 and math.isclose(factor, 1 / count, rel_tol=1e-4):
-            yield f"it is {count} times too small, {what}: it is divided by N once too often"
-    if math.isclose(factor, 0.5, rel_tol=1e-4):
-        mean = f"it is divided once too often by 2, {is_two[0]}, " if is_two else ""
-        yield (
-            f"it is half of what it should be: {mean}the factor 2 of a square is missing, or it is "
-            "used twice and the second gradient is assigned (=) instead of accumulated (+=)"
-        )
-    if math.isclose(factor, 2.0, rel_tol=1e-4):
-        mean = f"the factor 1/N of a mean, where N is {is_two[0]}, is missing, " if is_two else ""
-        yield (
-            f"it is twice what it should be: {mean}a factor 2 too many, or a gradient of an "
-            "earlier backward pass is still in it"
-        )
-    known = f"it is {factor:.6g} times what it should be{_as_root(factor)}, for every element"
-    yield known + "; does it belong to another function than that of the forward pass?"
-
-
-def _as_root(factor: float) -> str:
-    """Whether a factor is the root of a whole number, as of the dimension in attention."""
-    for said, square in (("", factor**2), ("one over ", 1 / factor**2)):
-        whole = round(square)
-        if 1 < whole < 10_000 and math.isclose(square, whole, rel_tol=1e-6):
-            return "" if math.isqrt(whole) ** 2 == whole else f" ({said}the root of {whole})"
-    return ""
-
-
-def _constant_factor(case: Case) -> float | None:
-    known = ~np.isnan(case.numeric)
-    a, n = case.analytic[known], case.numeric[known]
-    large = np.abs(n) > 100 * case.tolerance[known]
-    if not large.any():
-        return None
-    size = np.max(np.abs(n[large]))  # whose square may overflow
-    factor = float(np.dot(a[large], n[large] / size) / np.dot(n[large], n[large] / size))
-    if factor and math.isfinite(factor) and case.agrees(case.analytic / factor):
-        # one number tells no factor from another mistake, unless it is a round one
-        round_one = abs(factor - round(factor)) < 1e-4 or abs(1 / factor - round(1 / factor)) < 1e-4
-        if large.sum() > 1 or round_one:
-            return factor
-    return None
 
 
 def _mask(case: Case) -> Iterator[str]:

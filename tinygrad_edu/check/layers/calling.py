@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.check.kinds import is_foreign, plain
-from tinygrad_edu.check.layers.parts import Noted, Slot, parts_of
+from tinygrad_edu.check.kinds import is_foreign, positional_parameters
+from tinygrad_edu.check.layers.parts import Noted, Slot, array_of, parts_of
 
 ON_ARRAYS = ("g", "grad_", "grad")
 """The attributes of an array in which its gradient may be found."""
-
-
-def input_names(forward: Callable[..., Any], count: int) -> list[str]:
-    """The names of the inputs, as the forward pass calls them."""
-    if getattr(forward, "__name__", "") == "__call__":  # of a base class, with *args
-        forward = getattr(getattr(forward, "__self__", None), "forward", forward)
-    try:
-        parameters = list(inspect.signature(forward).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return (names + [f"input {i}" for i in range(len(names), count)])[:count]
 
 
 class NotOneNumberError(Exception):
@@ -38,25 +27,21 @@ def call_backward(
     """Call backward with what its signature asks for; TypeError if that is not known."""
     required, most = _positional(backward)
     n = len(inputs)
-    shape = np.shape(plain(output, ""))
     if cache is not None and required == 2:
         return backward(dout, cache)
     if most == 0:
-        for name in ON_ARRAYS:
-            if isinstance(output, Noted) or is_foreign(output):
-                setattr(output, name, dout)
+        _leave_adjoint(output, dout)
         return backward()
     if required <= 1:
         return backward(dout)
     if required == n + 1:
-        for name in ON_ARRAYS:
-            if isinstance(dout, Noted):
-                setattr(dout, name, dout)
+        _leave_adjoint(dout, dout)
         return backward(*inputs, dout)
     if required == n:
-        if int(np.prod(shape)) != 1:
+        if array_of(output).size != 1:
             raise NotOneNumberError(
-                f"backward takes no adjoint, as that of a loss, but forward gives shape {shape}; "
+                "backward takes no adjoint, as that of a loss, but forward gives shape "
+                f"{array_of(output).shape}; "
                 "a loss is one number: take the mean or the sum over everything"
             )
         return backward(*inputs)
@@ -67,6 +52,13 @@ def call_backward(
     )
 
 
+def _leave_adjoint(array: Any, dout: Any) -> None:
+    """Set the attributes in which backward may look for its adjoint."""
+    if isinstance(array, Noted) or (is_foreign(array) and array is not dout):
+        for name in ON_ARRAYS:
+            setattr(array, name, dout)
+
+
 def split_output(output: Any, backward: Callable[..., Any]) -> tuple[Any, Any]:
     """The output of a forward pass and its cache, None if it gives none.
 
@@ -75,7 +67,9 @@ def split_output(output: Any, backward: Callable[..., Any]) -> tuple[Any, Any]:
     if not isinstance(output, tuple):
         return output, None
     several = len(output) != 2 or (
-        isinstance(output[1], np.ndarray) and output[1].dtype.kind == "f" and not _cached(backward)
+        isinstance(output[1], np.ndarray)
+        and output[1].dtype.kind == "f"
+        and _positional(backward)[1] <= 1
     )
     if several:
         raise TypeError(
@@ -83,10 +77,6 @@ def split_output(output: Any, backward: Callable[..., Any]) -> tuple[Any, Any]:
             "cache; check one output at a time, with a function that returns it"
         )
     return output[0], output[1]
-
-
-def _cached(backward: Callable[..., Any]) -> bool:
-    return _positional(backward)[1] > 1
 
 
 def takes_nothing(backward: Callable[..., Any]) -> bool:
@@ -100,11 +90,9 @@ def _positional(function: Callable[..., Any]) -> tuple[int, float]:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return 1, 1
-    plain_ones = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    most: float = len(plain_ones)
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
-        most = float("inf")
-    return sum(p.default is p.empty for p in plain_ones), most
+    some = positional_parameters(function)
+    endless = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    return sum(p.default is p.empty for p in some), math.inf if endless else len(some)
 
 
 def left_on(array: Any) -> tuple[Any, list[Any]]:
@@ -117,7 +105,7 @@ def left_on(array: Any) -> tuple[Any, list[Any]]:
     return None, []
 
 
-SHORT = {"weights": "w", "weight": "w", "biases": "b", "bias": "b"}
+SHORTENED = {"weights": "w", "weight": "w", "biases": "b", "bias": "b"}
 """How people shorten the names of parameters in the names of their gradients."""
 
 
@@ -130,7 +118,7 @@ def gradient_name(holder: Any, names: Sequence[str]) -> str | None:
     """The attribute of an object that holds the gradient of one of these names: dW for W."""
     wanted = []
     for name in names:
-        for short in dict.fromkeys((_bare(name), SHORT.get(_bare(name), _bare(name)))):
+        for short in dict.fromkeys((_bare(name), SHORTENED.get(_bare(name), _bare(name)))):
             wanted += [f"d{short}", f"grad{short}", f"{short}grad", f"{short}g"]
     held = {_bare(key): key for key, _ in parts_of(holder) if isinstance(key, str)}
     for name in wanted:

@@ -7,17 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu.check.diagnoses.case import RESULT
-from tinygrad_edu.check.kinds import floating, name_of_dtype, plain, undisturbed
+from tinygrad_edu.check.kinds import check_repeats, floating, precision, title_of, undisturbed
 from tinygrad_edu.check.layers.calling import takes_nothing
+from tinygrad_edu.check.layers.parts import array_of
 from tinygrad_edu.check.layers.runs import Layer, Pass, Variable
-from tinygrad_edu.check.numerical import derivative, directions
+from tinygrad_edu.check.numerical import derivative
 from tinygrad_edu.check.report import Report, Row, concluded
+from tinygrad_edu.check.sampling import along, directions
 from tinygrad_edu.check.verdict import Question, Tolerance, judged, with_swaps_named
-
-Array = npt.NDArray[Any]
 
 
 @undisturbed()
@@ -56,39 +55,49 @@ def check_backward(
     if not inputs:
         raise ValueError("check_backward: give at least one input for the forward pass")
     written = Layer(forward, backward, inputs, parameters)
-    given = written.run()
-    report = Report(f"check_backward of {what}", [], given.problems)
-    if not given.finite:
-        report.problems.extend(v.change for v in given.variables if v.is_input and v.change)
+    once = written.run()
+    report = Report(f"check_backward of {what}", [], once.problems)
+    without = all(v.gradient is None for v in once.variables)
+    if without or not once.finite:
+        report.problems.extend(v.change for v in once.variables if v.is_input and v.change)
+        if once.finite and not report.problems:
+            raise ValueError(
+                f"check_backward: backward of {what} gave no gradient; return it, or leave it in "
+                "an attribute such as dW, or in .g or .grad_ of the array"
+            )
         return concluded(report, raises)
-    if not any(v.gradient is not None for v in given.variables):
-        report.problems.extend(v.change for v in given.variables if v.is_input and v.change)
-        if report.problems:
-            return concluded(report, raises)
-        raise ValueError(
-            f"check_backward: backward of {what} gave no gradient; return it, or leave it in an "
-            "attribute such as dW, or in .g or .grad_ of the array"
-        )
-    _check_repeats(written, given)
-    twice = written.run(adjoint_times=2.0) if given.adjoint.size > 1 else None
+    check_repeats(
+        "check_backward", lambda: written.result_of(None, once.adjoint)(np.zeros(())), CURE
+    )
+    _judge(report, written, once, rtol, atol)
+    if accumulate:
+        report.problems.extend(_not_accumulated(written, once))
+    return concluded(report, raises)
+
+
+CURE = ": draw from np.random.default_rng(0) inside forward, or keep the mask of a dropout"
+
+
+def _judge(
+    report: Report, layer: Layer, once: Pass, rtol: float | None, atol: float | None
+) -> None:
+    """Add a row for each input and parameter to the report, and what was changed."""
+    twice = layer.run(adjoint_times=2.0) if once.adjoint.size > 1 else None
     questions = [
-        None if v.gradient is None else _question(v, written, given, twice, rtol, atol)
-        for v in given.variables
+        None if v.gradient is None else _question(v, layer, once, twice, rtol, atol)
+        for v in once.variables
     ]
     rows = [
-        _not_given(v, written, given) if question is None else _row(v, question)
-        for v, question in zip(given.variables, questions, strict=True)
+        _not_given(v, layer, once) if question is None else _row_of(v, question)
+        for v, question in zip(once.variables, questions, strict=True)
     ]
-    for v, row in zip(given.variables, with_swaps_named(questions, rows), strict=True):
+    for v, row in zip(once.variables, with_swaps_named(questions, rows), strict=True):
         # what backward knows nothing of, and the result neither, is a cache, a buffer or a setting
         aside = row.verdict == "not given" and not v.is_input and not v.named
         if v.change and not aside:
             report.problems.append(v.change)
         if not (aside and (v.change or v.replaced or not v.given.ndim)):
             report.rows.append(row)
-    if accumulate:
-        report.problems.extend(_not_accumulated(written, given))
-    return concluded(report, raises)
 
 
 def _functions(
@@ -104,66 +113,53 @@ def _functions(
     if isinstance(layer, type):
         raise TypeError(f"check_backward: {layer.__name__} is a class; give an object of it")
     if callable(layer) and inputs and callable(inputs[0]):
-        name = str(getattr(layer, "__name__", type(layer).__name__))
-        return layer, inputs[0], inputs[1:], name.replace("<lambda>", "a function")
+        return layer, inputs[0], inputs[1:], title_of(layer)
     raise TypeError(
         f"check_backward: {type(layer).__name__} has no backward; give a layer with forward and "
         "backward, or two functions: check_backward(forward, backward, *inputs)"
     )
 
 
-def _check_repeats(layer: Layer, given: Pass) -> None:
-    """ValueError if the forward pass gives two results for the same numbers."""
-    result = layer.result_of(None, given.adjoint)
-    first, second = result(np.zeros(())), result(np.zeros(()))
-    if first != second and not (np.isnan(first) and np.isnan(second)):
-        raise ValueError(
-            "check_backward: forward gave two results for the same inputs; a layer that draws "
-            "random numbers, such as dropout, or keeps a state has to start the same way at every "
-            "call: draw from np.random.default_rng(0) inside of forward, or keep the mask"
-        )
-
-
 def _question(
     variable: Variable,
     layer: Layer,
-    given: Pass,
+    once: Pass,
     twice: Pass | None,
     rtol: float | None,
     atol: float | None,
 ) -> Question:
-    analytic = plain(variable.gradient, f"check_backward: the gradient of {variable.name}")
-    least = analytic.dtype if analytic.dtype.kind == "f" else np.dtype(np.float64)
-    if variable.given.dtype.kind == "f" and variable.given.dtype.itemsize < least.itemsize:
-        least = variable.given.dtype
-    if given.output.dtype.kind == "f" and given.output.dtype.itemsize < least.itemsize:
-        least = given.output.dtype
+    analytic = array_of(variable.gradient, f"check_backward: the gradient of {variable.name}")
+    dtype = precision(analytic, variable.given, once.output)
     doubled = None
     if twice is not None:
-        other = twice.variables[given.variables.index(variable)].gradient
-        doubled = None if other is None else floating(plain(other, ""))
-    others = {v.own_name: v.given for v in given.variables if v is not variable}
+        other = twice.variables[once.variables.index(variable)].gradient
+        doubled = None if other is None else floating(array_of(other))
+    others = {v.own_name: v.given for v in once.variables if v is not variable}
     return Question(
         variable.name,
         floating(variable.given),
         floating(analytic),
-        layer.result_of(variable, given.adjoint),
-        Tolerance.of(least, rtol, atol, "check_backward"),
-        name_of_dtype(np.empty(0, least)),
+        layer.result_of(variable, once.adjoint),
+        Tolerance.of(dtype, rtol, atol, "check_backward"),
+        dtype,
         plain=variable.is_input,
-        adjoint=given.adjoint if given.adjoint.size > 1 else None,
-        counts=_counts(given),
+        adjoint=once.adjoint if once.adjoint.size > 1 else None,
+        counts=_counts(once),
         doubled=doubled,
         others={
             name: floating(array)
-            for name, array in {**others, RESULT: given.output}.items()
+            for name, array in {**others, RESULT: once.output}.items()
             if array.ndim
         },
-        assigned=[floating(plain(x, "")) for x in variable.assigned if _is_plain(x)],
+        assigned=[
+            floating(array_of(x))
+            for x in variable.assigned
+            if isinstance(x, float | np.floating | np.ndarray)
+        ],
     )
 
 
-def _row(variable: Variable, question: Question) -> Row:
+def _row_of(variable: Variable, question: Question) -> Row:
     """The verdict; a gradient may have been added to what stood in its place before."""
     row = judged(question)
     before = variable.left_before
@@ -175,33 +171,24 @@ def _row(variable: Variable, question: Question) -> Row:
     return row
 
 
-def _is_plain(x: Any) -> bool:
-    return isinstance(x, float | np.floating | np.ndarray)
-
-
-def _counts(given: Pass) -> dict[str, int]:
+def _counts(once: Pass) -> dict[str, int]:
     """Numbers that a mean may divide by, with what they count."""
-    arrays = [v.given for v in given.variables if v.is_input and v.given.ndim]
+    arrays = [v.given for v in once.variables if v.is_input and v.given.ndim]
     counts = {"the length of the batch": arrays[0].shape[0]} if arrays else {}
-    counts["the number of results"] = given.output.size
+    counts["the number of results"] = once.output.size
     if arrays:
         counts["the number of elements"] = arrays[0].size
     return counts
 
 
-def _not_given(variable: Variable, layer: Layer, given: Pass) -> Row:
+def _not_given(variable: Variable, layer: Layer, once: Pass) -> Row:
     """An input without a gradient may be a label; a parameter that matters has to have one."""
     name, shape = variable.name, variable.given.shape
     if variable.is_input or not (variable.given.ndim or variable.named):
         return Row(name, shape, "not given")
-    path = layer.result_of(variable, given.adjoint)
-    x = floating(variable.given)
+    result, x = layer.result_of(variable, once.adjoint), floating(variable.given)
     for direction in directions(shape, 2):
-
-        def along(t: float, direction: Array = direction) -> Any:
-            return path(x + t * direction)
-
-        slope, doubt = derivative(along)
+        slope, doubt = derivative(along(result, x, direction))
         if abs(slope) > 1e-6 + 10 * doubt:
             own = variable.own_name
             looked_for = f"d{own}, grad_{own}, {own}_grad, {own}.g or {own}.grad_"
@@ -218,24 +205,25 @@ def _not_given(variable: Variable, layer: Layer, given: Pass) -> Row:
     return Row(name, shape, "not given")
 
 
-def _not_accumulated(layer: Layer, given: Pass) -> list[str]:
+def _not_accumulated(layer: Layer, once: Pass) -> list[str]:
     """What the second of two backward passes leaves has to be the sum of both."""
     second = layer.run(passes=2)
     problems = []
-    for before, after in zip(given.variables, second.variables, strict=True):
+    for before, after in zip(once.variables, second.variables, strict=True):
         if before.gradient is None or before.returned or after.gradient is None:
             continue
-        once, both = floating(plain(before.gradient, "")), floating(plain(after.gradient, ""))
-        if before.left_before is not None and before.left_before.shape == once.shape == both.shape:
-            once, both = once - before.left_before, both - before.left_before
-        if once.shape != both.shape or not once.any():
+        one, both = floating(array_of(before.gradient)), floating(array_of(after.gradient))
+        left = before.left_before
+        if left is not None and left.shape == one.shape == both.shape:
+            one, both = one - left, both - left
+        if one.shape != both.shape or not one.any():
             continue
-        if np.allclose(both, once, rtol=1e-5):
+        if np.allclose(both, one, rtol=1e-5):
             problems.append(
                 f"{before.name}: assigned instead of accumulated: after a second backward pass its "
                 "gradient is that of the second alone; add it with +="
             )
-        elif not np.allclose(both, 2 * once, rtol=1e-5):
+        elif not np.allclose(both, 2 * one, rtol=1e-5):
             problems.append(
                 f"{before.name}: a second backward pass does not add the same gradient again"
             )

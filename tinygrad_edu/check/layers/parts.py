@@ -50,6 +50,11 @@ class Slot:
         return isinstance(self.holder, dict | list | tuple)
 
 
+def array_of(x: Any, what: str = "") -> Array:
+    """The numbers of x as an array; TypeError, naming `what`, if it has none."""
+    return np.asarray(plain(x, what))
+
+
 def slots_of(owners: Sequence[Any]) -> dict[str, Slot]:
     """Every place below these objects that holds real numbers, by its path."""
     found: dict[str, Slot] = {}
@@ -114,7 +119,7 @@ def is_real(x: Any) -> bool:
     """Whether x is a float, or an array of floats."""
     if isinstance(x, np.ndarray):
         return bool(x.dtype.kind == "f")
-    return isinstance(x, float) or (is_foreign(x) and bool(plain(x, "").dtype.kind == "f"))
+    return isinstance(x, float) or (is_foreign(x) and array_of(x).dtype.kind == "f")
 
 
 class Noted(np.ndarray[Any, Any]):

@@ -10,19 +10,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinygrad_edu.check.kinds import copied, floating, is_foreign, like, plain, quietly, weights_for
+from tinygrad_edu.check.kinds import (
+    copied,
+    floating,
+    input_names,
+    is_foreign,
+    like,
+    quietly,
+    weights_for,
+)
 from tinygrad_edu.check.layers.calling import (
     NotOneNumberError,
     call_backward,
     gradient_beside,
     gradient_name,
-    input_names,
     left_on,
     split_output,
 )
 from tinygrad_edu.check.layers.parts import (
     Copied,
     Slot,
+    array_of,
     copy_layer,
     note_assignments,
     noted,
@@ -120,15 +128,15 @@ class Layer:
         inputs = [self._copied(x) for x in self.inputs]
         variables = self._variables()
         before = [layer.value(v.paths[0]) if v.paths else None for v in variables]
-        kept = {name: plain(x, name).copy() for name, x in self._live().items()}
+        kept = {name: array_of(x, name).copy() for name, x in self._live().items()}
         problems: list[str] = []
         for _ in range(passes):
             with _noting_warnings("forward", problems):
                 output = layer.forward(*inputs)
             output, cache = split_output(output, self.backward)
-            numbers = plain(output, "check_backward: the output of forward")
+            numbers = array_of(output, "check_backward: the output of forward")
             self._note_changes("forward", inputs, layer, variables)
-            adjoint = weights_for(numbers.shape) * adjoint_times
+            adjoint = np.asarray(weights_for(numbers.shape) * adjoint_times)
             if not np.isfinite(numbers).all():
                 problems.append(
                     "forward gives nan or infinity here, so there is nothing to compare"
@@ -144,7 +152,7 @@ class Layer:
                 problems.append(str(error))
                 return Pass(np.full(1, np.nan), adjoint, variables, problems)
         self._note_changes("backward", inputs, layer, variables)
-        if not np.array_equal(plain(dout, ""), adjoint.astype(plain(dout, "").dtype)):
+        if not np.array_equal(array_of(dout), adjoint.astype(array_of(dout).dtype)):
             problems.append(
                 "backward wrote into the adjoint dout, which belongs to the caller and may be used "
                 "by other nodes; work on a copy, or use np.where"
@@ -168,7 +176,7 @@ class Layer:
 
     def _variables(self) -> list[Variable]:
         variables = [
-            Variable(name, plain(x, ""), True, i)
+            Variable(name, array_of(x), True, i)
             for i, (name, x) in enumerate(zip(self.names, self.inputs, strict=True))
         ]
         slots = slots_of(owners_of(self.forward, self.backward))
@@ -177,10 +185,10 @@ class Layer:
             x = slot.get()
             key = id(x) if not isinstance(x, float) else id(slot)
             name = next((n for n, y in self.extra.items() if y is x), slot.path)
-            variable = by_array.setdefault(key, Variable(name, plain(x, ""), False))
+            variable = by_array.setdefault(key, Variable(name, array_of(x), False))
             variable.paths.append(slot.path)
         for name, x in self._live().items():
-            by_array[id(x)] = Variable(name, plain(x, ""), False, paths=[name])
+            by_array[id(x)] = Variable(name, array_of(x), False, paths=[name])
         for variable in by_array.values():
             if self.chosen is None or self.chosen & set(variable.names):
                 variable.named = self.chosen is not None
@@ -196,7 +204,7 @@ class Layer:
                 now, cure = inputs[v.position], "work on a copy"
             else:
                 now, cure = layer.value(v.paths[0]), "update parameters after the backward pass"
-            if now is None or v.change or np.array_equal(plain(now, ""), v.given, equal_nan=True):
+            if now is None or v.change or np.array_equal(array_of(now), v.given, equal_nan=True):
                 continue
             v.change = f"{v.name}: {who} changed it; {cure}"
 
@@ -251,7 +259,7 @@ class Layer:
         layer = self._moving
         slots = [layer.slots[path] for path in variable.paths] if variable else []
         base = slots[0].get() if slots else None
-        held = [(s, s.get(), plain(s.get(), "")) for s in layer.slots.values()]
+        held = [(s, s.get(), array_of(s.get())) for s in layer.slots.values()]
 
         def result(moved: Array) -> Any:
             inputs = [self._moved(i, variable, moved) for i in range(len(self.inputs))]
@@ -271,15 +279,15 @@ class Layer:
         return result
 
     def _in_float64(self, x: Any) -> Any:
-        x = like(x, floating(plain(x, "")))
+        x = like(x, floating(array_of(x)))
         return noted(x) if self._noted else x
 
     def _moved(self, i: int, variable: Variable | None, moved: Array) -> Any:
         x = self.inputs[i]
         if variable is not None and variable.is_input and i == variable.position:
             y = like(x, moved)
-        elif plain(x, "").dtype.kind == "f":
-            y = like(x, floating(plain(x, "")))
+        elif array_of(x).dtype.kind == "f":
+            y = like(x, floating(array_of(x)))
         else:
             y = copied(x, "")
         return noted(y) if self._noted else y
