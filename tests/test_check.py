@@ -2,6 +2,8 @@
 
 import math
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -299,3 +301,21 @@ def test_nodes_that_the_function_uses_keep_their_gradients(before):
     for parameter, grad in zip(model.parameters(), grads, strict=True):
         assert (parameter.grad == grad).all()
     assert scale.grad == 3.0 * before
+
+
+def test_functions_of_numbers_are_checked_where_numpy_cannot_be_imported():
+    code = """
+import sys
+sys.modules["numpy"] = None
+from tinygrad_edu import Value, gradcheck, numerical_gradient
+print(gradcheck(lambda x, y: x * y + x.sin(), 2.0, Value(3.0, "y"), second_order=True))
+print(gradcheck(lambda x: x**3, 2.0, gradient=lambda x: 1.5 * x * x, raises=False))
+print(gradcheck(lambda x: x.relu(), 0.0))
+print(numerical_gradient(lambda x: x * x, 3.0))
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert re.search(r"y +3 +2 +2 .* ok", run.stdout)
+    assert re.search(r"input 0 +2 +6 +12 +5.0e-01 +WRONG", run.stdout)
+    assert "it is half of what it should be" in run.stdout
+    assert "a kink at 1 of 1" in run.stdout
+    assert float(run.stdout.split()[-1]) == pytest.approx(6)

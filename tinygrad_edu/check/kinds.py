@@ -16,8 +16,8 @@ from typing import Any
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.value import Value
-from tinygrad_edu.rules.constants import as_plain, short
-from tinygrad_edu.view.cards.reading import numpy_silenced, shape_of
+from tinygrad_edu.rules.constants import as_plain, quiet, short
+from tinygrad_edu.view.cards.reading import shape_of
 
 Numbers = Any
 """A float, or an array of numbers."""
@@ -199,7 +199,7 @@ def quietly() -> Iterator[None]:
     """A block without warnings: for a function that is called again and again, a little beside
     the inputs, after it was called once at the inputs, where its warnings were heard."""
     numpy = sys.modules.get("numpy")
-    with numpy_silenced(), warnings.catch_warnings():
+    with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if numpy:
             warnings.simplefilter("error", numpy.exceptions.ComplexWarning)  # of the complex step

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 from tinygrad_edu.check.kinds import check_function, flat, like, moved, plain
 from tinygrad_edu.engine.graph import Node
-from tinygrad_edu.rules.constants import as_plain
-from tinygrad_edu.view.cards.reading import numpy_silenced, shape_of
+from tinygrad_edu.rules.constants import as_plain, quiet
+from tinygrad_edu.view.cards.reading import shape_of
 
 Path = Callable[[Any], Any]
 """What the function gives after a way of t; t is a float, or complex for the complex step. NumPy's
@@ -72,11 +72,11 @@ def numerical_gradient(f: Callable[[Any], Any], x: Any) -> Any:
 def quiet_path(path: Path) -> Path:
     """The path with NumPy's warnings silenced."""
 
-    def quiet(t: Any) -> Any:
-        with numpy_silenced():
+    def quiet_step(t: Any) -> Any:
+        with quiet():
             return path(t)
 
-    return quiet
+    return quiet_step
 
 
 def _one_number(y: Any) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tinygrad_edu.check.kinds import Numbers, flat
-from tinygrad_edu.view.cards.reading import numpy_silenced
+from tinygrad_edu.rules.constants import quiet
 
 RESULT = "the result"
 """The name that what the forward pass gave has among the other arrays."""
@@ -62,7 +62,7 @@ class Case:
     def stays(self, moved: Numbers) -> bool:
         """Whether the result is the same for another input, but for a thousandth."""
         try:
-            with numpy_silenced():
+            with quiet():
                 gap = abs(self.result(moved) - self.result(self.x))
         except (ArithmeticError, ValueError):
             return False
