@@ -10,6 +10,7 @@ import ast
 import inspect
 import itertools
 import keyword
+import math
 import re
 import textwrap
 import threading
@@ -17,8 +18,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.names import identifier, numbered
@@ -33,7 +32,7 @@ from tinygrad_edu.programs.symbols import (
 )
 from tinygrad_edu.rules.rule import Rule, name_of, settings_of
 from tinygrad_edu.rules.tables import scalars
-from tinygrad_edu.view.cards.reading import Card, Link, shown_text
+from tinygrad_edu.view.cards.reading import Card, Link, shape_of, shown_text
 
 LONGEST_FORMULA = 200
 """A rule with more names, numbers and operations in a formula than this is shown by its name."""
@@ -68,7 +67,7 @@ def program(cards: Sequence[Card], links: Sequence[Link]) -> tuple[list[Line], l
         forward.append(Line(f"{names[i]} = {output}", i, -1))
         pullbacks.append([Line(text, i, k) for k, text in adjoints])
     root = len(cards) - 1
-    seed = "1.0" if np.size(cards[root].item.data) == 1 else "seed"
+    seed = "1.0" if math.prod(shape_of(cards[root].data)) == 1 else "seed"
     backward = [Line(f"grad_{names[root]} = {seed}", root, -1)]
     reached: set[int] = set()
     for line in itertools.chain.from_iterable(reversed(pullbacks)):
@@ -93,7 +92,7 @@ def formula(cards: Sequence[Card], links: Sequence[Link], limit: int = 90) -> st
     names = identifiers(cards)
     expressions: list[Expression] = []
     for card, name, tails in zip(cards, names, _operands(cards, links), strict=True):
-        if card.is_constant and np.shape(card.item) == ():
+        if card.is_constant and shape_of(card.item) == ():
             expressions.append(_number(card.item))
         elif card.is_constant or card.is_leaf:
             expressions.append(Symbol(name))
@@ -205,18 +204,18 @@ def _free(candidates: Iterator[str], taken: set[str]) -> str:
 
 
 def _constant(x: Any) -> str:
-    if np.shape(x) != ():
-        return "array_" + "x".join(map(str, np.shape(x)))
+    if shape_of(x) != ():
+        return "array_" + "x".join(map(str, shape_of(x)))
     text = written(_number(x), "reader")
     return f"({text})" if text.startswith("-") else text
 
 
 def _leaf(data: Any) -> str:
-    return _constant(data) if np.shape(data) != () else written(_number(data), "python")
+    return _constant(data) if shape_of(data) != () else written(_number(data), "python")
 
 
 def _number(x: Any) -> Any:
-    return x.item() if isinstance(x, np.ndarray | np.generic) else x
+    return x.item() if hasattr(x, "item") else x
 
 
 def _operands(cards: Sequence[Card], links: Sequence[Link]) -> list[list[int]]:
@@ -243,7 +242,7 @@ def _texts(node: Node, name: str, operands: Sequence[str]) -> tuple[str, list[tu
     adjoints = []
     for i in wanted:
         text = written(traced.adjoints[i], "reader", names)
-        if np.shape(node.operands[i].data) != np.shape(node.data):
+        if shape_of(node.operands[i].data) != shape_of(node.data):
             text = f"unbroadcast({text}, {operands[i]})"
         adjoints.append((i, text))
     return output, adjoints
@@ -255,7 +254,7 @@ def _short_trace(node: Node) -> Trace | None:
     constants = {
         i: _number(x)
         for i, x in enumerate(node.operands)
-        if not isinstance(x, Node) and np.shape(x) == ()
+        if not isinstance(x, Node) and shape_of(x) == ()
     }
     try:
         traced = trace(node.rule, len(node.operands), constants)
@@ -267,4 +266,4 @@ def _short_trace(node: Node) -> Trace | None:
 
 def _setting(value: Any) -> str:
     """A setting as it is shown: arrays by their shape, anything else cut where it is long."""
-    return _constant(value) if isinstance(value, np.ndarray) else shown_text(repr(value), 40)
+    return _constant(value) if type(value).__name__ == "ndarray" else shown_text(repr(value), 40)
