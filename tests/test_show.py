@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu
 from tinygrad_edu import Tensor, Value, gradcheck
-from tinygrad_edu.engine.graph import representations
+from tinygrad_edu.engine.notebooks import representations
 from tinygrad_edu.files import write_whole
 
 module = importlib.import_module("tinygrad_edu.view.show")  # the package's show is the function

@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import Any
 
 from tinygrad_edu.engine.contexts import collector_paused, group, no_grad
-from tinygrad_edu.engine.graph import Node, gradients, representations, topological_order
+from tinygrad_edu.engine.graph import Node, gradients, topological_order
+from tinygrad_edu.engine.notebooks import representations
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.replay import replay
 from tinygrad_edu.rules import listed as _listed

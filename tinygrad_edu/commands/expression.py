@@ -317,9 +317,7 @@ class _Reader:
         except (ArithmeticError, ValueError) as error:
             said: Exception = error
             if not any(isinstance(x, Value) for x in operands):  # a Value's error says it all
-                too_large = isinstance(error, OverflowError)
-                cure = "the result is larger than any float" if too_large else None
-                said = forward_error(RULES[name], operands, error, cure)
+                said = forward_error(RULES[name], operands, error)
             raise self.error(str(said), place) from error
 
     def refused(self, node: ast.AST, place: ast.AST | None = None) -> ValueError:

@@ -6,25 +6,33 @@ import inspect
 from typing import Any
 
 from tinygrad_edu.engine.names import escaped
-from tinygrad_edu.rules.rule import Rule, name_of, settings_of
+from tinygrad_edu.rules.rule import Rule, facts_of, name_of, settings_of
 
 PULLBACK_ERRORS = (ArithmeticError, ValueError, TypeError, IndexError)
 """What a pullback may raise, to be said again with the name of its node."""
 
 
-def forward_error(
-    rule: Rule, operands: tuple[Any, ...], error: Exception, cure: str | None = None
-) -> Exception:
+def forward_error(rule: Rule, operands: tuple[Any, ...], error: Exception) -> Exception:
     """The error of a rule, with the operation, its operands and the cure named."""
     shown = ", ".join(described(x) for x in operands)
     settings = "".join(f", {k}={described(v)}" for k, v in settings_of(rule).items())
     name = name_of(rule)
     said = str(error).removeprefix(f"{name}: ")
-    if "unexpected keyword argument" in said:
+    cure = _cure(rule, error)
+    return _same_kind(error, f"{name}({shown}{settings}): {said}" + (f"; {cure}" if cure else ""))
+
+
+def _cure(rule: Rule, error: Exception) -> str:
+    if "unexpected keyword argument" in str(error):
         parameters = inspect.signature(getattr(rule, "func", rule)).parameters.values()
         known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-        cure = f"its settings are {', '.join(known)}" if known else "it has no settings"
-    return _same_kind(error, f"{name}({shown}{settings}): {said}" + (f"; {cure}" if cure else ""))
+        return f"its settings are {', '.join(known)}" if known else "it has no settings"
+    if isinstance(error, OverflowError):
+        return "the result is larger than any float"
+    if "broadcast" in str(error):
+        return "axes must be equally long, or 1, counted from the right"
+    about_data = isinstance(error, ArithmeticError | ValueError)
+    return facts_of(rule).cure if about_data and not isinstance(error, IndexError) else ""
 
 
 def constant_error(error: Exception, operands: tuple[Any, ...]) -> Exception:

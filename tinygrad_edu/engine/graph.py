@@ -105,24 +105,6 @@ class Node:
         """The functions that fit a node, under NumPy's names (the array API's protocol)."""
         return operations
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        """What a notebook shows: the text, and every registered representation by MIME type.
-
-        One that raises is left out, with a line about it below the text.
-        """
-        shown, missing = {}, ""
-        for kind, represent in representations.items():
-            if (include is None or kind in include) and kind not in (exclude or ()):
-                try:
-                    shown[kind] = represent(self)
-                except Exception as error:
-                    missing += f"\n(no {kind}: {error})"
-        return {"text/plain": repr(self) + missing, **shown}
-
-
-representations: dict[str, Callable[[Node], str]] = {}
-"""What a notebook may show of a node, by MIME type; `tinygrad_edu.view` adds its pictures here."""
-
 
 def topological_order(root: Node) -> list[Node]:
     """Every node that `root` depends on and `root` itself, once each, operands first.

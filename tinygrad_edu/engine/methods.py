@@ -48,6 +48,15 @@ class Methods(Absent, RuleMethods):
     operands: tuple[Any, ...]
     pullback: Any
 
+    def __init_subclass__(cls) -> None:
+        if not is_ours(cls):
+            name = cls.__mro__[1].__name__
+            raise TypeError(
+                f"{name} cannot be subclassed, because graphs are walked by exact type; write "
+                f"functions of {name}s, a @rule for an operation of your own, or a class that "
+                f"holds a {name}"
+            )
+
     def _unary(self, rule: Rule) -> Self:
         """Record a rule of this one operand."""
         raise NotImplementedError
@@ -229,6 +238,13 @@ def _kinds_of_nodes(base: type[Methods]) -> Iterator[type[Methods]]:
 
 
 add_rules(Methods, arrays=False)
+
+
+def named(method: Any, name: str, rule: Rule) -> Any:
+    """A method of Value with the name that `help` and tracebacks show, and the rule's docstring."""
+    method.__name__, method.__qualname__ = name, f"Value.{name}"
+    method.__doc__ = rule.__doc__
+    return method
 
 
 def updated(node: N, other: Any, result: Any) -> N:

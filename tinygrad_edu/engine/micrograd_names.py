@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from tinygrad_edu.engine.errors import PULLBACK_ERRORS, backward_error
 from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.engine.notebooks import Shown
 from tinygrad_edu.rules.own_rules import check_adjoints
 from tinygrad_edu.rules.rule import deferred
 
 
-class MicrogradNames(Node):
+class MicrogradNames(Shown):
     """`_prev`, `_op` and `_backward` of micrograd's Value."""
 
     __slots__ = ()

@@ -60,12 +60,6 @@ class Tensor(ArrayMethods, MicrogradNames, Portable):
         if observers.active:
             observers.note(self)
 
-    def __init_subclass__(cls) -> None:
-        raise TypeError(
-            "Tensor cannot be subclassed, because graphs are walked by exact type; write functions "
-            "of Tensors, a @rule for an operation of your own, or a class that holds a Tensor"
-        )
-
     @property
     def data(self) -> Array:
         """The array. New data are checked and copied as by `Tensor(...)`; what is not of a floating
@@ -201,7 +195,7 @@ class Tensor(ArrayMethods, MicrogradNames, Portable):
         try:
             data, pullback = rule(*plain)
         except (ArithmeticError, ValueError, IndexError, TypeError) as error:
-            raise _with_cure(rule, operands, error) from error
+            raise forward_error(rule, operands, error) from error
         node = _new(Tensor)
         node._data = data if type(data) is np.ndarray else np.asarray(data)
         node._grad = None
@@ -369,20 +363,3 @@ def _new_array(
         raise TypeError(f"{where}: dtype {np.dtype(dtype)} is not a floating dtype")
     # native bytes, row by row: how the given array lies in memory changes no bit of any result
     return np.array(plain, np.dtype(dtype).newbyteorder("="), order="C")
-
-
-_CURES = {
-    "affine": "the last axis of the input must be as long as the first of the weight",
-    "matmul": "the last axis of the left must be as long as the last but one of the right",
-    "reshape": "the number of elements must stay the same",
-    "concatenate": "all axes but the joined one must be equally long",
-    "stack": "all shapes must be equal",
-}
-
-
-def _with_cure(rule: Rule, operands: tuple[Any, ...], error: Exception) -> Exception:
-    about_shapes = isinstance(error, ValueError) and not isinstance(error, IndexError)
-    cure = _CURES.get(name_of(rule)) if about_shapes else None
-    if cure is None and "broadcast" in str(error):
-        cure = "axes must be equally long, or 1, counted from the right"
-    return forward_error(rule, operands, error, cure)

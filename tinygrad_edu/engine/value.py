@@ -12,32 +12,19 @@ from tinygrad_edu.engine.errors import (
     PULLBACK_ERRORS,
     backward_error,
     check_label,
-    check_no_string,
     constant_error,
-    described,
     forward_error,
 )
 from tinygrad_edu.engine.graph import Node, leaves_and_inner
-from tinygrad_edu.engine.methods import Methods, compared, updated
+from tinygrad_edu.engine.methods import Methods, compared, named, updated
 from tinygrad_edu.engine.micrograd_names import MicrogradNames
 from tinygrad_edu.engine.pickling import Portable
+from tinygrad_edu.engine.real_number import real_number
 from tinygrad_edu.rules import name_of
-from tinygrad_edu.rules.constants import as_plain, is_of_arrays
+from tinygrad_edu.rules.constants import is_of_arrays
 from tinygrad_edu.rules.rule import RULES, Pullback, Rule, bind
 
 _new = object.__new__
-
-
-_CURES = {
-    "power": "a negative base takes whole exponents only, and 0 takes none below 0",
-    "divide": "the divisor is 0",
-}
-
-
-def _cure(name: str, error: Exception) -> str | None:
-    if isinstance(error, OverflowError):
-        return "the result is larger than any float"
-    return _CURES.get(name)
 
 
 def _node(data: float, operands: tuple[Any, ...], rule: Rule, pullback: Pullback) -> Value:
@@ -68,10 +55,10 @@ def _operators(name: str, special: str) -> tuple[Any, Any, Any]:
                 data, pullback = rule(self._data, other._data)
             else:
                 if type(other) is not float:
-                    other = float(other) if type(other) is int else _constant(name, other)
+                    other = float(other) if type(other) is int else real_number(name, other)
                 data, pullback = rule(self._data, other)
         except (ArithmeticError, ValueError) as error:
-            raise forward_error(rule, (self, other), error, _cure(name, error)) from error
+            raise forward_error(rule, (self, other), error) from error
         except TypeError as error:
             raise constant_error(error, (self,)) from error
         return _node(data, (self, other), rule, pullback)
@@ -79,10 +66,10 @@ def _operators(name: str, special: str) -> tuple[Any, Any, Any]:
     def reflected(self: Value, other: Any) -> Value:
         try:
             if type(other) is not float:
-                other = float(other) if type(other) is int else _constant(name, other)
+                other = float(other) if type(other) is int else real_number(name, other)
             data, pullback = rule(other, self._data)
         except (ArithmeticError, ValueError) as error:
-            raise forward_error(rule, (other, self), error, _cure(name, error)) from error
+            raise forward_error(rule, (other, self), error) from error
         except TypeError as error:
             raise constant_error(error, (self,)) from error
         return _node(data, (other, self), rule, pullback)
@@ -91,10 +78,11 @@ def _operators(name: str, special: str) -> tuple[Any, Any, Any]:
         result = operator(self, other)
         return updated(self, other, result) if self._grad or observers.active else result
 
-    methods = operator, reflected, in_place
-    for method, prefix in zip(methods, ("", "r", "i"), strict=True):
-        _name(method, f"__{prefix}{special}__", rule)
-    return methods
+    return (
+        named(operator, f"__{special}__", rule),
+        named(reflected, f"__r{special}__", rule),
+        named(in_place, f"__i{special}__", rule),
+    )
 
 
 def _function(name: str, method_name: str) -> Any:
@@ -105,17 +93,10 @@ def _function(name: str, method_name: str) -> Any:
         try:
             data, pullback = rule(self._data)
         except (ArithmeticError, ValueError) as error:
-            raise forward_error(rule, (self,), error, _cure(name, error)) from error
+            raise forward_error(rule, (self,), error) from error
         return _node(data, (self,), rule, pullback)
 
-    _name(function, method_name, rule)
-    return function
-
-
-def _name(method: Any, name: str, rule: Rule) -> None:
-    """Give a method the name that `help` and tracebacks show, and the rule's docstring."""
-    method.__name__, method.__qualname__ = name, f"Value.{name}"
-    method.__doc__ = rule.__doc__
+    return named(function, method_name, rule)
 
 
 @final
@@ -132,7 +113,7 @@ class Value(Methods, MicrogradNames, Portable):
     _grad: float
 
     def __init__(self, data: Any, label: str = "") -> None:
-        self._data = data if type(data) is float else _constant("Value", data)
+        self._data = data if type(data) is float else real_number("Value", data)
         self._grad = 0.0
         self._label = label if type(label) is str else check_label(label)
         self.operands = ()
@@ -160,12 +141,6 @@ class Value(Methods, MicrogradNames, Portable):
 
     __hash__ = object.__hash__
 
-    def __init_subclass__(cls) -> None:
-        raise TypeError(
-            "Value cannot be subclassed, because graphs are walked by exact type; write functions "
-            "of Values, a @rule for an operation of your own, or a class that holds a Value"
-        )
-
     @property
     def data(self) -> float:
         """The number. New data are checked as by `Value(...)`; graphs made before keep the old."""
@@ -173,7 +148,7 @@ class Value(Methods, MicrogradNames, Portable):
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._data = data if type(data) is float else _constant("data", data)
+        self._data = data if type(data) is float else real_number("data", data)
 
     @property
     def grad(self) -> float:
@@ -183,13 +158,13 @@ class Value(Methods, MicrogradNames, Portable):
 
     @grad.setter
     def grad(self, grad: Any) -> None:
-        self._grad = 0.0 if grad is None else _constant("grad", grad)
+        self._grad = 0.0 if grad is None else real_number("grad", grad)
 
     def _record(self, rule: Rule, operands: tuple[Any, ...], settings: dict[str, Any]) -> Value:
         given = operands
         try:
             operands = tuple(
-                [x if type(x) is Value else _constant(name_of(rule), x) for x in given]
+                [x if type(x) is Value else real_number(name_of(rule), x) for x in given]
             )
         except (ArithmeticError, ValueError, TypeError) as error:
             raise constant_error(error, given) from error
@@ -197,16 +172,14 @@ class Value(Methods, MicrogradNames, Portable):
             rule = bind(rule, settings)
         try:
             data, pullback = rule(*[x._data if type(x) is Value else x for x in operands])
-        except (ArithmeticError, ValueError) as error:
-            raise forward_error(rule, operands, error, _cure(name_of(rule), error)) from error
-        except TypeError as error:
+        except (ArithmeticError, ValueError, TypeError) as error:
             raise forward_error(rule, operands, error) from error
         except AttributeError as error:
             if not is_of_arrays(error.name or ""):
                 raise  # a slip of the pen in a user's rule, such as of(x).tahn
             raise TypeError(f"{name_of(rule)} takes Tensors, not a Value: {operands}") from error
         if type(data) is not float:
-            data = _constant(f"the output of {name_of(rule)}", data)
+            data = real_number(f"the output of {name_of(rule)}", data)
         return _node(data, operands, rule, pullback)
 
     def backward(self, gradient: Any = None) -> None:
@@ -251,7 +224,7 @@ class Value(Methods, MicrogradNames, Portable):
         self._grad = 0.0
 
     def _seed(self, gradient: Any) -> float:
-        return 1.0 if gradient is None else _constant("backward: gradient", gradient)
+        return 1.0 if gradient is None else real_number("backward: gradient", gradient)
 
     def _zero(self) -> float:
         return 0.0
@@ -272,24 +245,3 @@ class Value(Methods, MicrogradNames, Portable):
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value({self.data!r}, grad={self._grad!r}{label})"
-
-
-def _constant(where: str, x: Any) -> float:
-    """One plain real number; TypeError for anything else, `where` says in which operation."""
-    if isinstance(x, Node):
-        other = type(x).__name__
-        cure = "a Value and a Tensor do not mix" if other == "Tensor" else "use its .data"
-        raise TypeError(f"{where}: got {described(x)} where one plain number was expected; {cure}")
-    if where == "Value":
-        check_no_string(where, x)
-    x = as_plain(x, where)
-    if hasattr(x, "shape"):
-        if x.shape:
-            raise TypeError(
-                f"{where}: got an array of shape {x.shape}; a Value is one number, use Tensor"
-            )
-        x = x.item()
-    try:
-        return float(x)
-    except OverflowError as error:
-        raise OverflowError(f"{where}: {str(x)[:20]}... is larger than any float") from error

@@ -18,7 +18,10 @@ from tinygrad_edu.rules.rule import Recorded, deferred, rule
 from tinygrad_edu.rules.tables import of, operations
 
 
-@rule("@", arrays=True)
+@rule(
+    "@", arrays=True,
+    cure="the last axis of the left must be as long as the last but one of the right",
+)  # fmt: skip
 def matmul(x: A, y: A, /) -> Recorded[A]:
     """The matrix product of the last two axes, for every rank that NumPy's matmul takes.
 
@@ -46,7 +49,10 @@ def _matmul_by_y(g: Any, x: Any, y: Any) -> Any:
     return product if y.ndim > 1 else product[..., 0]
 
 
-@rule("affine", arrays=True, public=False)
+@rule(
+    "affine", arrays=True, public=False,
+    cure="the last axis of the input must be as long as the first of the weight",
+)  # fmt: skip
 def affine(x: A, weight: A, bias: A, /) -> Recorded[A]:
     """x @ weight + bias: the fully connected layer as one rule, as courses teach it.
 
@@ -156,7 +162,10 @@ def _einsum_adjoint(
     return of(*factors).einsum(",".join(names) + "->" + wanted, *factors)
 
 
-@rule("reshape", arrays=True, method=False)
+@rule(
+    "reshape", arrays=True, method=False,
+    cure="the number of elements must stay the same",
+)  # fmt: skip
 def reshape(x: A, /, shape: int | tuple[int, ...]) -> Recorded[A]:
     """The same elements in another shape; one length may be -1."""
     return of(x).reshape(x, shape), lambda g, shape=x.shape: (of(g).reshape(g, shape),)
@@ -200,7 +209,10 @@ def broadcast_to(x: A, /, shape: int | tuple[int, ...]) -> Recorded[A]:
     return of(x).broadcast_to(x, shape), lambda g: (g,)
 
 
-@rule("concatenate", arrays=True, method=False)
+@rule(
+    "concatenate", arrays=True, method=False,
+    cure="all axes but the joined one must be equally long",
+)  # fmt: skip
 def concatenate(*operands: Any, axis: int | None = 0) -> Recorded[Any]:
     """Joined along an existing axis; takes one list, as NumPy, or the operands themselves.
 
@@ -219,7 +231,10 @@ def concatenate(*operands: Any, axis: int | None = 0) -> Recorded[Any]:
     )
 
 
-@rule("stack", arrays=True, method=False)
+@rule(
+    "stack", arrays=True, method=False,
+    cure="all shapes must be equal",
+)  # fmt: skip
 def stack(*operands: Any, axis: int = 0) -> Recorded[Any]:
     """Joined along a new axis; takes one list, as NumPy, or the operands themselves."""
     _at_least_one("stack", operands)

@@ -51,7 +51,7 @@ def multiply(x: T, y: Operand, /) -> Recorded[T]:
     return x * y, lambda g, x=x, y=y: (g * y, g * x)
 
 
-@rule("÷", domain=(ANY, NOT_ZERO), public=False)
+@rule("÷", domain=(ANY, NOT_ZERO), cure="the divisor is 0", public=False)
 def divide(x: T, y: Operand, /) -> Recorded[T]:
     """x / y; the local derivatives are 1 / y and -x / y²."""
     quotient = x / y
@@ -64,7 +64,10 @@ def negative(x: T, /) -> Recorded[T]:
     return -x, _negate
 
 
-@rule("**", domain=(POSITIVE, ANY), math="pow", public=False)
+@rule(
+    "**", domain=(POSITIVE, ANY), math="pow", public=False,
+    cure="a negative base takes whole exponents only, and 0 takes none below 0",
+)  # fmt: skip
 def power(x: T, y: Operand, /) -> Recorded[T]:
     """x ** y with a variable base and a variable exponent.
 

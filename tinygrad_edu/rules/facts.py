@@ -46,6 +46,9 @@ class Facts:
     outside: str = ""
     """What the ValueError says of a number for which the function in `math` is not defined."""
 
+    cure: str = ""
+    """What an error of the operation says beside what is wrong."""
+
     number: Callable[..., Any] | None = None
     """The function of numbers, if `math` does not have it."""
 
