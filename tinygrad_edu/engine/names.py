@@ -42,23 +42,26 @@ def numbered(wish: str, start: int = 2) -> Iterator[str]:
 
 
 class FreeNames:
-    """Gives names that are free: the wish, or the wish with a number; none of those `taken`."""
+    """Gives names that are free: the wish, or the wish with a number; none of those `taken`.
 
-    def __init__(self, taken: Iterable[str] = ()) -> None:
-        self.taken = set(taken)
+    With a prefix such as `grad_`, what is called that before the name is free too.
+    """
+
+    def __init__(self, taken: Iterable[str] = (), prefix: str = "") -> None:
+        self.taken, self.prefix = set(taken), prefix
         self.more: dict[str, Iterator[str]] = {}  # where the numbers of each wish have come to
         self.plain = (f"v{k}" for k in itertools.count(1))
 
     def __call__(self, wish: str) -> str:
         """A name for a wish; without one v1, v2, …"""
-        if not wish:
-            return self._first(self.plain)
-        if wish in self.taken:
-            return self._first(self.more.setdefault(wish, numbered(wish)))
-        self.taken.add(wish)
-        return wish
+        if wish and self._take(wish):
+            return wish
+        candidates = self.more.setdefault(wish, numbered(wish)) if wish else self.plain
+        return next(name for name in candidates if self._take(name))
 
-    def _first(self, candidates: Iterator[str]) -> str:
-        name = next(name for name in candidates if name not in self.taken)
-        self.taken.add(name)
-        return name
+    def _take(self, name: str) -> bool:
+        names = {name, self.prefix + name}
+        is_free = self.taken.isdisjoint(names)
+        if is_free:
+            self.taken |= names
+        return is_free
