@@ -1,8 +1,10 @@
-"""The house: imports run one way, and the import of the package stays light."""
+"""The house: what each part may import, what needs NumPy, and how much there is to read."""
 
 import ast
+import io
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,10 @@ import tinygrad_edu
 
 PACKAGE = Path(tinygrad_edu.__file__).parent
 REPOSITORY = Path(__file__).parent.parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in FILES}
 
-ALLOWED = {
+MAY_IMPORT = {
     "rules": set(),
     "engine": {"rules"},
     "files": {"engine"},
@@ -21,23 +25,59 @@ ALLOWED = {
     "data": {"csv_reader", "engine"},
     "summaries": {"engine"},
     "module": {"engine", "summaries"},
-    "nn": {"rules", "engine", "data", "module"},
-    "scalar_nn": {"module", "engine"},
+    "nn": {"rules", "engine", "data", "module", "summaries"},
+    "scalar_nn": {"engine", "module"},
     "optim": {"rules", "engine", "summaries"},
     "programs": {"rules", "engine"},
     "replay": {"rules", "engine", "programs"},
     "view": {"rules", "engine", "programs", "files"},
     "check": {"rules", "engine", "view"},
     "testing": {"rules", "engine", "check"},
-    "saving": {"data", "files", "engine", "module", "nn", "optim"},
+    "saving": {"data", "files", "engine", "nn", "module", "optim"},
     "commands": {"rules", "engine", "check", "files", "view"},
 }
 """What each part of the package may import of the others."""
 
-LIBRARIES = {"rules": {"numpy"}, "view": {"numpy", "graphviz", "typst"},
-             "replay": {"numpy", "numba"},
+LIBRARIES = {"view": {"numpy", "graphviz", "typst"}, "replay": {"numpy", "numba"},
              "testing": {"numpy", "hypothesis"}}  # fmt: skip
 """Packages from outside that a part may import; numpy for all."""
+
+FIRST_READING = ("rules/rule.py", "rules/tables.py", "engine/graph.py", "engine/value.py")
+
+GROUND = """
+import sys
+
+sys.modules["numpy"] = None  # from now on `import numpy` fails
+import tinygrad_edu as tg
+from tinygrad_edu.scalar_nn import MLP
+
+apple, tax = tg.Value(100.0, "apple"), tg.Value(1.1, "tax")
+price = apple * 2.0 * tax
+price.backward()
+assert (apple.grad, tax.grad) == (2.2, 200.0)
+assert tg.to_svg(price).startswith("<svg") and "digraph" in tg.to_dot(price)
+assert "<!doctype html>" in tg.to_html(price)
+assert tg.grad(tg.grad(lambda x: tg.exp(x * 3.0)))(0.0) == 9.0
+assert tg.hessian(lambda x, y: x * y, (0, 1))(2.0, 3.0) == ((0.0, 1.0), (1.0, 0.0))
+assert tg.hvp(lambda x: x**3, (2.0,), (1.0,)) == (12.0,)
+run = tg.replay(price)
+assert run(100.0, 1.1)[0] == price.data
+assert "return" in run.source
+assert tg.gradcheck(lambda x: x.tanh() * x, 0.5).ok
+assert not tg.gradcheck(lambda x: x * x, 3.0, gradient=lambda x: 3.0 * x, raises=False).ok
+net = MLP(2, [3, 1])
+optimizer = tg.optim.SGD(net.parameters(), lr=0.05)
+losses = []
+for _ in range(20):
+    loss = (net([0.5, -1.0]) - 1.0) ** 2
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    losses.append(loss.data)
+assert losses[-1] < losses[0]
+loaded = [name for name, module in sys.modules.items() if module and name.startswith("numpy")]
+assert not loaded, loaded
+"""
 
 
 def part_of(path):
@@ -45,7 +85,7 @@ def part_of(path):
 
 
 def imported_modules(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(TREES[path]):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -56,12 +96,11 @@ def imported_modules(path):
 
 
 def test_every_part_of_the_package_has_a_place_in_the_house():
-    parts = {part_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__"}
-    assert parts == set(ALLOWED)
+    assert {part_of(path) for path in FILES} - {"__init__"} == set(MAY_IMPORT)
 
 
 def test_imports_run_one_way():
-    for path in PACKAGE.rglob("*.py"):
+    for path in FILES:
         part = part_of(path)
         if part == "__init__":
             continue
@@ -69,40 +108,67 @@ def test_imports_run_one_way():
             top, _, rest = module.partition(".")
             if top == "tinygrad_edu" and rest:
                 other = rest.split(".")[0]
-                assert other == part or other in ALLOWED[part], f"{path} imports {module}"
+                assert other == part or other in MAY_IMPORT[part], f"{path} imports {module}"
             elif top not in sys.stdlib_module_names and top != "tinygrad_edu":
                 assert top in LIBRARIES.get(part, {"numpy"}), f"{path} imports {module}"
 
 
 def test_the_allowed_edges_have_no_cycle():
     done = set()
-    while len(done) < len(ALLOWED):
-        ready = {part for part, below in ALLOWED.items() if part not in done and below <= done}
+    while len(done) < len(MAY_IMPORT):
+        ready = {part for part, below in MAY_IMPORT.items() if part not in done and below <= done}
         assert ready, "the house has a cycle"
         done |= ready
 
 
+def test_the_ground_storey_needs_nothing_but_the_standard_library():
+    run = subprocess.run([sys.executable, "-c", GROUND], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize(
+    "script", ["import tinygrad_edu", "from tinygrad_edu import Value; Value(2.0).exp().backward()"]
+)
+def test_importing_pulls_in_no_library(script):
+    code = f"import sys; {script}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"numpy", "matplotlib", "typst", "tqdm", "graphviz", "sklearn", "scipy", "sympy",
+             "IPython", "torch", "argparse"}  # fmt: skip
+    assert not heavy & set(run.stdout.split())
+
+
 def test_graph_names_no_operation():
-    text = (PACKAGE / "engine" / "graph.py").read_text(encoding="utf-8")
-    names = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+    tree = TREES[PACKAGE / "engine" / "graph.py"]
+    names = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
     assert not names & {name for name in tinygrad_edu.rules.RULES if name not in ("where", "put")}
 
 
-def test_importing_pulls_in_no_plotting_browser_or_learning_library():
-    code = "import sys, tinygrad_edu; print(*sorted({m.split('.')[0] for m in sys.modules}))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = {
-        "matplotlib",
-        "typst",
-        "tqdm",
-        "graphviz",
-        "sklearn",
-        "scipy",
-        "sympy",
-        "IPython",
-        "torch",
-    }
-    assert not heavy & set(run.stdout.split())
+def lines_of_code(path):
+    """How many lines are neither blank nor comments nor docstrings."""
+    docstrings = set()
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            docstrings.update(range(node.lineno, node.end_lineno + 1))
+    said_nothing = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT,
+                    tokenize.DEDENT, tokenize.ENDMARKER)  # fmt: skip
+    text = path.read_text(encoding="utf-8")
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    lines = [range(t.start[0], t.end[0] + 1) for t in tokens if t.type not in said_nothing]
+    return len({line for some in lines for line in some} - docstrings)
+
+
+def test_the_first_reading_is_short():
+    lines = {name: lines_of_code(PACKAGE / name) for name in FIRST_READING}
+    assert sum(lines.values()) <= 450, lines
+
+
+def test_no_function_is_longer_than_fifty_lines_beside_its_docstring():
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef):
+                documented = ast.get_docstring(node) is not None and len(node.body) > 1
+                first = node.body[1] if documented else node
+                assert node.end_lineno - first.lineno < 50, f"{path}: {node.name}"
 
 
 @pytest.mark.parametrize("folder", ["tinygrad_edu", "tests", "demos"])

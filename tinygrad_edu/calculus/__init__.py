@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tinygrad_edu.calculus.primals import inner_product, name_of_function, ones, plain, vector
+from tinygrad_edu.calculus.primals import as_answer, inner_product, name_of_function, ones, vector
 from tinygrad_edu.calculus.run import (
     Argnums,
     Function,
@@ -82,7 +82,7 @@ def vjp(f: Function, /, *primals: Any, **settings: Any) -> tuple[Any, Function]:
         def pullback(g: Any, /) -> Any:
             seed = vector(f"{run.where}: the adjoint", g, out, "the result")
             if run.plain and not isinstance(g, Node):
-                return plain(run.pull(out, seed))
+                return as_answer(run.pull(out, seed))
             return in_group("pullback", f, lambda _: gradients(out, *run.xs, gradient=seed))
 
         return run.value(), pullback

@@ -31,7 +31,7 @@ def fresh_nodes(
     where: str, arguments: tuple[Any, ...], settings: dict[str, Any], positions: Sequence[int]
 ) -> tuple[Any, ...]:
     """Nodes that stand for the arguments at these positions and occur nowhere else."""
-    chosen = [_checked(f"{where}: argument {i}", arguments[i]) for i in positions]
+    chosen = [_checked_argument(f"{where}: argument {i}", arguments[i]) for i in positions]
     around = (*chosen, *arguments, *settings.values())
     arrays = [x for x in around if hasattr(x, "dtype") and hasattr(x, "__len__")]
     as_tensors = arrays and not any(isinstance(x, Value) for x in around)
@@ -57,7 +57,7 @@ def _tensor(x: Any, arrays: list[Any]) -> Any:
     return Tensor(x, dtype=np.result_type(*floating) if floating else None)
 
 
-def _checked(where: str, x: Any) -> Any:
+def _checked_argument(where: str, x: Any) -> Any:
     """A node, a plain number or a plain array; TypeError for anything else."""
     if isinstance(x, list | tuple) and any(isinstance(part, Node) for part in x):
         cure = "give each as an argument of its own, as in grad(lambda *xs: f(xs), (0, 1))(*xs)"
@@ -117,10 +117,10 @@ def inner_product(xs: Sequence[Any], ys: Sequence[Any]) -> Any:
     return functools.reduce(operator.add, sums)
 
 
-def plain(x: Any) -> Any:
+def as_answer(x: Any) -> Any:
     """Nodes and data as arrays of their own, and as floats where there are no axes."""
     if isinstance(x, list | tuple):
-        return each(plain, x)
+        return each(as_answer, x)
     data = x.data if isinstance(x, Node) else x
     if not hasattr(data, "dtype"):
         return data

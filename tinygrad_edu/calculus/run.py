@@ -10,13 +10,13 @@ from numbers import Integral
 from typing import Any
 
 from tinygrad_edu.calculus.primals import (
+    as_answer,
     basis,
     each,
     fresh_nodes,
     from_the_front,
     name_of_function,
     ones,
-    plain,
     vector,
 )
 from tinygrad_edu.engine import contexts, observers
@@ -83,7 +83,7 @@ class Run:
         return self.result(found[0] if self.single else found)
 
     def result(self, x: Any) -> Any:
-        return plain(x) if self.plain else x
+        return as_answer(x) if self.plain else x
 
     def one_element(self) -> Any:
         out = self.node(self.out)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,9 +11,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from tinygrad_edu.engine.contexts import in_no_grad
-from tinygrad_edu.engine.observers import Block, Observer
-
-_mutex = threading.RLock()
+from tinygrad_edu.engine.observers import Block, Observer, mutex
 
 
 class Lock(Observer):
@@ -40,7 +37,7 @@ class Lock(Observer):
         locked; others stay as they are, among them repeated rows, which are never to be written."""
         if type(array) is not np.ndarray or id(array) in self.arrays:
             return
-        with _mutex:
+        with mutex:
             _, holders = _holders.get(id(array), (None, None))
             if holders is None:
                 views_a_lock = 0 not in array.strides and any(
@@ -59,7 +56,7 @@ class Lock(Observer):
     def ended(self) -> None:
         """Unlock what no other block locks, in the order of locking: views come last."""
         for key, array in list(self.arrays.items()):
-            with _mutex:
+            with mutex:
                 _, holders = _holders.get(key, (None, None))
                 if holders is None:
                     continue

@@ -140,7 +140,7 @@ class Methods(Absent, RuleMethods):
         """NumPy's own functions on a node, `np.exp(x)` or `array * x`, become the rule's."""
         name = _NUMPY_NAMES.get(ufunc.__name__, ufunc.__name__)
         if method != "__call__":
-            instead = _REDUCTIONS.get(f"{name}.{method}", "")
+            instead = _UFUNC_METHODS.get(f"{name}.{method}", "")
             raise TypeError(
                 f"numpy.{ufunc.__name__}.{method} has no rule in tinygrad_edu"
                 + (f"; write {instead}" if instead else "")
@@ -187,7 +187,7 @@ _NUMPY_NAMES = {"absolute": "abs", "amax": "max", "amin": "min", "true_divide": 
 _OF_SHAPES = {"shape", "ndim", "size", "zeros_like", "ones_like"}
 """Functions of NumPy whose results are plain: they look at nothing that has a derivative."""
 
-_REDUCTIONS = {
+_UFUNC_METHODS = {
     "add.reduce": "sum(x, axis=0)", "multiply.reduce": "prod(x, axis=0)",
     "maximum.reduce": "max(x, axis=0)", "minimum.reduce": "min(x, axis=0)",
     "logaddexp.reduce": "logsumexp(x, axis=0)", "add.accumulate": "cumsum(x, axis=0)",

@@ -23,7 +23,7 @@ K = TypeVar("K", bound="Observer")
 active = 0
 """How many observers there are, in all threads."""
 
-_mutex = threading.RLock()
+mutex = threading.RLock()
 _open: set[int] = set()
 
 
@@ -126,11 +126,11 @@ class Block(Decorator):
     def __enter__(self) -> Any:
         before, entered = _observers.get(), self._observer()
         try:
-            _count(_open.add, entered)
+            _change(_open.add, entered)
             _observers.set((entered, *before))
         except BaseException:  # interrupted
             _observers.set(before)
-            _count(_open.discard, entered)
+            _change(_open.discard, entered)
             raise
         return entered
 
@@ -158,13 +158,13 @@ class Block(Decorator):
         for observer in left:
             _observers.set(tuple([x for x in _observers.get() if x is not observer]))
             observer.ended()
-            _count(_open.discard, observer)
+            _change(_open.discard, observer)
 
 
-def _count(change: Callable[[int], None], observer: Observer) -> None:
+def _change(change: Callable[[int], None], observer: Observer) -> None:
     """Open or close an observer; it may be so already."""
     global active
-    with _mutex:
+    with mutex:
         change(id(observer))
         active = len(_open)
 

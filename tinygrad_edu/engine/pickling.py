@@ -20,13 +20,18 @@ from types import CellType, FunctionType
 from typing import Any, Self
 
 from tinygrad_edu.engine.errors import described
-from tinygrad_edu.engine.graph import Node, check_unchanged, leaves_and_inner, topological_order
+from tinygrad_edu.engine.graph import (
+    Node,
+    check_unchanged,
+    leaves_and_inner,
+    new_node,
+    topological_order,
+)
 from tinygrad_edu.engine.observers import was_compared
 from tinygrad_edu.rules.constants import quiet
 from tinygrad_edu.rules.rule import RULES, bind, name_of, settings_of
 
 _thread = threading.local()
-_new = object.__new__
 
 
 class Portable(Node):
@@ -142,7 +147,7 @@ def _own_function(function: FunctionType, memo: dict[int, Any]) -> FunctionType:
 
 
 def _filled(like: Any, operands: tuple[Any, ...], data: Any, pullback: Any) -> Any:
-    node = _new(type(like))
+    node = new_node(type(like))
     node._data, node._grad, node._label = data, copy.copy(like._grad), like._label
     node.rule = like.rule
     node.operands, node.pullback = operands, pullback
@@ -162,7 +167,7 @@ def _restore(
     operands: tuple[Any, ...] = (),
 ) -> Any:
     """Make a node again; `ancestors` came first in the pickle only to be known by now."""
-    node = _new(kind)
+    node = new_node(kind)
     node._data, node._grad, node._label, compared, *groups = state
     node.operands, node.rule, node.pullback = operands, None, None
     if compared:

@@ -22,7 +22,7 @@ from tinygrad_edu.engine.errors import (
     described,
     forward_error,
 )
-from tinygrad_edu.engine.graph import Node, leaves_and_inner
+from tinygrad_edu.engine.graph import Node, leaves_and_inner, new_node
 from tinygrad_edu.engine.micrograd_names import MicrogradNames
 from tinygrad_edu.engine.pickling import Portable
 from tinygrad_edu.rules import name_of, of
@@ -31,8 +31,6 @@ from tinygrad_edu.rules.constants import as_plain
 from tinygrad_edu.rules.rule import Rule, bind, deferred
 
 Array = npt.NDArray[Any]
-
-_new = object.__new__
 
 
 @final
@@ -196,7 +194,7 @@ class Tensor(ArrayMethods, MicrogradNames, Portable):
             data, pullback = rule(*plain)
         except (ArithmeticError, ValueError, IndexError, TypeError) as error:
             raise forward_error(rule, operands, error) from error
-        node = _new(Tensor)
+        node = new_node(Tensor)
         node._data = data if type(data) is np.ndarray else np.asarray(data)
         node._grad = None
         node._label = ""
@@ -329,7 +327,7 @@ def unbroadcast(adjoint: Any, shape: tuple[int, ...]) -> Any:
         and adjoint.shape[1:] == shape
     ):
         # a bias over a batch, by far the most common: 1 µs as a product, 2 µs as a sum
-        return _ones(adjoint.shape[0], adjoint.dtype).dot(adjoint)
+        return _ones_of(adjoint.shape[0], adjoint.dtype).dot(adjoint)
     kept = adjoint.shape[lead:] if lead >= 0 else ()
     repeated = [lead + i for i, (n, k) in enumerate(zip(shape, kept, strict=False)) if n == 1 != k]
     if lead < 0 or any(n not in (1, k) for n, k in zip(shape, kept, strict=True)):
@@ -341,7 +339,7 @@ def unbroadcast(adjoint: Any, shape: tuple[int, ...]) -> Any:
 
 
 @functools.lru_cache(maxsize=16)
-def _ones(n: int, dtype: np.dtype[Any]) -> Array:
+def _ones_of(n: int, dtype: np.dtype[Any]) -> Array:
     return np.ones(n, dtype)
 
 

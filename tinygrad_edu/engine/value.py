@@ -15,7 +15,7 @@ from tinygrad_edu.engine.errors import (
     constant_error,
     forward_error,
 )
-from tinygrad_edu.engine.graph import Node, leaves_and_inner
+from tinygrad_edu.engine.graph import Node, leaves_and_inner, new_node
 from tinygrad_edu.engine.methods import Methods, compared, named, updated
 from tinygrad_edu.engine.micrograd_names import MicrogradNames
 from tinygrad_edu.engine.pickling import Portable
@@ -24,12 +24,10 @@ from tinygrad_edu.rules import name_of
 from tinygrad_edu.rules.constants import is_of_arrays
 from tinygrad_edu.rules.rule import RULES, Pullback, Rule, bind
 
-_new = object.__new__
-
 
 def _node(data: float, operands: tuple[Any, ...], rule: Rule, pullback: Pullback) -> Value:
     """The node that remembers an operation."""
-    node = _new(Value)
+    node = new_node(Value)
     node._data = data
     node._grad = 0.0
     node._label = ""

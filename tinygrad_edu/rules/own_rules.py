@@ -93,14 +93,14 @@ def check_adjoints(arriving: Any, n: int) -> Any:
     if isinstance(arriving, tuple | list):
         if len(arriving) == n:
             return arriving
-        got = _count(len(arriving), "adjoint")
+        got = _counted(len(arriving), "adjoint")
     else:
         got = f"a {type(arriving).__name__}"
     raise TypeError(
-        f"the pullback gave {got} for {_count(n, 'operand')}; it returns a tuple with one adjoint "
-        "for each operand, in order: (g * y,) for one, (g * y, g * x) for two"
+        f"the pullback gave {got} for {_counted(n, 'operand')}; it returns a tuple with one "
+        "adjoint for each operand, in order: (g * y,) for one, (g * y, g * x) for two"
     )
 
 
-def _count(n: int, what: str) -> str:
+def _counted(n: int, what: str) -> str:
     return f"{n} {what}" + ("" if n == 1 else "s")

@@ -28,16 +28,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from tinygrad_edu.rules.arguments import Arguments, show_as_public
 from tinygrad_edu.rules.constants import as_plain, copied
 from tinygrad_edu.rules.facts import Facts, stated
 from tinygrad_edu.rules.own_rules import Checks, check_symbol, is_ours
-from tinygrad_edu.rules.tables import operations, scalars
+from tinygrad_edu.rules.tables import P, R, operations, scalars
 
-P = ParamSpec("P")
-R = TypeVar("R")
 Pullback = Callable[[Any], tuple[Any, ...]]
 Rule = Callable[..., tuple[Any, Pullback]]
 Recorded = tuple[R, Pullback]
