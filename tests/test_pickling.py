@@ -75,10 +75,6 @@ def described(root):
     ]
 
 
-def leaf_grads(root):
-    return [bits(node.grad) for node in topological_order(root) if not node.operands]
-
-
 def value_graph():
     a, b = Value(1.5, "a"), Value(-0.3, "b")
     c = a * b
