@@ -26,7 +26,7 @@ from tinygrad_edu.rules import RULES, operations
 os.environ.pop("PYTEST_ADDOPTS", None)
 
 
-for name, examples in {"quick": 10, "deep": 30}.items():
+for name, examples in {"quick": 5, "deep": 30}.items():
     settings.register_profile(
         name, max_examples=examples, deadline=None, derandomize=True, print_blob=True
     )
@@ -63,7 +63,7 @@ def pytest_collection_modifyitems(config, items):
     tried = defaultdict(set)
     chosen, left = [], []
     for item in items:
-        rows = set(item.callspec.indices.items()) if hasattr(item, "callspec") else set()
+        rows = _rows(item)
         rows_before = tried[item.nodeid.partition("[")[0]]
         waits = item.get_closest_marker("deep") or (rows and rows <= rows_before)
         if not waits:
@@ -73,6 +73,18 @@ def pytest_collection_modifyitems(config, items):
         (left if waits and not is_deep else chosen).append(item)
     items[:] = chosen
     config.hook.pytest_deselected(items=left)
+
+
+def _rows(item):
+    """What each `parametrize` of a test, and each fixture with parameters, gives to this item."""
+    if not hasattr(item, "callspec"):
+        return set()
+    values = {name: id(value) for name, value in item.callspec.params.items()}
+    rows = set()
+    for mark in item.iter_markers("parametrize"):
+        names = mark.args[0].split(",") if isinstance(mark.args[0], str) else mark.args[0]
+        rows.add(tuple((name.strip(), values.pop(name.strip())) for name in names))
+    return rows | {(pair,) for pair in values.items()}
 
 
 def _tries_more(item):

@@ -174,7 +174,7 @@ def test_kinks_ties_and_edges_are_no_mistakes(call):
 @pytest.mark.untraced
 def test_relu_networks_of_any_size_pass():
     rng = np.random.default_rng(3)
-    for d, h in [(3, 5), (20, 50), (40, 30)]:
+    for d, h in [(3, 5), (20, 50), (40, 30)][: much(3, 1)]:
         W, V, b = rng.normal(size=(d, h)), rng.normal(size=(h, 4)), np.zeros(h)
         x = np.round(rng.normal(size=(8, d)), 1)
         gradcheck(lambda W, b, V, x=x: ((Tensor(x) @ W + b).relu() @ V).tanh(), W, b, V)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rule_table import ARRAYS
+from rule_table import ARRAYS, every_rule
 
 import tinygrad_edu as tg
 from tinygrad_edu import (
@@ -91,12 +91,11 @@ def test_in_a_locked_block_an_edit_is_refused_where_it_is_made(change):
         assert gradient_of_square(lambda x: edit(Tensor([1.0]))) == [2.0, 4.0]  # not used by it
 
 
-CALLS = [(name, call) for name, calls in ARRAYS.items() for call in calls]
+CALLS = [call for calls in ARRAYS.values() for call in calls]
 
 
 @given(st.sampled_from(CALLS), st.integers(0, 99))
-def test_after_the_block_exactly_what_was_writeable_is_so_again(case, seed):
-    _, call = case
+def test_after_the_block_exactly_what_was_writeable_is_so_again(call, seed):
     rng = np.random.default_rng(seed)
     xs = [Tensor(rng.uniform(0.5, 2.0, shape), "x") for shape in call.shapes]
     for x in xs:
@@ -255,8 +254,8 @@ def test_values_have_nothing_to_lock_and_calculus_works_inside():
 # --- copies ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "call"), CALLS, ids=[name for name, _ in CALLS])
-def test_a_copy_computes_what_it_did_whatever_happens_to_the_original(name, call):
+@every_rule
+def test_a_copy_computes_what_it_did_whatever_happens_to_the_original(call):
     rng = np.random.default_rng(0)
     xs = [Tensor(rng.uniform(0.5, 2.0, shape), str(i)) for i, shape in enumerate(call.shapes)]
     root = call.ours(*xs)

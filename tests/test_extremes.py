@@ -1,6 +1,7 @@
 """Values and gradients where floats end, against mpmath: right, or infinite as NumPy's, and never
 nan or a wrong number where the exact one is a float."""
 
+import functools
 import itertools
 import math
 import warnings
@@ -65,6 +66,7 @@ def problem(ours, exact, dtype, slack=16.0, absolute=0.0):
     return None if rounds_up else f"{ours!r}, and it is {mpmath.nstr(exact, 17)}"
 
 
+@functools.cache
 def exact(name, xs):
     """The value and the derivatives."""
     settled = name in EXPONENTIAL and abs(xs[0]) > 1500  # as flat or as large there as further out

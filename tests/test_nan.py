@@ -59,7 +59,7 @@ def calls_of_one_operand():
     for name, calls in ARRAYS.items():
         for i, call in enumerate(calls):
             if not call.positive and math.prod(call.shapes[0]) > 0:
-                yield pytest.param(call, id=f"{name}-{i}")
+                yield pytest.param(call, id=f"{name}-{i}", marks=pytest.mark.deep if i else ())
 
 
 @pytest.mark.parametrize("call", list(calls_of_one_operand()))

@@ -78,7 +78,7 @@ def test_ctrl_c_while_writing_is_ctrl_c_and_leaves_the_old_file_or_the_new(
         return (lambda: write(name),)
 
     found = set()
-    for place, _ in interrupted_everywhere(prepare, much(1, 5), inside=files.__file__):
+    for place, _ in interrupted_everywhere(prepare, much(1, 9), inside=files.__file__):
         assert sorted(os.listdir(folder)) == names, place
         found.add(Path(name).read_bytes())
         assert found <= {b"old", new}, place
@@ -111,7 +111,7 @@ def test_ctrl_c_while_reading_is_ctrl_c(folder, read):
     Path("x.gz").write_bytes(gzip.compress(idx(PICTURES)))
     Path("y.gz").write_bytes(gzip.compress(idx(PICTURES[:, 0, 0])))
     read()
-    for at in itertools.count(step=much(1, 5)):
+    for at in itertools.count(step=much(1, 9)):
         interrupter = Interrupter(at, inside="tinygrad_edu")
         try:
             interrupter(read)

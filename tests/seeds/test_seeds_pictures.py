@@ -43,6 +43,7 @@ def test_pictures_a_graph_with_values_and_gradients():
 
 
 @pytest.mark.untraced
+@pytest.mark.deep
 def test_pictures_what_bend_prints(tmp_path):
     out, _ = run("bend.py", tmp_path)
     rows = re.findall(r"^before step +(\d+) +(\S+) +(\S+)$", out, re.M)
@@ -77,6 +78,7 @@ def test_pictures_the_scatter_of_predictions_on_the_way(plt):
 
 
 @pytest.mark.untraced
+@pytest.mark.deep
 def test_pictures_the_tables_of_accuracies(tmp_path):
     out, _ = run("weights.py", tmp_path)
     epochs = re.findall(r"^ +(\d+) +(0\.\d{3}) +(0\.\d{3})$", out, re.M)
@@ -121,6 +123,7 @@ def test_pictures_the_heat_map_of_weights_and_the_digits(plt):
 
 
 @pytest.mark.untraced
+@pytest.mark.deep
 def test_pictures_gradients_side_by_side(tmp_path):
     out, _ = run("by_hand.py", tmp_path)
     assert re.search(r"^element +by hand +engine +differences$", out, re.M)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from draws import TorchDraws, bent_points, regression_problem, split_of_the_digits
 from draws import standardized_digits as digits
+from effort import first
 
 from tinygrad_edu import Tensor, TrainingStep, data, nn, no_grad, optim
 
@@ -103,7 +104,7 @@ T2_ACCURACY = {0: 0.9389, 1: 0.9694, 5: 0.9750}
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize("seed", T2_ACCURACY)
+@pytest.mark.parametrize("seed", first(1, T2_ACCURACY))
 def test_t2_ten_hidden_units_and_a_small_learning_rate(seed):
     found = trained_on_digits(10, 0.01, 100, seed)
     assert found == pytest.approx(T2_ACCURACY[seed], abs=THREE_SAMPLES)
