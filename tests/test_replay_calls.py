@@ -8,7 +8,7 @@ import pytest
 from test_replay_values import all_bits, all_close, graph_of, program_of, recorded
 
 import tinygrad_edu as tg
-from tinygrad_edu import Value, replay
+from tinygrad_edu import Tensor, Value, replay
 
 # --- inputs, lists, wrt --------------------------------------------------------------------------
 
@@ -224,3 +224,10 @@ def test_there_is_nothing_to_replay_in_what_is_no_operation(wrong):
         replay(wrong)
     with pytest.raises(ValueError, match="backend is 'cuda'"):
         replay(Value(1.0) * 2, backend="cuda")
+
+
+@pytest.mark.parametrize("name", ["inputs", "wrt"])
+def test_a_single_leaf_is_no_list(name):
+    x = Tensor([1.0, 2.0])
+    with pytest.raises(TypeError, match=f"{name} is a Tensor; give a list"):
+        replay((x * x).sum(), **{name: x})

@@ -19,6 +19,7 @@ from tinygrad_edu import (
     nn,
     no_grad,
     optim,
+    replay,
     rules,
     scalar_nn,
 )
@@ -102,6 +103,18 @@ WORK = {f.__name__: f for f in (training, replayed_training, scalar_training, de
 @pytest.mark.parametrize("work", WORK.values(), ids=WORK)
 def test_independent_work_gives_the_bits_of_one_after_the_other(work):
     assert in_threads(work) == [work(k) for k in range(THREADS)]
+
+
+def test_threads_share_a_replay():
+    run = replay(lambda x: (x * x).sum(), [np.ones(2000)])
+
+    def work(k):
+        for _ in range(200):
+            value, (slope,) = run(np.full(2000, float(k)))
+            assert value == 2000.0 * k * k
+            assert (slope == 2.0 * k).all()
+
+    in_threads(work)
 
 
 def test_parameters_may_be_shared_by_forward_passes():
