@@ -12,6 +12,7 @@ from numbers import Real
 from typing import Any
 
 from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.engine.interrupts import all_or_nothing
 from tinygrad_edu.rules import of
 from tinygrad_edu.summaries import optimizer_text
 
@@ -54,22 +55,18 @@ class Optimizer:
         """
         if not self.steps:
             self._look_for_gradients()
+        steps = self.steps
+        all_or_nothing(self._moves, self._give, lambda: setattr(self, "steps", steps))
+
+    def _moves(self) -> list[tuple[Any, tuple[Any, ...]]]:
+        """The new data and the new states of every parameter."""
         self.steps += 1
-        try:
-            numbers = self.numbers()
-            moves = [
-                self.update(p.data, p.grad, [state[i] for state in self.states], numbers)
-                for i, p in enumerate(self.parameters)
-            ]
-            moved = [_like(p.data, move[0]) for p, move in zip(self.parameters, moves, strict=True)]
-        except BaseException:
-            self.steps -= 1
-            raise
-        try:
-            self._give(moved, moves)
-        except BaseException:
-            self._give(moved, moves)
-            raise
+        numbers = self.numbers()
+        moves = []
+        for i, p in enumerate(self.parameters):
+            data, states = self.update(p.data, p.grad, [x[i] for x in self.states], numbers)
+            moves.append((_like(p.data, data), states))
+        return moves
 
     def _look_for_gradients(self) -> None:
         """Warn if no parameter has a gradient. The last is asked first: it is small, and has one
@@ -82,11 +79,10 @@ class Optimizer:
                 stacklevel=3,
             )
 
-    def _give(self, moved: list[Any], moves: list[Any]) -> None:
+    def _give(self, moves: list[tuple[Any, tuple[Any, ...]]]) -> None:
         """Give parameters and states what was computed; a second time it changes nothing."""
-        for p, data in zip(self.parameters, moved, strict=True):
-            p._data = data  # new and of the right kind: no check, no copy
-        for i, (_, states) in enumerate(moves):
+        for i, (data, states) in enumerate(moves):
+            self.parameters[i]._data = data  # new and of the right kind: no check, no copy
             for state, new in zip(self.states, states, strict=True):
                 state[i] = new
 

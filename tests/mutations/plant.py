@@ -30,7 +30,7 @@ WHERE: dict[str, tuple[str, ...]] = {
     "rules/array_tables.py": (),
     "rules/array_constants.py": ("unchanging",),
     "rules/rule.py": ("deferred",),
-    "engine/tensor.py": ("unbroadcast", "Tensor._constant", "Tensor.backward", "Tensor._seed",
+    "engine/tensor.py": ("unbroadcast", "Tensor._constant", "Tensor._adjoints", "Tensor._seed",
                   "Tensor._fit"),
     "engine/value.py": ("_operators", "_function", "Value.backward"),
     "engine/graph.py": ("leaves_and_inner", "sweep", "gradients"),

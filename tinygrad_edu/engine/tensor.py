@@ -23,6 +23,7 @@ from tinygrad_edu.engine.errors import (
     forward_error,
 )
 from tinygrad_edu.engine.graph import Node, leaves_and_inner, new_node
+from tinygrad_edu.engine.interrupts import all_or_nothing
 from tinygrad_edu.engine.micrograd_names import MicrogradNames
 from tinygrad_edu.engine.pickling import Portable
 from tinygrad_edu.rules import name_of, of
@@ -227,6 +228,10 @@ class Tensor(ArrayMethods, MicrogradNames, Portable):
         Tensor has one element (then it is 1). ValueError for a missing seed or a wrong shape. If a
         pullback raises, or an interrupt (Ctrl-C) ends it, nothing has changed.
         """
+        all_or_nothing(lambda: self._adjoints(gradient), _give_gradients, lambda: None)
+
+    def _adjoints(self, gradient: Any) -> dict[Tensor, Any]:
+        """The new gradient of every node that this one depends on."""
         adjoints = {self: self._seed(gradient)}
         paused = gc.isenabled()
         try:
@@ -257,13 +262,7 @@ class Tensor(ArrayMethods, MicrogradNames, Portable):
         for leaf in leaves:  # an adjoint may be shared; the gradient of a leaf is its own
             before, adjoint = leaf._grad, adjoints[leaf]
             adjoints[leaf] = adjoint.copy() if before is None else before + adjoint
-        try:
-            for node, grad in adjoints.items():
-                node._grad = grad
-        except BaseException:  # an interrupt: all or nothing
-            for node, grad in adjoints.items():
-                node._grad = grad
-            raise
+        return adjoints
 
     def zero_grad(self) -> None:
         """Set the gradient of this node to 0."""
@@ -311,6 +310,11 @@ class Tensor(ArrayMethods, MicrogradNames, Portable):
     def astype(self, dtype: npt.DTypeLike) -> Tensor:
         """A new leaf with the data in another floating dtype."""
         return Tensor(self._data, self.label, dtype)
+
+
+def _give_gradients(gradients: dict[Tensor, Any]) -> None:
+    for node, grad in gradients.items():
+        node._grad = grad
 
 
 def unbroadcast(adjoint: Any, shape: tuple[int, ...]) -> Any:
