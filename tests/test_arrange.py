@@ -355,9 +355,3 @@ def test_inputs_that_many_neurons_share_enter_a_layer_once():
     assert [name for name in layer.spots if name[0] == "in"] == [("in", 0), ("in", 1)]
     assert len([name for name in layer.spots if name[0] == "out"]) == 3
     assert layer.columns[0] == [layer.spots.index(("in", 0)), layer.spots.index(("in", 1))]
-
-
-def test_modules_that_are_not_convex_are_refused():
-    # 0 and 2 in a module, 1 between them outside
-    with pytest.raises(ValueError, match="form a cycle"):
-        plan([(0, 1, 0), (1, 2, 0)], [0, -1, 0], [-1])
