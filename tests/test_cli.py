@@ -208,21 +208,6 @@ def test_a_link_that_leads_nowhere_counts_as_a_file(run, folder):
     assert os.path.islink("x.svg")
 
 
-@pytest.mark.parametrize("failing", ["write", "rename"])
-def test_a_file_is_written_whole_or_not_at_all(failing, run, folder, monkeypatch):
-    Path("x.svg").write_text("mine", encoding="utf-8")
-
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace" if failing == "rename" else "fdopen", full)
-    status, _, err = run(*APPLES, "-o", "x.svg", "--force")
-    assert status == 1
-    assert "No space left on device" in err
-    assert os.listdir(folder) == ["x.svg"]
-    assert Path("x.svg").read_text(encoding="utf-8") == "mine"
-
-
 def test_a_path_with_a_drive_is_split_at_its_last_colon():
     assert calling.script_and_name(r"C:\work\script.py:loss") == (r"C:\work\script.py", "loss")
     assert calling.script_and_name("(apple * 2) * tax") is None

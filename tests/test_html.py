@@ -2,10 +2,8 @@
 
 import base64
 import hashlib
-import os
 import re
 import runpy
-import stat
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -171,50 +169,6 @@ def test_the_file_is_the_page_and_its_path_is_returned(tmp_path):
         assert to_html(node, target) == path
         assert path.read_bytes() == to_html(node).encode("utf-8")
     assert [x.name for x in tmp_path.iterdir()] == ["page.html"]
-
-
-def test_a_missing_folder_is_named_and_not_made(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"):
-        to_html(Value(1.0), tmp_path / "nowhere" / "page.html")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_in_the_files_place_stays_and_nothing_else_is_left(tmp_path):
-    (tmp_path / "page.html").mkdir()
-    with pytest.raises(OSError, match=re.escape("page.html")):
-        to_html(Value(1.0), tmp_path / "page.html")
-    assert [x.name for x in tmp_path.iterdir()] == ["page.html"]
-    assert (tmp_path / "page.html").is_dir()
-
-
-@pytest.mark.skipif(
-    os.name != "posix" or os.geteuid() == 0, reason="root may write into read-only folders"
-)
-def test_a_read_only_folder_keeps_its_old_file(tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text("old")
-    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    try:
-        with pytest.raises(PermissionError):
-            to_html(Value(1.0), path)
-    finally:
-        tmp_path.chmod(0o700)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_what_fails_on_the_way_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "page.html"
-    path.write_text("old")
-
-    def full(*_):
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="no space left"):
-        to_html(Value(1.0), path)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
 
 
 # --- what is refused -----------------------------------------------------------------------------

@@ -94,24 +94,20 @@ def assert_follows(make, recurrence, starts, rows, settings):
         assert found == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
-@given(starts, gradient_rows, st.fixed_dictionaries({"lr": rates, "weight_decay": rates}))
-def test_sgd_without_momentum_follows_its_recurrence(starts, rows, settings):
-    assert_follows(SGD, sgd, starts, rows, settings)
-
-
 @given(
     starts,
     gradient_rows,
     st.fixed_dictionaries(
         {
             "lr": rates,
-            "momentum": st.floats(0.01, 1),
+            "momentum": st.just(0.0) | st.floats(0.01, 1),
             "nesterov": st.booleans(),
             "weight_decay": st.just(0.0) | rates,
         }
     ),
 )
-def test_sgd_with_momentum_follows_its_recurrence(starts, rows, settings):
+def test_sgd_follows_its_recurrence(starts, rows, settings):
+    settings["nesterov"] = settings["nesterov"] and settings["momentum"] > 0
     assert_follows(SGD, sgd, starts, rows, settings)
 
 
@@ -125,14 +121,10 @@ adam_settings = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.parametrize(("make", "recurrence"), [(Adam, adam), (AdamW, adamw)])
 @given(starts, gradient_rows, adam_settings)
-def test_adam_follows_its_recurrence(starts, rows, settings):
-    assert_follows(Adam, adam, starts, rows, settings)
-
-
-@given(starts, gradient_rows, adam_settings)
-def test_adamw_follows_its_recurrence(starts, rows, settings):
-    assert_follows(AdamW, adamw, starts, rows, settings)
+def test_adam_follows_its_recurrence(make, recurrence, starts, rows, settings):
+    assert_follows(make, recurrence, starts, rows, settings)
 
 
 def test_the_defaults_are_those_of_the_papers():
@@ -201,17 +193,6 @@ def test_every_optimizer_finds_the_minimum_of_a_quadratic(make):
     assert p.data == pytest.approx(minimum, abs=0.03 if decoupled else 1e-3)
 
 
-@every_optimizer
-def test_every_optimizer_finds_the_minimum_with_values_too(make):
-    x, y = Value(0.0), Value(0.0)
-    optimizer = make([x, y], 0.05)
-    for _ in range(300):
-        optimizer.zero_grad()
-        ((x - 1) ** 2 + (y + 2) ** 2).backward()
-        optimizer.step()
-    assert (x.data, y.data) == pytest.approx((1, -2), rel=0.06)  # decay pulls by 1 part in 21
-
-
 # --- what a step leaves alone --------------------------------------------------------------------
 
 
@@ -260,15 +241,6 @@ def test_parameters_that_were_not_given_stay(make):
     assert (other.data, other.grad) == (3, 2)
 
 
-def test_zero_grad_forgets_the_gradients_of_all_parameters():
-    value, tensor = Value(2.0), Tensor([1.0, 2.0])
-    (value * value).backward()
-    (tensor * tensor).sum().backward()
-    SGD([value, tensor], 0.1).zero_grad()
-    assert value.grad == 0
-    assert tensor.grad.tolist() == [0, 0]
-
-
 def two_steps(make, p, number=float):
     """Two steps on p², with learning rates of the given type, as a schedule may make them."""
     optimizer = make([p], number(0.1))
@@ -310,61 +282,6 @@ def test_the_data_of_a_tensor_of_shape_0_stays_an_array(make):
 
 # --- errors ------------------------------------------------------------------------------------
 
-every_class = pytest.mark.parametrize("kind", [SGD, Adam, AdamW])
-
-
-@every_class
-def test_a_list_without_parameters_is_refused(kind):
-    with pytest.raises(ValueError, match=rf"^{kind.__name__}: there are no parameters; give "):
-        kind([], 0.1)
-
-
-@every_class
-def test_what_is_not_a_leaf_is_refused_by_its_place(kind):
-    x = Value(1.0)
-    for wrong in (x * x, Tensor([1.0]).sum()):
-        with pytest.raises(TypeError, match=rf"^{kind.__name__}: parameter 1 is not a leaf, but"):
-            kind([x, wrong], 0.1)
-    for wrong in (3.0, "weight", ("weight", x)):
-        with pytest.raises(TypeError, match=rf"^{kind.__name__}: parameter 1 is of type "):
-            kind([x, wrong], 0.1)
-
-
-@every_class
-def test_a_parameter_given_twice_is_refused(kind):
-    x = Value(1.0)
-    with pytest.raises(ValueError, match=rf"^{kind.__name__}: a parameter was given twice"):
-        kind([x, Value(1.0), x], 0.1)
-
-
-@pytest.mark.parametrize("number", [-0.1, float("nan"), float("inf")])
-@pytest.mark.parametrize(
-    ("kind", "setting"),
-    [
-        (SGD, "lr"),
-        (SGD, "momentum"),
-        (SGD, "weight_decay"),
-        (Adam, "lr"),
-        (Adam, "eps"),
-        (Adam, "weight_decay"),
-        (AdamW, "weight_decay"),
-    ],
-)
-def test_settings_that_are_negative_or_not_finite_are_refused_by_name(kind, setting, number):
-    with pytest.raises(ValueError, match=rf"^{kind.__name__}: {setting} is {number}; .* from 0"):
-        kind([Value(1.0)], **{"lr": 0.1, setting: number})
-
-
-def test_nesterov_without_momentum_is_refused():
-    with pytest.raises(ValueError, match=r"SGD: nesterov=True needs a momentum above 0"):
-        SGD([Value(1.0)], 0.1, nesterov=True)
-
-
-@pytest.mark.parametrize("betas", [(1.0, 0.999), (0.9, 1.0), (-0.1, 0.999), (0.9, math.nan)])
-def test_betas_out_of_range_are_refused(betas):
-    with pytest.raises(ValueError, match=r"AdamW: betas are \(.*at least 0 and below 1"):
-        AdamW([Value(1.0)], betas=betas)
-
 
 def test_settings_that_are_numbers_of_numpy_leave_float32_as_it_is():
     lr, rate = np.float64(0.1), np.float64(0.9)
@@ -391,3 +308,31 @@ def test_settings_can_be_checked_again():
     optimizer.betas = (0.9,)
     with pytest.raises(ValueError, match="betas"):
         optimizer.check_settings()
+
+
+X = Value(1.0, "x")
+REFUSED = [
+    *((lambda kind=kind, ps=ps: kind(ps, 0.1), error, f"^{kind.__name__}: {said}")
+      for kind in (SGD, Adam, AdamW)
+      for ps, error, said in (
+          ([], ValueError, "there are no parameters; give "),
+          ([X, X * X], TypeError, "parameter 1 is not a leaf, but"),
+          ([X, Tensor([1.0]).sum()], TypeError, "parameter 1 is not a leaf, but"),
+          ([X, 3.0], TypeError, "parameter 1 is of type float"),
+          ([X, ("weight", X)], TypeError, "parameter 1 is of type tuple"),
+          ([X, Value(1.0), X], ValueError, "a parameter was given twice"))),
+    *((lambda kind=kind, given={"lr": 0.1, name: x}: kind([X], **given), ValueError,
+       f"^{kind.__name__}: {name} is {x}; .* from 0")
+      for kind, names in ((SGD, ("lr", "momentum", "weight_decay")),
+                          (Adam, ("lr", "eps", "weight_decay")), (AdamW, ("weight_decay",)))
+      for name in names for x in (-0.1, math.nan, math.inf)),
+    (lambda: SGD([X], 0.1, nesterov=True), ValueError, "nesterov=True needs a momentum above 0"),
+    *((lambda betas=betas: AdamW([X], betas=betas), ValueError, "betas are .* 0 and below 1")
+      for betas in ((1.0, 0.999), (0.9, 1.0), (-0.1, 0.999), (0.9, math.nan))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "error", "message"), REFUSED, ids=[m for _, _, m in REFUSED])
+def test_what_makes_no_sense_is_refused_by_name(make, error, message):
+    with pytest.raises(error, match=message):
+        make()

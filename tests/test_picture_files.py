@@ -1,6 +1,5 @@
 """Pictures are sound files whatever the labels, for browsers and Graphviz; nothing changes."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -96,42 +95,6 @@ def test_characters_that_cannot_be_seen_do_no_harm(label):
     for shown in cards(to_svg(root)):
         assert shown.name.startswith(label[0])
         assert shown.tip.count("\n") == 2  # name, value, gradient
-
-
-@pytest.mark.parametrize("kind", [str, lambda path: path], ids=["str", "Path"])
-def test_a_picture_is_written_whole_and_alone_and_replaces_the_old_one(tmp_path, kind):
-    path, like_any = tmp_path / "graph.svg", tmp_path / "other.txt"
-    path.write_text("old")
-    like_any.write_text("")
-    assert to_svg(Value(3, "x\n漢"), kind(path)) == path
-    assert path.read_bytes() == to_svg(Value(3, "x\n漢")).encode("utf-8")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["graph.svg", "other.txt"]
-    assert path.stat().st_mode == like_any.stat().st_mode
-
-
-@pytest.mark.parametrize("step", ["open", "replace"])
-def test_a_picture_that_cannot_be_written_leaves_the_old_one_as_it_was(tmp_path, monkeypatch, step):
-    path = tmp_path / "graph.svg"
-    path.write_text("old")
-
-    def refuse(*_, **__):
-        raise PermissionError("the folder is read-only")
-
-    monkeypatch.setattr(os, step, refuse)
-    with pytest.raises(PermissionError, match=r"read-only|may not make files"):
-        to_svg(Value(3), path)
-    monkeypatch.undo()
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("place", ["missing/graph.svg", "file/graph.svg", ""])
-def test_a_place_where_no_file_can_be_is_an_error_and_nothing_is_left_there(tmp_path, place):
-    (tmp_path / "file").write_text("old")
-    with pytest.raises(OSError, match=r"there is no folder|it is a folder"):
-        to_svg(Value(3), tmp_path / place)
-    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
-    assert not list(tmp_path.parent.glob("*.part"))
 
 
 def rendered_texts(source):

@@ -60,14 +60,65 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+EVERY_WRITER = pytest.mark.parametrize(("name", "write"), WRITERS.values(), ids=WRITERS)
+
+
+@EVERY_WRITER
+def test_a_file_is_written_whole_and_alone_and_replaces_the_old_one(folder, name, write, capsys):
+    Path(name).write_bytes(b"old")
+    write(name)
+    assert Path(name).read_bytes().startswith((b"<", b"PK", b"digraph"))
+    assert sorted(os.listdir(folder)) == sorted([name, "square.py"])
+
+
+@EVERY_WRITER
+@pytest.mark.parametrize("step", ["fdopen", "replace"])
+def test_an_error_on_the_way_leaves_the_old_file_and_nothing_else(
+    folder, monkeypatch, name, write, step, capsys
+):
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    Path(name).write_bytes(b"old")
+    with monkeypatch.context() as patch, pytest.raises((OSError, AssertionError)) as error:
+        patch.setattr(os, step, fail)
+        write(name)  # the command says it and has another exit status than 0
+    assert "No space left" in str(error.value) + capsys.readouterr().err
+    assert Path(name).read_bytes() == b"old"
+    assert sorted(os.listdir(folder)) == sorted([name, "square.py"])
+
+
+@pytest.mark.parametrize("place", ["missing/notes.txt", "square.py/notes.txt", "."])
+def test_a_place_where_no_file_can_be_is_an_error_and_nothing_is_left_there(folder, place):
+    with pytest.raises(OSError, match=r"there is no folder|it is a folder"):
+        files.write_whole(folder / place, "new")
+    assert os.listdir(folder) == ["square.py"]
+
+
+def test_a_name_in_the_folder_that_is_taken_is_left_alone(folder, monkeypatch):
+    taken = folder / ".notes.txt.000000000000.part"
+    taken.write_bytes(b"not mine")
+    names = iter([bytes(6), bytes(6), b"abcdef"])
+    monkeypatch.setattr(os, "urandom", lambda n: next(names))
+    files.write_whole(folder / "notes.txt", "new")
+    assert sorted(os.listdir(folder)) == [taken.name, "notes.txt", "square.py"]
+    assert taken.read_bytes() == b"not mine"
+
+
 # Between its opening and the block around it, a file is closed by nobody but Python; and a ZipFile
 # that is half made cannot be closed.
 @pytest.mark.filterwarnings("ignore:unclosed file")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize(("name", "write"), WRITERS.values(), ids=WRITERS)
-def test_ctrl_c_while_writing_is_ctrl_c_and_leaves_the_old_file_or_the_new(
-    folder, name, write, capsys
-):
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        WRITERS["save"],
+        ("notes.txt", lambda path: files.write_whole(path, "new")),
+        ("notes.txt", lambda path: files.write_whole(path, b"new", lasting=True)),
+    ],
+    ids=["save", "text", "lasting bytes"],
+)
+def test_ctrl_c_while_writing_is_ctrl_c_and_leaves_the_old_file_or_the_new(folder, name, write):
     """Also in zipfile and NumPy, as long as something of files.py is running."""
     write(name)
     new = Path(name).read_bytes()
