@@ -220,7 +220,7 @@ def test_what_is_wrong_has_status_1_and_is_explained(call, said, run):
         ("s.py:labels", "labels is a ndarray; check a function, a node, or a layer"),
         ("s.py:fails x=1", "s.py, line 60: ZeroDivisionError"),
         ("s.py:a_float x=1", "returned float, not a node"),
-        ("s.py:nothing", "s.py: nothing() returned a int, not a node"),
+        ("s.py:nothing", "s.py: nothing() returned int, not a node"),
         ("nothing.py:f", "there is no script nothing.py"),
     ],
 )

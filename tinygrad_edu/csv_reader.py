@@ -68,7 +68,7 @@ class _CsvFile:
         self.path = path
         opener: Any = gzip.open if str(path).endswith(".gz") else open
         try:
-            # bytes that are not UTF-8, as in old headers, become characters that fit no number
+            # bytes that are not UTF-8, as in old headers, become characters that no number has
             with opener(path, "rt", encoding="utf-8-sig", errors="surrogateescape") as stream:
                 self.lines = [(i, line) for i, line in enumerate(stream, 1) if line.strip()]
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -78,8 +78,8 @@ class _CsvFile:
                 f"load_csv: {escaped(path)} is empty; it should have a line for each sample"
             )
         outside_quotes = re.sub('"[^"]*"', "", self.lines[0][1])
-        found = next((sign for sign in ";\t" if sign in outside_quotes), ",")
-        self.delimiter = delimiter or found
+        likely = next((sign for sign in ";\t" if sign in outside_quotes), ",")
+        self.delimiter = delimiter or likely
 
     def cells(self, row: int) -> list[str]:
         """The entries of a line, as text."""

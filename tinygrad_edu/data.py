@@ -123,7 +123,7 @@ class DataLoader:
     def __iter__(self) -> Iterator[tuple[Array, Array]]:
         for batch in self.batches():
             x, y = self.x[batch], self.y[batch]
-            x.flags.writeable = y.flags.writeable = False  # so that a graph need not copy them
+            x.flags.writeable = y.flags.writeable = False  # then a graph need not copy them
             yield x, y
 
     def batches(self) -> Iterator[Array]:
@@ -185,17 +185,17 @@ def load_idx(images: str | Path, labels: str | Path, classes: int = 10) -> tuple
     http://yann.lecun.com/exdb/mnist: a magic number, big-endian lengths, then bytes. ValueError for
     a wrong magic number, a wrong size, different lengths; IndexError for labels from `classes` up.
     """
-    pixels, found = _read_idx(images, 3), _read_idx(labels, 1)
-    if len(pixels) != len(found):
+    pixels, indices = _read_idx(images, 3), _read_idx(labels, 1)
+    if len(pixels) != len(indices):
         raise ValueError(
-            f"load_idx: {len(pixels)} pictures in {escaped(images)}, but {len(found)} labels in "
+            f"load_idx: {len(pixels)} pictures in {escaped(images)}, but {len(indices)} labels in "
             f"{escaped(labels)}"
         )
-    if len(found) and found.max() >= classes:
+    if len(indices) and indices.max() >= classes:
         raise IndexError(
-            f"load_idx: label {found.max()} in {escaped(labels)} is not one of {classes} classes"
+            f"load_idx: label {indices.max()} in {escaped(labels)} is not one of {classes} classes"
         )
-    return pixels.reshape(len(pixels), math.prod(pixels.shape[1:])), found.astype(np.int64)
+    return pixels.reshape(len(pixels), math.prod(pixels.shape[1:])), indices.astype(np.int64)
 
 
 BEST_RATIO = 1032

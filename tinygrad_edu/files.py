@@ -1,4 +1,4 @@
-"""Writing files: whole or not at all, and never more readable than what they replace."""
+"""Writing files atomically, and never more readable than what they replace."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def write_whole(
 ) -> None:
     """Write text, bytes, or what a function writes to the file that it is given.
 
-    They are written under another name in the same folder, which becomes the name asked for when
-    all is there. So nobody sees half a file, and an error or Ctrl-C leaves what was there before
-    and nothing else. A file that is replaced keeps its permissions, and its owner and group where
+    They are written under another name in the same folder, which is changed to the name asked for
+    when all is there. Nobody sees half a file; an error or Ctrl-C leaves what was there before and
+    nothing else. A file that is replaced keeps its permissions, and its owner and group where
     that is allowed; a symbolic link is replaced, not followed. `lasting` waits until the disk has
-    the bytes, so that this holds if the power fails, too. With `replace=False` nothing is ever
+    the bytes: then this holds if the power fails, too. With `replace=False` nothing is ever
     overwritten. OSError, and nothing is changed, for a folder that is missing or read-only, a
     target that is read-only or not a regular file, or one that is there and must not be replaced.
     """

@@ -1,7 +1,7 @@
 """Optimizers: they read `grad` and give every parameter new `data`.
 
-A step rebinds `data` and does not write into it, so that graphs recorded earlier stay as they
-were. Parameters are leaves, Values or Tensors; the same formulas serve both.
+A step rebinds `data` and does not write into it: graphs recorded earlier stay as they were.
+Parameters are leaves, Values or Tensors; the same formulas serve both.
 """
 
 from __future__ import annotations
@@ -100,8 +100,7 @@ class Optimizer:
     ) -> tuple[Any, tuple[Any, ...]]:
         """The new data and states of a parameter with data p and gradient d.
 
-        Numbers, arrays and symbols are all the same to these formulas, so that a replayed training
-        step runs them too.
+        The formulas serve numbers, arrays and symbols: a replayed training step runs them too.
         """
         raise NotImplementedError
 
@@ -178,7 +177,7 @@ class Adam(Optimizer):
         """ValueError for settings that make no sense; asked when they are made, saved or loaded."""
         super().check_settings()
         name = type(self).__name__
-        betas: Any = self.betas  # whatever the user has given
+        betas: Any = self.betas  # anything that a user may give
         if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise ValueError(f"{name}: betas are {betas!r}; give two numbers, as (0.9, 0.999)")
         if not all(isinstance(beta, Real) and 0 <= float(beta) < 1 for beta in betas):

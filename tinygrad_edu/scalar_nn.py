@@ -16,7 +16,7 @@ from tinygrad_edu.module import Module, check_width, check_widths, label_paramet
 class Neuron(Module):
     """relu(w · x + b), or w · x + b if `nonlin` is false; weights start uniform in [-1, 1].
 
-    The weights come from `rng`, a `random.Random`, or else from Python's `random` module, so that
+    The weights come from `rng`, a `random.Random`, or else from Python's `random` module;
     `random.seed(1337)` fixes them.
     """
 
@@ -30,7 +30,7 @@ class Neuron(Module):
     def __call__(self, x: Sequence[Any]) -> Value:
         if not hasattr(x, "__len__"):
             raise TypeError(
-                f"Neuron: expected a list of {len(self.w)} numbers, got a {type(x).__name__}"
+                f"Neuron: expected a list of {len(self.w)} numbers, got {type(x).__name__}"
             )
         if len(x) != len(self.w):
             raise ValueError(f"Neuron: it has {len(self.w)} inputs but got {len(x)} numbers")

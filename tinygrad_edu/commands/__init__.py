@@ -1,4 +1,4 @@
 """The commands of `tinygrad-edu`, one module each: a parser, and what it does.
 
-`calling.py` reads what all of them are given, `printing.py` writes what they say.
+`options.py` reads what all of them are given, `printing.py` writes what they print.
 """

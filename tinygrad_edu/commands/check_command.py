@@ -180,7 +180,7 @@ def _checked(
         found = function()  # without inputs: the graph that it records
         if not isinstance(found, Node):
             raise ScriptError(
-                f"{path}: {inputs.name}() returned a {type(found).__name__}, not a node"
+                f"{path}: {inputs.name}() returned {type(found).__name__}, not a node"
             )
     alone = {"--theirs": options.theirs, "--gradient": options.gradient}
     alone |= {"--backward": options.backward}

@@ -167,7 +167,7 @@ class Inputs:
         if required:
             raise UsageError(
                 f"{self.name} is a class that needs {', '.join(required)}; make an object of it in "
-                "the script, and check that"
+                "the script and check that"
             )
         return kind()
 
@@ -191,7 +191,7 @@ class Inputs:
                     if _has_shape(found) or (_is_input(found) and x[:2] != "__")
                 ]  # fmt: skip
                 raise UsageError(
-                    f"{name}={shown(given.name)}: it is no number and no shape such as 3x4, and "
+                    f"{name}={shown(given.name)}: not a number, not a shape such as 3x4, and "
                     f"{self.path} has nothing by this name; {closest(given.name, known)}"
                 )
             return self.names[given.name]

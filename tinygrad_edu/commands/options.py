@@ -59,7 +59,7 @@ def number(text: str) -> float:
     """A number; ValueError for anything else, nan included."""
     x = float(text)
     if math.isnan(x):
-        raise ValueError("nan is no input")
+        raise ValueError("nan is not an input")
     return x
 
 

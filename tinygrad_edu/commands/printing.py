@@ -23,7 +23,7 @@ _OURS = re.compile(rf"(\n|\x1b\[(?:{RED}|{GREEN}|{YELLOW}|0)m)")
 
 
 class NotPrinted(Exception):  # noqa: N818 - it is caught by the command, and never seen
-    """What was said did not arrive; the cause is the OSError."""
+    """The output could not be written; the cause is the OSError."""
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
@@ -65,7 +65,7 @@ def finished(status: int) -> int:
 
 def not_printed(error: BaseException | None) -> int:
     """The exit status if nothing can be printed any more; Python shall not try again at its end."""
-    with suppress(OSError, ValueError):  # what stands for the output in a test has no number
+    with suppress(OSError, ValueError):  # a test's stand-in for the output has no number
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)

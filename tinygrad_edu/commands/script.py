@@ -16,7 +16,7 @@ from tinygrad_edu.commands.expression import closest, shown
 from tinygrad_edu.engine.graph import Node
 
 RUN_NAME = "tinygrad_edu_show"
-"""The script's `__name__`, so that what stands below `if __name__ == "__main__":` does not run."""
+"""The script's `__name__`: what stands below `if __name__ == "__main__":` does not run."""
 
 
 class ScriptError(Exception):
@@ -43,7 +43,7 @@ def node_of_script(path: str, name: str) -> Node:
         _check_callable(path, name, found)
         result = found()
     if not isinstance(result, Node):
-        raise ScriptError(f"{path}: {name}() returned a {type(result).__name__}, not a node")
+        raise ScriptError(f"{path}: {name}() returned {type(result).__name__}, not a node")
     return result
 
 
@@ -51,7 +51,7 @@ def _check_callable(path: str, name: str, found: Any) -> None:
     """ScriptError unless it is something to be called without arguments."""
     kind = type(found).__name__
     if not callable(found):
-        raise ScriptError(f"{path}: {name} is a {kind}, not a node or a function that returns one")
+        raise ScriptError(f"{path}: {name} is of type {kind}; show a node or a function of one")
     try:
         parameters = inspect.signature(found).parameters.values()
     except (TypeError, ValueError):  # some built-in functions do not tell
@@ -119,7 +119,7 @@ def _ended(path: str, code: object) -> ScriptError:
     never 0."""
     if code is None or isinstance(code, int):
         said = f"{path} ended the program by itself (exit status {code or 0})"
-    else:  # Python prints what is no number
+    else:  # Python prints everything but numbers
         said = f"{path} ended the program by itself: {code}"
     error = ScriptError(said)
     error.status = code if isinstance(code, int) and code else ScriptError.status

@@ -101,7 +101,7 @@ def run_show(options: argparse.Namespace) -> int:
 
 
 def _is_own_page(path: str) -> bool:
-    """Whether a file is a page that this package has made, so that a new one may take its place."""
+    """Whether this package has made a page; then a new one may take its place."""
     if not os.path.isfile(path):
         return False
     with suppress(OSError), open(path, "rb") as file:
@@ -130,7 +130,7 @@ def _checked_ending(path: str, options: argparse.Namespace) -> str:
         raise UsageError(f"{path}: the name must end in .html, .svg, .png, .pdf or .dot")
     for option, given in (("--title", options.title is not None), ("--range", options.ranges)):
         if given and kind != ".html":
-            raise UsageError(f"{option} is for pages; {path} is none, write to a .html file")
+            raise UsageError(f"{option} is for pages, not for {path}; write to a .html file")
     if options.open and kind == ".dot":
         raise UsageError("--open is for .html and pictures; browsers do not show .dot")
     if kind in (".png", ".pdf"):
@@ -154,7 +154,9 @@ def _check_range_names(node: Node, ranges: dict[str, Any]) -> None:
     leaves = [x.label for x in topological_order(node) if not x.operands and x.label]
     for name in ranges:
         if name not in leaves:
-            raise UsageError(f"--range {name}: there is no such input; {closest(name, leaves)}")
+            raise UsageError(
+                f"--range {name}: the graph has no such input; {closest(name, leaves)}"
+            )
 
 
 def _result_table(nodes: list[Node], root_name: str) -> list[str]:

@@ -24,10 +24,10 @@ def save(what: Any, path: str | Path) -> None:
     A Module gives its parameters and `buffers`; an Optimizer its settings, steps and what it
     remembers, but not the parameters; a DataLoader or numpy.random.Generator the state of its
     random numbers. A dict or list may hold these, leaves, arrays and numbers; its keys come before
-    the names, as in `model.layers.0.weight`. The file has exactly the name given, appears only
-    when it is complete, and is the same bytes for the same content; `numpy.load` reads it.
-    TypeError for what cannot be saved, ValueError for names that clash, OSError from the disk: then
-    an older file is as it was.
+    the names, as in `model.layers.0.weight`. The file has exactly the name given and is
+    written atomically. Identical content gives identical bytes; `numpy.load` reads them. TypeError
+    for what cannot be saved, ValueError for names that clash, OSError from the disk: an older file
+    is then unchanged.
     """
     from tinygrad_edu.saving.archive import check_directory, write_archive
     from tinygrad_edu.saving.entries import Walk
@@ -42,12 +42,12 @@ def save(what: Any, path: str | Path) -> None:
 def load(what: Any, path: str | Path, *, allow_extra: bool = False) -> None:
     """Take what `save` wrote into a model, an optimizer, or a dict made as when it was saved.
 
-    All names, dtypes, shapes and sizes are checked first: if anything is amiss, ValueError or
+    All names, dtypes, shapes and sizes are checked first: if anything is wrong, ValueError or
     OSError says what, and nothing has changed. Parameters get new `data` and a gradient of 0;
     optimizers their settings too; numbers and arrays in a dict or list are replaced. A list of
-    numbers may get another length. `allow_extra` leaves what else is in the file unread. A file
-    is never trusted, so it may come from anybody, which a pickle may not: nothing in it is run, and
-    it takes no more memory than `what` needs.
+    numbers may get another length. `allow_extra` ignores what else is in the file. Files are
+    untrusted: unlike a pickle, a file may come from anybody. Nothing in it is run, and it takes no
+    more memory than `what` needs.
     """
     from tinygrad_edu.saving.archive import open_archive
     from tinygrad_edu.saving.entries import Walk, commit

@@ -1,7 +1,7 @@
-"""The .npz file: a zip archive of .npy members, written always alike and read with suspicion.
+"""The .npz file: a zip archive of .npy members. Equal content gives equal bytes.
 
-Nothing in a file is believed: a member is read only if its header names a dtype and a shape that
-the reader asked for, and then exactly as many bytes as these need. No header is evaluated, no
+Files are untrusted: a member is read only if its header names a dtype and a shape that the reader
+asked for, and then exactly as many bytes as these need. No header is evaluated, no
 pickle is opened, nothing is unpacked to the disk.
 """
 
@@ -227,6 +227,6 @@ def cut_short(text: str) -> str:
 
 
 def error_text(error: Exception) -> str:
-    """What an error says; those of zipfile may show whatever is in the file, of any length."""
+    """The text of an error, cut: those of zipfile may repeat the file, at any length."""
     text = str(error)
     return text if len(text) <= 80 and text.isprintable() else cut_short(text)

@@ -1,8 +1,8 @@
 """What is saved of a model, an optimizer, a loader, and of dicts and lists of them.
 
 Each array of a file is an Entry: its dotted name, what is there now, what a file may hold in its
-place, and what to change when it is loaded. Saving and loading walk the same way, so that there is
-one list of names.
+place, and what to change when it is loaded. Saving and loading walk the same way: there is one list
+of names.
 """
 
 from __future__ import annotations

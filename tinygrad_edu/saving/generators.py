@@ -53,10 +53,10 @@ def _fill(state: dict[str, Any], left: list[int]) -> None:
         if isinstance(value, dict):
             _fill(value, left)
         elif isinstance(value, np.ndarray):
-            found = [left.pop() for _ in range(value.size)]
-            if max(found) > np.iinfo(value.dtype).max:
+            numbers = [left.pop() for _ in range(value.size)]
+            if max(numbers) > np.iinfo(value.dtype).max:
                 raise ValueError(f"load: {name} of a generator has too large words")
-            state[name] = np.array(found, value.dtype)
+            state[name] = np.array(numbers, value.dtype)
         elif name in _LARGEST:
             state[name] = left.pop() + (left.pop() << 64)
             if state[name] > _LARGEST[name]:

@@ -19,9 +19,9 @@ Array = npt.NDArray[Any]
 def to_state_dict(model: Module) -> dict[str, Array]:
     """The parameters as torch names and lays them out: `{"0.weight": ..., "0.bias": ...}`.
 
-    The weight of a Linear is transposed, to (outputs, inputs). Layers of a Sequential have their
-    number as a name, so that an MLP fits torch.nn.Sequential(Linear, ReLU, Linear); a parameter
-    with two names is there under both. The arrays are copies. TypeError for a model of Values.
+    The weight of a Linear is transposed, to (outputs, inputs). The layers of a
+    Sequential are named by number, as in torch.nn.Sequential(Linear, ReLU, Linear). A parameter
+    with two names has both. The arrays are copies. TypeError for a model of Values.
     """
     return {
         name: np.array(leaf.data.T if transposed else leaf.data, order="C")
@@ -77,7 +77,7 @@ def load_state_dict(model: Module, arrays: Mapping[str, Any]) -> None:
 
 
 def _plain_array(name: str, given: Any) -> Array:
-    """An array from whatever holds one; torch's parameters are asked for their plain numbers."""
+    """An array, also from a torch tensor or parameter."""
     try:
         array = np.asarray(given.detach() if hasattr(given, "detach") else given)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -16,7 +16,7 @@ from tinygrad_edu.view.picture.svg import to_svg
 from tinygrad_edu.view.targets import check_node
 
 NO_BROWSER = "TINYGRAD_EDU_NO_BROWSER"
-"""The environment variable that keeps the browser closed, whatever its text."""
+"""The environment variable that keeps the browser closed, if it is set to any text."""
 
 MOST_NODES = 1500
 """A notebook shows every node that ends a cell; above this it keeps to the text."""
@@ -44,7 +44,7 @@ def show(
         return None
     import tempfile  # here, because it costs 3 ms that most programs never need
 
-    # The folder is private and new, so that no one else can have put a file or a link there.
+    # The folder is private and new: no one else can have put a file or a link there.
     path = os.path.join(tempfile.mkdtemp(prefix="tinygrad_edu_"), _file_name(node.label))
     to_html(node, path, title=title, ranges=ranges)
     if not open_in_browser(path):
@@ -111,7 +111,7 @@ def _has_display() -> bool:
 
 
 def _file_name(label: str) -> str:
-    """A name that every system takes, whatever the label is."""
+    """A file name that every system takes, for any label."""
     safe = re.sub(r"[^A-Za-z0-9]+", "_", label)[:40].strip("_")
     return f"graph_{safe}.html" if safe else "graph.html"
 

@@ -40,13 +40,13 @@ class _Tree:
 
     def inside(self, outer: int, key: Hashable, name: str) -> int:
         """The module of this key in `outer`, made if need be."""
-        found = self.known.setdefault((outer, key), len(self.names))
-        if found == len(self.names):
+        number = self.known.setdefault((outer, key), len(self.names))
+        if number == len(self.names):
             self.names.append(name)
             self.outer.append(outer)
             self.explicit.append(isinstance(key, Group))
             self.depth.append(0 if outer == OUTSIDE else self.depth[outer] + 1)
-        return found
+        return number
 
     def common(self, a: int, b: int) -> int:
         """The innermost module that both lie in, each counted as lying in itself."""
@@ -133,15 +133,15 @@ def _labelled_leaves(cards: list[Card], tree: _Tree) -> list[int]:
     Two leaves with the same label come from two models: the second is of another module.
     """
     seen: dict[str, int] = {}
-    found = [OUTSIDE] * len(cards)
+    module_of = [OUTSIDE] * len(cards)
     for i, card in enumerate(cards):
         path = path_of(card.name) if card.is_leaf and "." in card.name else []
         if not path:
             continue
         which = seen[card.name] = seen.get(card.name, -1) + 1
         for name in path:
-            found[i] = tree.inside(found[i], (name, which), name)
-    return found
+            module_of[i] = tree.inside(module_of[i], (name, which), name)
+    return module_of
 
 
 def _follow_leaves(
@@ -215,7 +215,7 @@ def _combine(
     for i, card in enumerate(cards):
         group = groups[i]
         if card.is_leaf and derived[i] >= 0 and heads[i]:
-            # a parameter stands where it is used, unless that is outside of its own group
+            # a parameter stands where it is used, unless that is outside its own group
             while group not in with_operations:
                 group = tree.outer[group]
             used = groups[heads[i][0]]

@@ -1,4 +1,4 @@
-"""What a picture says about a graph, whatever it is drawn with.
+"""What a picture says about a graph, for every way of drawing it.
 
 Cards and edges with their texts: names, values, gradients, local derivatives. Everything is read
 from the nodes (`operands`, `rule`, `pullback`, `data`, `grad`, `label`); no rule is named here.
@@ -110,7 +110,7 @@ def _unit_adjoints(node: Node) -> tuple[Any, ...]:
         return (lambda: 1 / 0,) * len(node.operands)
 
 
-# --- Numbers and arrays: asked for what only an array has, so that NumPy is not needed ------------
+# --- Numbers and arrays, told apart by what only an array has: NumPy is not needed ---------------
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
@@ -182,8 +182,8 @@ def full(x: Any) -> str:
 def shown_text(text: str, limit: int | None = None) -> str:
     """A user's text fit to be shown: control characters made visible, one line, cut at `limit`.
 
-    Marks that turn the direction of writing are dropped, so that a name cannot disturb what
-    stands beside it.
+    Marks that turn the direction of writing are dropped: they would disturb what stands beside
+    the name.
     """
     out = []
     for c in text:

@@ -28,7 +28,7 @@ def to_html(
     title: str | None = None,
     ranges: Ranges | None = None,
 ) -> str | Path:
-    """The graph of a node as an interactive page; with `path`, written there, and it is returned.
+    """The graph of a node as an interactive page; with `path`, write it there and return the path.
 
     The reader walks the forward and the backward pass, moves the inputs and asks why a gradient is
     what it is. It opens with every gradient known if `node.backward()` has run, else at the start.

@@ -1,7 +1,7 @@
-"""Rules as JavaScript: what lets the page recompute values and gradients by itself.
+"""Rules as JavaScript, with which the page recomputes values and gradients.
 
-The text is printed from running each rule on symbols, so that there is no second table of
-derivatives. Nothing that a user wrote can occur in it: only operations, names made here, numbers.
+Each rule is run on symbols and written out: there is no second table of derivatives.
+Nothing that a user wrote can occur in it: only operations, names made here, numbers.
 """
 
 from __future__ import annotations

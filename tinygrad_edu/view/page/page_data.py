@@ -1,7 +1,7 @@
-"""What the interactive page is told about a graph: plain data, ready for JSON.
+"""The data of the interactive page, ready for JSON.
 
-Where its numbers can be computed on the page, it gets the JavaScript of the rules; otherwise it
-shows those that Python recorded.
+Where the page can compute the numbers itself, it gets the JavaScript of the rules. Elsewhere it
+shows the numbers that Python recorded.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ MOST_LISTED = 200
 STAGE, SMALLEST_SCALE = (960.0, 400.0), 0.6
 """The room for the graph on a laptop's screen, and how small it may be drawn at first."""
 PILL_WIDTH, MOST_PILLS = 94, 4
-"""Room for a local derivative of eleven characters, whatever the sliders make of it; and how many
-edges into a folded module show one."""
+"""Room for a local derivative of eleven characters, as the sliders may make it; and the number of
+edges into a folded module up to which each shows one."""
 
 LIMITS = {"draw": MOST_DRAWN, "open": MOST_OPEN}
 NO_RULES = "const RULES = [];"
@@ -161,24 +161,27 @@ def _card_data(
 
 def _modules(seen: Seen, rules: _Rules) -> list[dict[str, Any]]:
     place = {id(card.item): i for i, card in enumerate(seen.cards)}
-    told = []
+    modules = []
     for m, module in enumerate(seen.modules):
-        one: dict[str, Any] = {"name": shown_text(module.name, LONGEST_NAME), "outer": module.outer}
+        entry: dict[str, Any] = {
+            "name": shown_text(module.name, LONGEST_NAME),
+            "outer": module.outer,
+        }
         if seen.opened is not None and seen.tensors is not None and seen.tensors[m] >= 0:
             tensor, elements = seen.opened.elements[seen.tensors[m]]
-            found = [place[id(x)] for x in elements.flat if id(x) in place]
-            one["elements"] = found
+            cards_here = [place[id(x)] for x in elements.flat if id(x) in place]
+            entry["elements"] = cards_here
             if tensor.shape != ():
-                one["array"] = _array_text(tensor.data)
+                entry["array"] = _array_text(tensor.data)
             if tensor.rule is not None:
-                one["symbol"] = shown_text(tensor.symbol, 16)
-                one["rule"] = rules.number(tensor.rule, len(tensor.operands))
-        told.append(one)
-    return told
+                entry["symbol"] = shown_text(tensor.symbol, 16)
+                entry["rule"] = rules.number(tensor.rule, len(tensor.operands))
+        modules.append(entry)
+    return modules
 
 
 def _pill(tail: Card, head: Card) -> int:
-    """The room for a local derivative on an edge: 0 where it is no single number."""
+    """The room for a local derivative on an edge; 0 unless both ends are single numbers."""
     arrays = shape_of(tail.data) or shape_of(head.data)
     return 0 if tail.is_constant or arrays else PILL_WIDTH
 
@@ -208,17 +211,17 @@ def _folded(
     sizes = [card_size(card) for card in seen.cards]
     outer = [module.outer for module in seen.modules]
     for choice in (tensors, tensors | innermost):
-        found = arrange(
+        placed = arrange(
             containers, sizes, choice, pills, outer, seen.module_of, seen.links, derived
         )
-        scale = min(STAGE[0] / max(found.width, 1), STAGE[1] / max(found.height, 1))
-        if len(found.boxes) <= MOST_OPEN and scale >= SMALLEST_SCALE:
+        scale = min(STAGE[0] / max(placed.width, 1), STAGE[1] / max(placed.height, 1))
+        if len(placed.boxes) <= MOST_OPEN and scale >= SMALLEST_SCALE:
             return sorted(choice)
     return sorted(tensors | outermost)
 
 
 def _first_choice(seen: Seen) -> str:
-    """What is chosen when the page opens: the first input, if there is one outside of modules."""
+    """What is chosen when the page opens: the first input, outside modules if there is one."""
     leaves = [i for i, card in enumerate(seen.cards) if card.is_leaf]
     free = [i for i in leaves if seen.module_of[i] < 0]
     return f"card:{[*free, *leaves, len(seen.cards) - 1][0]}"

@@ -47,7 +47,7 @@ def to_dot(node: Node, path: None = None) -> str: ...
 @overload
 def to_dot(node: Node, path: Target) -> Path: ...
 def to_dot(node: Node, path: Target | None = None) -> str | Path:
-    """The graph of a node in the DOT language; with `path`, written there, and it is returned.
+    """The graph of a node in the DOT language; with `path`, write it there and return the path.
 
     TypeError unless given a node, ValueError for a path that ends in anything but .dot.
     """

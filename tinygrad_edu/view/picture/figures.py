@@ -22,7 +22,7 @@ PAGE = b"""#set page(width: auto, height: auto, margin: 0pt, fill: none)
 #set document(title: sys.inputs.title, date: none)
 #image(bytes(sys.inputs.svg), format: "svg", alt: sys.inputs.title)
 """
-"""A page as large as the picture, without a date, so that the same picture is the same bytes."""
+"""A page as large as the picture. It has no date: the same picture is the same bytes."""
 
 
 @overload
@@ -32,7 +32,7 @@ def to_png(item: Any, path: Target, *, scale: float | None = None) -> Path: ...
 def to_png(item: Any, path: Target | None = None, *, scale: float | None = None) -> bytes | Path:
     """The picture of a node, or of a report of a check, as the bytes of a PNG file.
 
-    With `path`, written there, whole or not, and the path is returned. `scale` is how many pixels
+    With `path`, write them there and return the path. `scale` is how many pixels
     a unit of the SVG picture has: 2, or less where a side would be longer than 16384 pixels.
     ValueError for a scale that makes it longer, or a path that ends in anything but .png;
     TypeError for what has no picture. Needs the extra `figures`.
@@ -49,7 +49,7 @@ def to_pdf(item: Any, path: Target) -> Path: ...
 def to_pdf(item: Any, path: Target | None = None) -> bytes | Path:
     """The picture of a node, or of a report of a check, as the bytes of a PDF file of one page.
 
-    With `path`, written there, whole or not, and the path is returned. ValueError for a path
+    With `path`, write them there, whole or not at all, and return the path. ValueError for a path
     that ends in anything but .pdf; TypeError for what has no picture. Needs the extra `figures`.
     """
     file = checked_path(path, "to_pdf")

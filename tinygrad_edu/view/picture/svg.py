@@ -48,11 +48,11 @@ def to_svg(node: Node, path: None = None) -> str: ...
 @overload
 def to_svg(node: Node, path: Target) -> Path: ...
 def to_svg(node: Node, path: Target | None = None) -> str | Path:
-    """The graph of a node as an SVG picture; with `path`, written there, and the path is returned.
+    """The graph of a node as an SVG picture; with `path`, write it there and return the path.
 
     Every node is a card with its name, value and gradient (a dot while it is not known), its
     operation in a circle; every edge shows the local derivative. Modules stand in frames; above
-    300 cards they are folded. Point at a card for all digits. TypeError unless given a node,
+    300 cards they are folded. Point at a card to see all digits. TypeError unless given a node,
     ValueError for more than 1500 cards, or for a path that ends in anything but .svg. A file is
     written whole or not at all.
     """
@@ -205,7 +205,7 @@ def _draw_edges(placed: Arrangement) -> list[str]:
 
 
 def _draw_pills(derivatives: Sequence[str], places: Sequence[Point | None]) -> list[str]:
-    """First all outlines and then all numbers, so that what they share is said once."""
+    """All outlines, then all numbers: attributes that they share are written once."""
     outlines, numbers = [], []
     for derivative, place in zip(derivatives, places, strict=True):
         if place is not None:
