@@ -12,7 +12,7 @@ from tinygrad_edu import Tensor
 from tinygrad_edu.programs.array_symbols import (
     OPERATIONS,
     ArraySymbol,
-    Slot,
+    IndexSlot,
     function_of,
     index_with,
     is_elementwise,
@@ -152,8 +152,8 @@ def test_arrays_in_an_index_are_operands_and_stand_in_their_places(index):
 
 def test_places_are_filled_with_operands():
     i, j = np.array([1]), np.array([2])
-    assert index_with((Slot(2), slice(1), Slot(1)), ("x", i, j)) == (j, slice(1), i)
-    assert index_with(Slot(1), ("x", i)) is i
+    assert index_with((IndexSlot(2), slice(1), IndexSlot(1)), ("x", i, j)) == (j, slice(1), i)
+    assert index_with(IndexSlot(1), ("x", i)) is i
     assert index_with(..., ("x",)) is ...
 
 

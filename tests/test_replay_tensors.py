@@ -16,7 +16,7 @@ from tinygrad_edu.nn import (
     max_margin_loss,
     mse_loss,
 )
-from tinygrad_edu.programs.functions import TAKEN
+from tinygrad_edu.programs.generated import TAKEN
 from tinygrad_edu.programs.lines import lines_of
 from tinygrad_edu.programs.source import constant_values
 from tinygrad_edu.rules import operations

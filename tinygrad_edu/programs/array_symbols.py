@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from tinygrad_edu.programs.symbols import Slot, Symbol
+from tinygrad_edu.programs.symbols import IndexSlot, Symbol
 from tinygrad_edu.rules.constants import as_plain
 from tinygrad_edu.rules.tables import arrays
 
@@ -57,7 +57,7 @@ class ArraySymbol(Symbol):
         return self.shape[0]
 
     def __getitem__(self, index: Any) -> Any:
-        index, arrays_in_it = _places(index)
+        index, arrays_in_it = _index_slots(index)
         return operation("getitem", self, *arrays_in_it, index=index)
 
     def __matmul__(self, other: Any) -> Any:
@@ -87,7 +87,7 @@ class ArraySymbol(Symbol):
         """NumPy's elementwise functions and their reductions, `np.add.reduce(x, axis=0)`."""
         if method == "__call__" and not options:
             return operation(_NAMES.get(ufunc.__name__, ufunc.__name__), *inputs)
-        reduction = _REDUCTIONS.get(ufunc.__name__)
+        reduction = _REDUCING_UFUNCS.get(ufunc.__name__)
         if method == "reduce" and reduction and not options.keys() - {"axis", "keepdims"}:
             settings = {"axis": options.get("axis", 0), "keepdims": options.get("keepdims", False)}
             return operation(reduction, *inputs, **settings)
@@ -97,32 +97,26 @@ class ArraySymbol(Symbol):
         self, function: Any, types: Any, inputs: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
         """NumPy's functions of arrays, such as `np.where`."""
-        if function.__name__ in vars(_NumPyFunctions):
-            return getattr(_NumPyFunctions, function.__name__)(*inputs, **options)
-        raise TypeError(f"numpy.{function.__name__} of a symbol has no formula")
+        if function.__name__ not in _CALLED_DIRECTLY:
+            raise TypeError(f"numpy.{function.__name__} of a symbol has no formula")
+        return _CALLED_DIRECTLY[function.__name__](*inputs, **options)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NoReturn:
         raise TypeError("a function of plain arrays was called; use of(x), such as of(x).exp(x)")
 
 
 _NAMES = {"absolute": "abs", "bitwise_and": "logical_and", "bitwise_or": "logical_or"}
-_REDUCTIONS = {"add": "sum", "maximum": "max", "minimum": "min", "multiply": "prod"}
+_REDUCING_UFUNCS = {"add": "sum", "maximum": "max", "minimum": "min", "multiply": "prod"}
 
 
-class _NumPyFunctions:
-    """NumPy's functions that formulas call directly, by the operations that they are."""
-
-    @staticmethod
-    def where(condition: Any, x: Any, y: Any) -> Any:
-        return operation("where", condition, x, y)
-
-    @staticmethod
-    def squeeze(x: Any, axis: Any = None) -> Any:
-        return operation("reshape", x, shape=np.squeeze(_ones(x), axis).shape)
-
-    @staticmethod
-    def broadcast_to(x: Any, shape: Any) -> Any:
-        return operation("broadcast_to", x, shape=shape)
+_CALLED_DIRECTLY: dict[str, Callable[..., Any]] = {
+    "where": lambda condition, x, y: operation("where", condition, x, y),
+    "squeeze": lambda x, axis=None: operation(
+        "reshape", x, shape=np.squeeze(_ones_like(x), axis).shape
+    ),
+    "broadcast_to": lambda x, shape: operation("broadcast_to", x, shape=shape),
+}
+"""NumPy's functions that formulas call directly, by the operations that they are."""
 
 
 class _ArrayFunctions:
@@ -131,34 +125,29 @@ class _ArrayFunctions:
     def __getattr__(self, name: str) -> Callable[..., Any]:
         if name in _SIGNATURES:
             return functools.partial(_reshaping, name)
-        if f"_{name}" in vars(_ArrayFunctions):
-            return getattr(self, f"_{name}")  # type: ignore[no-any-return]
+        if name in _OWN_FORMS:
+            return _OWN_FORMS[name]
         if name in OPERATIONS or is_elementwise(name):
             return functools.partial(operation, name)
         # A formula that was added with `plain_function`, such as softmax, is run on the symbols.
         return getattr(arrays, name)  # type: ignore[no-any-return]
 
-    @staticmethod
-    def _concatenate(xs: Any, axis: int = 0) -> Any:
-        return operation("concatenate", *xs, axis=axis)
 
-    @staticmethod
-    def _stack(xs: Any, axis: int = 0) -> Any:
-        return operation("stack", *xs, axis=axis)
+def _put_symbol(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    index, arrays_in_it = _index_slots(index)
+    return operation("put", x, *arrays_in_it, index=index, shape=shape)
 
-    @staticmethod
-    def _einsum(subscripts: str, *xs: Any) -> Any:
-        return operation("einsum", *xs, subscripts=subscripts)
 
-    @staticmethod
-    def _one_hot(labels: Any, places: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-        return operation("one_hot", labels, places, shape=shape, dtype=dtype)
-
-    @staticmethod
-    def _put(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
-        index, arrays_in_it = _places(index)
-        return operation("put", x, *arrays_in_it, index=index, shape=shape)
-
+_OWN_FORMS: dict[str, Callable[..., Any]] = {
+    "concatenate": lambda xs, axis=0: operation("concatenate", *xs, axis=axis),
+    "stack": lambda xs, axis=0: operation("stack", *xs, axis=axis),
+    "einsum": lambda subscripts, *xs: operation("einsum", *xs, subscripts=subscripts),
+    "one_hot": lambda labels, places, shape, dtype: operation(
+        "one_hot", labels, places, shape=shape, dtype=dtype
+    ),
+    "put": _put_symbol,
+}
+"""Functions whose operands are not all of their first arguments."""
 
 array_functions = _ArrayFunctions()
 """The namespace of array symbols, what `of(symbol)` gives."""
@@ -177,14 +166,14 @@ def _reshaping(name: str, x: Any, *given: Any, **named: Any) -> Any:
     return operation(name, x, **{**defaults, **dict(zip(defaults, given, strict=False)), **named})
 
 
-def _places(index: Any) -> tuple[Any, list[Any]]:
-    """An index with its arrays taken out: `(slice(None), i)` gives (:, Slot(1)) and [i]."""
+def _index_slots(index: Any) -> tuple[Any, list[Any]]:
+    """An index with its arrays taken out: `(slice(None), i)` gives (:, IndexSlot(1)) and [i]."""
     found: list[Any] = []
 
     def place(part: Any) -> Any:
         if isinstance(part, Symbol | np.ndarray):
             found.append(part)
-            return Slot(len(found))
+            return IndexSlot(len(found))
         return part
 
     return (tuple(map(place, index)) if isinstance(index, tuple) else place(index)), found
@@ -193,22 +182,22 @@ def _places(index: Any) -> tuple[Any, list[Any]]:
 def index_with(index: Any, operands: Any) -> Any:
     """An index with its arrays, which are operands 1, 2, …, back in their places."""
     if isinstance(index, tuple):
-        return tuple(operands[p.operand] if isinstance(p, Slot) else p for p in index)
-    return operands[index.operand] if isinstance(index, Slot) else index
+        return tuple(operands[p.operand] if isinstance(p, IndexSlot) else p for p in index)
+    return operands[index.operand] if isinstance(index, IndexSlot) else index
 
 
-def _getitem(x: Any, *more: Any, index: Any) -> Any:
+def _getitem_arrays(x: Any, *more: Any, index: Any) -> Any:
     return x[index_with(index, (x, *more))]
 
 
-def _put(x: Any, *more: Any, index: Any, shape: tuple[int, ...]) -> Any:
+def _put_arrays(x: Any, *more: Any, index: Any, shape: tuple[int, ...]) -> Any:
     return arrays.put(x, index_with(index, (x, *more)), shape)
 
 
 OPERATIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(arrays, name) for name in _SIGNATURES if name != "flat_places"},
     "reshape": lambda x, shape: np.reshape(x, shape),  # NumPy 2.0 does not know the name
-    "matmul": arrays.matmul, "where": arrays.where, "getitem": _getitem, "put": _put,
+    "matmul": arrays.matmul, "where": arrays.where, "getitem": _getitem_arrays, "put": _put_arrays,
     "flat_places": lambda labels, classes: arrays.flat_places(labels, classes),
     "one_hot": lambda labels, places, **like: arrays.one_hot(labels, places, **like),
     "concatenate": lambda *xs, axis: np.concatenate(xs, axis),
@@ -236,7 +225,7 @@ def operation(name: str, *operands: Any, **settings: Any) -> Any:
     if not any(isinstance(x, ArraySymbol) for x in plain):
         return function_of(name)(*plain, **settings)
     with np.errstate(all="ignore"):
-        result = function_of(name)(*map(_ones, plain), **settings)
+        result = function_of(name)(*map(_ones_like, plain), **settings)
     result = np.asarray(result)
     quiet = np.geterr() != _USUAL
     return ArraySymbol(name, tuple(plain), settings, result.shape, result.dtype, quiet)
@@ -245,7 +234,7 @@ def operation(name: str, *operands: Any, **settings: Any) -> Any:
 _USUAL = np.geterr()
 
 
-def _ones(x: Any) -> Any:
+def _ones_like(x: Any) -> Any:
     """Ones of the shape and dtype of an array symbol, in the memory of one number; an index of
     zeros for integers, since an axis may have length 1."""
     if not isinstance(x, ArraySymbol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tinygrad_edu.programs.functions import TAKEN
+from tinygrad_edu.programs.generated import TAKEN
 from tinygrad_edu.programs.lines import NamedLine, lines_of
 from tinygrad_edu.programs.symbols import (
     SUM_OVER_POINTS,

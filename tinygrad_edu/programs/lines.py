@@ -16,7 +16,7 @@ from tinygrad_edu.programs.symbols import (
 )
 from tinygrad_edu.programs.trace import BY, Program, in_order
 
-LONGEST_EXPRESSION = 12
+MOST_OPERATIONS = 12
 """An expression of more operations than this is cut in two, for readers and for parsers."""
 
 REPEATING = {"maximum", "minimum"}
@@ -72,7 +72,7 @@ def lines_of(
                 if x in raising:
                     add_line(x)
         sizes[symbol] = 1 + sum(sizes.get(x, 0) for x in operands)
-        if symbol in used or sizes[symbol] > LONGEST_EXPRESSION:
+        if symbol in used or sizes[symbol] > MOST_OPERATIONS:
             add_line(symbol)
         elif raises(symbol) or not raising.isdisjoint(operands):
             raising.add(symbol)

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_edu.programs.functions import (
-    FUNCTIONS,
+from tinygrad_edu.programs.generated import (
+    MATH_FUNCTIONS,
     TAKEN,
     Code,
     Parameters,
@@ -51,7 +51,7 @@ def _list_name(i: int) -> str:
     return f"inputs_{i + 1}"
 
 
-def _parameters(program: Program, names: dict[Symbol, str], inputs: Parameters) -> list[str]:
+def _parameter_list(program: Program, names: dict[Symbol, str], inputs: Parameters) -> list[str]:
     """The inputs, and after a star what else has to be given by name."""
     others = [x for x in (*program.others, *program.constants, POINTS) if x in names]
     return [
@@ -70,7 +70,9 @@ def _begun(lines: Lines, inputs: Parameters, language: str) -> Code:
     return code
 
 
-def _function(program: Program, lines: Lines, inputs: Parameters, name: str, language: str) -> str:
+def _function_text(
+    program: Program, lines: Lines, inputs: Parameters, name: str, language: str
+) -> str:
     """The text of a Python function that returns `value, gradients`."""
     code = _begun(lines, inputs, language)
     code.add(lines.lines[: lines.forward])
@@ -83,23 +85,23 @@ def _function(program: Program, lines: Lines, inputs: Parameters, name: str, lan
     gradients = [code.text(x) for x in program.gradients]
     returned = f"({', '.join(gradients)}{',' if len(gradients) == 1 else ''})"
     code.lines.append(f"return {code.text(program.value)}, {returned}")
-    return definition(name, _parameters(program, lines.names, inputs), code.lines) + "\n"
+    return definition(name, _parameter_list(program, lines.names, inputs), code.lines) + "\n"
 
 
 def _python(program: Program, lines: Lines, inputs: Parameters, name: str) -> str:
-    text = _function(program, lines, inputs, name, "program")
-    called = sorted(FUNCTIONS.keys() & set(re.findall(r"\b(\w+)\(", text)) - {"abs"})
+    text = _function_text(program, lines, inputs, name, "program")
+    called = sorted(MATH_FUNCTIONS.keys() & set(re.findall(r"\b(\w+)\(", text)) - {"abs"})
     imports = [
         theirs if theirs == ours else f"{theirs} as {ours}"
         for ours in called
-        for theirs in [FUNCTIONS[ours].__name__]
+        for theirs in [MATH_FUNCTIONS[ours].__name__]
     ]
     imports += [x for x in ("inf", "nan") if re.search(rf"\b{x}\b", text)]
     return (f"from math import {', '.join(imports)}\n\n\n" if imports else "") + text
 
 
 def _numpy(program: Program, lines: Lines, inputs: Parameters, name: str) -> str:
-    text = _function(program, lines, inputs, name, "numpy")
+    text = _function_text(program, lines, inputs, name, "numpy")
     head = "import numpy as np\n\n\n"
     if re.search(r"\bput\(", text):
         head += (
@@ -121,7 +123,7 @@ def _javascript(program: Program, lines: Lines, inputs: Parameters, name: str) -
         code.add(backward, "const {} = {};")
     gradients = ", ".join(map(code.text, program.gradients))
     code.lines.append(f"return [{code.text(program.value)}, [{gradients}]];")
-    names = ", ".join(x for x in _parameters(program, lines.names, inputs) if x != "*")
+    names = ", ".join(x for x in _parameter_list(program, lines.names, inputs) if x != "*")
     return "\n".join([f"function {name}({names}) {{", *(f"  {line}" for line in code.lines), "}\n"])
 
 

@@ -83,8 +83,7 @@ class Symbol:
     def __abs__(self) -> Symbol:
         return self._operation("abs", self)
 
-    def __hash__(self) -> int:
-        return id(self)
+    __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, int | float):  # False would be a wrong answer that nobody notices
@@ -107,8 +106,8 @@ class Symbol:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """Where an operand stands in an index: `x[:, i]` is getitem of x and i at (:, Slot(1))."""
+class IndexSlot:
+    """Where an operand stands in an index: `x[:, i]` is getitem of x and i at (:, IndexSlot(1))."""
 
     operand: int
 

@@ -102,7 +102,7 @@ def trace_graph(
     symbols, given = tracer.symbols, {x for x in inputs if isinstance(x, Node)}
     return Program(
         tracer.seed,
-        [symbols[_key(x)] for x in inputs],
+        [symbols[_symbol_key(x)] for x in inputs],
         {symbols[leaf]: leaf for leaf in leaves if leaf not in given},
         [symbols[x] if x in symbols else Symbol("unused") for x in wrt],
         symbols[root],
@@ -126,7 +126,7 @@ def _below(roots: Sequence[Node]) -> tuple[list[Node], list[Node]]:
     return leaves, inner[:-1]
 
 
-def _key(x: Any) -> Any:
+def _symbol_key(x: Any) -> Any:
     """What the symbol of an operand is known by; plain arrays have no hash."""
     return x if isinstance(x, Node) else id(x)
 
@@ -153,10 +153,10 @@ class _Tracer:
         self.varying = set(varying)
         self.free = FreeNames()
         for i, leaf in enumerate([*inputs, *leaves]):
-            if _key(leaf) not in self.symbols:
+            if _symbol_key(leaf) not in self.symbols:
                 name = self.free(identifier(getattr(leaf, "label", "")) or f"x{i + 1}")
                 data = leaf.data if isinstance(leaf, Node) else leaf
-                self.symbols[_key(leaf)] = symbol = symbol_like(name, data)
+                self.symbols[_symbol_key(leaf)] = symbol = symbol_like(name, data)
                 self.preferred_names[symbol] = name
 
     def run(self, node: Node) -> None:
@@ -175,8 +175,8 @@ class _Tracer:
 
     def symbol_of(self, x: Any, name: str = "") -> Any:
         """The symbol of an operand; that of a constant array, which is no input, is made here."""
-        if _key(x) in self.symbols:
-            return self.symbols[_key(x)]
+        if _symbol_key(x) in self.symbols:
+            return self.symbols[_symbol_key(x)]
         if not getattr(x, "ndim", 0):
             return x
         symbol = symbol_like(name or f"array_{'x'.join(map(str, x.shape))}", x)

@@ -1,11 +1,12 @@
 """Replay: the program behind a graph, written out, and run at full speed.
 
-A recorded graph becomes expressions by running its rules on symbols (`trace.py`); these are made
-simpler (`simplify.py`) and become lines with names (`lines.py`), which are written for readers
-(`source.py`) or compiled: graphs of Values to Python (`scalars.py`), to calls of NumPy over columns
-(`columns.py`) or to machine code (`machine.py`), all in `values.py`; graphs of Tensors to calls of
-NumPy into buffers (`buffers.py`, `tensors.py`); a whole training step in `training.py`
-and `flat.py`.
+A recorded graph becomes expressions by running its rules on symbols (`programs/trace.py`). These
+are made simpler (`simplify.py`) and become lines with names (`lines.py`), which are written for
+readers (`source.py`) or compiled (`generated.py`): graphs of Values to Python
+(`number_functions.py`), to calls of NumPy over columns (`columns.py`) or to machine code
+(`machine_code.py`), all of them called by `value_replay.py`; graphs of Tensors to calls of NumPy
+into buffers (`buffers.py`, `tensor_replay.py`); a whole training step in `training.py` and
+`flat_buffers.py`. Graphs of Values are replayed in Python without NumPy.
 
 `import tinygrad_edu` reads this file only; the others, which take a tenth of its time, come with
 the first replay.
@@ -50,7 +51,7 @@ def replay(
     all of them unless given; for a function they may be plain numbers and arrays to record it with.
     `wrt` are the leaves to differentiate by, in the order of the gradients; all inputs unless
     given. A list among them stands for one argument, a sequence, and one gradient, an array. Leaves
-    that are no inputs keep their present `data`, whatever it is when the replay is called.
+    that are not inputs use their current `data` at each call.
 
     A graph of Values takes numbers; or columns, arrays of one shape, and then gives the value and
     the gradients by columns as columns, and the gradients by numbers as sums over the points.

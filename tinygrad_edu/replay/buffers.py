@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_edu.programs.array_symbols import ArraySymbol, function_of, is_elementwise
-from tinygrad_edu.programs.functions import compiled
+from tinygrad_edu.programs.generated import compiled
 from tinygrad_edu.programs.symbols import Expression, Symbol, symbols_of
 from tinygrad_edu.rules.tables import arrays
 
@@ -125,10 +125,10 @@ class Emitter:
             return self.results[symbol]
         for x in instead_of:
             array = self.held(x)
-            if array is not None and self.dies(x) and _fits(array, symbol, order):
+            if array is not None and self.dies(x) and _fits_buffer(array, symbol, order):
                 return array
         for i, array in enumerate(self.free):
-            if _fits(array, symbol, order):
+            if _fits_buffer(array, symbol, order):
                 return self.free.pop(i)
         return np.empty(symbol.shape, symbol.dtype, order)  # type: ignore[call-overload]
 
@@ -375,7 +375,7 @@ def _lifetimes(
     return owners, last_use
 
 
-def _fits(array: Any, symbol: Any, order: str) -> bool:
+def _fits_buffer(array: Any, symbol: Any, order: str) -> bool:
     right_order = array.flags.c_contiguous if order == "C" else array.flags.f_contiguous
     same = array.shape == symbol.shape and array.dtype == symbol.dtype
     return same and bool(right_order and array.flags.writeable)

@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_edu.programs.array_symbols import ArraySymbol
 from tinygrad_edu.programs.column_lines import column_lines
-from tinygrad_edu.programs.functions import MATH, Code, compiled
+from tinygrad_edu.programs.generated import MATH, Code, compiled
 from tinygrad_edu.programs.lines import NamedLine
 from tinygrad_edu.programs.symbols import (
     SUM_OVER_POINTS,

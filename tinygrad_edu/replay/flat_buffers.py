@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.programs.array_symbols import ArraySymbol
-from tinygrad_edu.programs.functions import compiled
+from tinygrad_edu.programs.generated import compiled
 from tinygrad_edu.programs.simplify import simplified
 from tinygrad_edu.programs.symbols import Symbol, operations_in, symbols_of
 from tinygrad_edu.programs.trace import in_order, trace_graph

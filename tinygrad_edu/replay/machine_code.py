@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinygrad_edu.programs.column_lines import column_lines
-from tinygrad_edu.programs.functions import (
+from tinygrad_edu.programs.generated import (
     MATH,
     TAKEN,
     Code,

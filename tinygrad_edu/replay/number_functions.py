@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from tinygrad_edu.programs.functions import (
+from tinygrad_edu.programs.generated import (
     MATH,
     TAKEN,
     Code,
@@ -18,7 +18,7 @@ from tinygrad_edu.programs.functions import (
 from tinygrad_edu.programs.lines import lines_of
 from tinygrad_edu.programs.symbols import Symbol
 from tinygrad_edu.programs.trace import Program
-from tinygrad_edu.replay.recording import BranchChanged, as_gradient
+from tinygrad_edu.replay.recording import BranchChanged, array_function
 from tinygrad_edu.replay.staleness import Origin, counting
 
 
@@ -39,7 +39,7 @@ def python_function(
     lines = lines_of(program, TAKEN)
     code = Code("program", leaf_names(lines.names))
     namespace: dict[str, Any] = {
-        **MATH, "_otherwise": otherwise, "_gradient": as_gradient, "_BranchChanged": BranchChanged
+        **MATH, "_otherwise": otherwise, "_array": array_function(), "_BranchChanged": BranchChanged
     }  # fmt: skip
     parameters, lists, checks = [], [], []
     for i, x in enumerate(inputs):
@@ -63,7 +63,7 @@ def python_function(
     gradients = [
         next(texts)
         if isinstance(x, Symbol)
-        else f"_gradient([{', '.join(itertools.islice(texts, len(x)))}])"
+        else f"_array([{', '.join(itertools.islice(texts, len(x)))}], float)"
         for x in results
     ]
     code.lines.append(f"_found = {code.text(program.value)}, {as_tuple(gradients)}")

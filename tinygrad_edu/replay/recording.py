@@ -12,7 +12,7 @@ from tinygrad_edu.engine.contexts import outside_of_blocks, watched
 from tinygrad_edu.engine.graph import Node, leaves_and_inner, sweep
 from tinygrad_edu.engine.observers import was_compared
 from tinygrad_edu.engine.value import Value
-from tinygrad_edu.replay.arguments import Leaves, flat, shaped
+from tinygrad_edu.replay.input_lists import Leaves, flattened, shaped
 from tinygrad_edu.rules.constants import as_plain
 
 
@@ -45,7 +45,9 @@ def record(
         for leaf, name in zip(leaves, _parameter_names(function), strict=False):
             if isinstance(leaf, Node) and not leaf.label:
                 leaf.label = name
-        for leaf, old in zip(flat(leaves), flat(before.inputs if before else []), strict=False):
+        for leaf, old in zip(
+            flattened(leaves), flattened(before.inputs if before else []), strict=False
+        ):
             if isinstance(leaf, Node) and isinstance(old, Node):
                 leaf.label = old.label
         root = function(*leaves)
@@ -81,7 +83,7 @@ def at_hand(root: Node, inputs: Sequence[Any] | None) -> Recording:
             )
     recording = Recording(root, list(leaves if inputs is None else inputs))
     seen = set()
-    for x in flat(recording.inputs):
+    for x in flattened(recording.inputs):
         is_leaf = isinstance(x, type(root)) and not x.operands
         if not is_leaf and (isinstance(x, Node) or not hasattr(x, "dtype")):
             raise TypeError(f"replay: input {x!r} is not a {type(root).__name__} that is a leaf")
@@ -122,27 +124,29 @@ def eager(root: Any, wrt: Leaves) -> tuple[Any, tuple[Any, ...]]:
     adjoints = sweep(root, root._seed(None), operator.attrgetter("pullback")) if wrt else {}
     gradients = shaped(wrt, lambda x: adjoints.get(x, x._zero()))
     if isinstance(root, Value):
-        gradients = [as_gradient(x) if isinstance(x, list) else x for x in gradients]
-        return root.data, tuple(gradients)
+        array = array_function()
+        return root.data, tuple([array(x, float) if isinstance(x, list) else x for x in gradients])
     value = root.data.copy()
     return (value if value.ndim else value.item()), tuple(
         [y.copy() for y in x] if isinstance(x, list) else x.copy() for x in gradients
     )
 
 
-def as_gradient(numbers: list[float]) -> Any:
-    """The gradient by a list of leaves: an array, or a list where NumPy cannot be imported."""
+def array_function() -> Callable[..., Any]:
+    """What makes the gradient by a list of leaves: an array, or a list if there is no NumPy."""
     try:
         from numpy import array
     except ImportError:
-        return numbers
-    return array(numbers, float)
+        return lambda numbers, kind: numbers
+    return array
 
 
 def check_used(recording: Recording) -> None:
     """TypeError for a plain input that no operation was given, because it cannot be replaced."""
     plain = [
-        (i, x) for i, x in enumerate(flat(recording.inputs), start=1) if not isinstance(x, Node)
+        (i, x)
+        for i, x in enumerate(flattened(recording.inputs), start=1)
+        if not isinstance(x, Node)
     ]
     if not plain:
         return

@@ -9,7 +9,7 @@ from typing import Any
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.programs.source import source
-from tinygrad_edu.replay.arguments import flat, shaped
+from tinygrad_edu.replay.input_lists import flattened, shaped
 from tinygrad_edu.replay.recording import Recording, at_hand, eager, record
 from tinygrad_edu.replay.staleness import Origin, check_same, same_program
 from tinygrad_edu.replay.value_replay import ValueReplay
@@ -151,7 +151,7 @@ def _places(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> list
             i for i, x in zip(places, inputs, strict=True) if isinstance(x, Node | list | tuple)
         ]
     given = inputs if given is recording else list(given)
-    singles = zip(flat(given), flat(places), strict=True)
+    singles = zip(flattened(given), flattened(places), strict=True)
     place_of = {id(x): i for x, i in singles if isinstance(x, Node)}
 
     def place(leaf: Any) -> Any:
@@ -161,11 +161,11 @@ def _places(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> list
 
     found: list[Any] = []
     for x in wrt:
-        same = [i for i, y in zip(places, given, strict=True) if _same(x, y)]
+        same = [i for i, y in zip(places, given, strict=True) if _same_leaves(x, y)]
         if len(same) > 1:
             raise ValueError(f"replay: wrt has {x!r}, which is several inputs; give leaves instead")
         found += same or shaped([x], place)
-    for leaf in flat(_leaves_at(found, recording)):
+    for leaf in flattened(_leaves_at(found, recording)):
         if not isinstance(leaf, Node):
             raise TypeError("replay: wrt has a plain array, which is not a leaf")
     return found
@@ -173,11 +173,11 @@ def _places(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> list
 
 def _leaves_at(places: Sequence[Any], recording: Recording) -> list[Any]:
     """The leaves at these places of a recording."""
-    leaves = flat(recording.inputs)
+    leaves = flattened(recording.inputs)
     return shaped(places, lambda x: leaves[x] if type(x) is int else x)
 
 
-def _same(x: Any, y: Any) -> bool:
+def _same_leaves(x: Any, y: Any) -> bool:
     if isinstance(x, list | tuple) and isinstance(y, list | tuple):
         return len(x) == len(y) and all(a is b for a, b in zip(x, y, strict=True))
     return x is y

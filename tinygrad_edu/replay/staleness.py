@@ -16,7 +16,7 @@ from typing import Any
 from tinygrad_edu.programs.lines import lines_of
 from tinygrad_edu.programs.source import constant_values, source
 from tinygrad_edu.programs.trace import Program
-from tinygrad_edu.replay.arguments import Leaves
+from tinygrad_edu.replay.input_lists import Leaves
 from tinygrad_edu.replay.recording import eager
 
 

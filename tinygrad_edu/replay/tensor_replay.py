@@ -11,8 +11,8 @@ import numpy as np
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.programs.simplify import simplified
 from tinygrad_edu.programs.trace import in_order, trace_graph
-from tinygrad_edu.replay.arguments import Leaves, flat, shaped
 from tinygrad_edu.replay.buffers import Emitter, warnings_of
+from tinygrad_edu.replay.input_lists import Leaves, flattened, shaped
 from tinygrad_edu.replay.recording import Recording
 from tinygrad_edu.replay.staleness import Counted, Origin
 from tinygrad_edu.rules.constants import as_plain
@@ -33,10 +33,10 @@ class TensorReplay:
         seed = root._seed(None) if wrt else np.ones(root.shape, root.dtype)
         self.wrt, self.counted = wrt, Counted(origin)
         self.again = origin.again if origin else None
-        traced = trace_graph(root, flat(inputs), flat(wrt), (), recording.comparisons)
+        traced = trace_graph(root, flattened(inputs), flattened(wrt), (), recording.comparisons)
         self.program = simplified(traced, seed)
         program = simplified(traced, seed, fast=True)
-        symbols = dict(zip(map(id, flat(inputs)), program.inputs, strict=True))
+        symbols = dict(zip(map(id, flattened(inputs)), program.inputs, strict=True))
         self.arguments = shaped(inputs, lambda x: symbols[id(x)])
         given: dict[Any, Any] = dict(program.constants)
         given |= {x: np.empty(x.shape, x.dtype) for x in (*program.inputs, *program.others)}  # type: ignore[attr-defined]
@@ -82,7 +82,7 @@ class TensorReplay:
             with self.warnings():
                 found = self.compute()
             on_another_branch = changed(self.guards, found)
-            value, *gradients = [copied(x, found) for x in self.results]
+            value, *gradients = [result_copy(x, found) for x in self.results]
         if on_another_branch:
             assert self.again is not None
             return self.again(arguments)
@@ -102,8 +102,8 @@ class TensorReplay:
 
     def is_recorded_with(self, point: Sequence[Any]) -> bool:
         """Whether these are the arrays with which the graph was recorded."""
-        recorded = (x.data if isinstance(x, Node) else x for x in flat(self.inputs))
-        return all(map(np.array_equal, flat(point), recorded))
+        recorded = (x.data if isinstance(x, Node) else x for x in flattened(self.inputs))
+        return all(map(np.array_equal, flattened(point), recorded))
 
 
 def changed(guards: Sequence[tuple[Any, Any]], found: Mapping[str, Any]) -> bool:
@@ -114,7 +114,7 @@ def changed(guards: Sequence[tuple[Any, Any]], found: Mapping[str, Any]) -> bool
     )
 
 
-def copied(place: Any, found: Mapping[str, Any]) -> Any:
+def result_copy(place: Any, found: Mapping[str, Any]) -> Any:
     """A copy of a result: of a buffer, or of the variable that holds it."""
     return np.array(found[place] if isinstance(place, str) else place)
 

@@ -2,7 +2,7 @@
 
 All parameters lie in one flat buffer, their gradients in another, so that the update is one
 operation for all of them. During an epoch the parameters are updated in place; their `data`, which
-the user sees, are arrays of their own, given anew when a step or an epoch ends.
+the user sees, are arrays of their own, given again when a step or an epoch ends.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.engine.interrupts import finished
 from tinygrad_edu.engine.names import escaped
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.programs.trace import trace_graph
@@ -81,17 +82,13 @@ class TrainingStep:
         except BaseException:  # what the buffers hold may be half a step, and is not handed back
             self.optimizer.steps = steps
             raise
-        try:
-            self._hand_back()
-        except BaseException:  # an interrupt: all of it
-            self._hand_back()
-            raise
+        finished(self._hand_back)
         return loss
 
     def epoch(self, loader: Any) -> list[float]:
         """A step on every batch of a DataLoader; returns the losses.
 
-        The samples of a batch are gathered inside of the step. The parameters get their new `data`
+        The samples of a batch are gathered inside the step. The parameters get their new `data`
         at the end, also if an error ends it early.
         """
         if not hasattr(loader, "batches"):
@@ -119,11 +116,7 @@ class TrainingStep:
                     self._loop(recorded, batches, x, y, losses)
                 losses += [self._step([x[batch], y[batch]]) for batch in batches]
         finally:
-            try:
-                self._hand_back()
-            except BaseException:  # an interrupt: all of it
-                self._hand_back()
-                raise
+            finished(self._hand_back)
         return losses
 
     def _loop(
@@ -153,7 +146,7 @@ class TrainingStep:
     def _step(self, arrays: Sequence[Any]) -> float:
         """One step on a batch, which is recorded if need be."""
         self.calls += 1
-        key = _key(arrays)
+        key = _batch_key(arrays)
         recorded = self.recorded.get(key)
         if recorded is not None:
             recorded.fill(arrays)
@@ -226,5 +219,5 @@ class TrainingStep:
             state[:] = flat.give()
 
 
-def _key(arrays: Sequence[Any]) -> Any:
+def _batch_key(arrays: Sequence[Any]) -> Any:
     return tuple([(x.dtype, x.shape) for x in arrays])

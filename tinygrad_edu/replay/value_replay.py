@@ -12,7 +12,7 @@ from tinygrad_edu.engine.value import Value
 from tinygrad_edu.programs.simplify import simplified
 from tinygrad_edu.programs.symbols import Symbol
 from tinygrad_edu.programs.trace import Program, trace_graph
-from tinygrad_edu.replay.arguments import Leaves, flat, shaped
+from tinygrad_edu.replay.input_lists import Leaves, flattened, shaped
 from tinygrad_edu.replay.number_functions import python_function
 from tinygrad_edu.replay.recording import Recording
 from tinygrad_edu.replay.staleness import Counted, Origin
@@ -34,7 +34,7 @@ class ValueReplay:
         self.again = origin.again if origin else None
         self.counted = Counted(origin)
         self.program = self.program_of(())
-        symbols = dict(zip(flat(self.inputs), self.program.inputs, strict=True))
+        symbols = dict(zip(flattened(self.inputs), self.program.inputs, strict=True))
         self.arguments = shaped(self.inputs, symbols.__getitem__)
         self.results = shaped(wrt, lambda x: Symbol("result"))
         self.columns: dict[tuple[bool, ...], Any] = {}
@@ -73,15 +73,15 @@ class ValueReplay:
 
     def is_recorded_with(self, point: Sequence[Any]) -> bool:
         """Whether these are the numbers with which the graph was recorded."""
-        return flat(point) == [leaf.data for leaf in flat(self.inputs)]
+        return flattened(point) == [leaf.data for leaf in flattened(self.inputs)]
 
     def program_of(self, varying: Sequence[Node]) -> Program:
         comparisons = self.recording.comparisons
-        inputs, wrt = flat(self.inputs), flat(self.wrt)
+        inputs, wrt = flattened(self.inputs), flattened(self.wrt)
         return simplified(trace_graph(self.root, inputs, wrt, varying, comparisons), 1.0)
 
     def unusual(self, error: Exception | None, *arguments: Any) -> Any:
-        """What is not the ordinary case: columns, numbers that are no floats, and errors."""
+        """What is not the ordinary case: columns, numbers that are not floats, and errors."""
         given = self._checked(arguments)
         columns = self._which_are_columns(given)
         if any(columns):
@@ -135,7 +135,7 @@ class ValueReplay:
         """Run the graph as it was recorded, so that an error names the operation."""
         leaves, inner = leaves_and_inner(self.root)
         nodes: dict[Any, Any] = {leaf: leaf.detach() for leaf in leaves}
-        for leaf, x in zip(flat(self.inputs), flat(given), strict=True):
+        for leaf, x in zip(flattened(self.inputs), flattened(given), strict=True):
             nodes[leaf] = Value(x, leaf.label)
         with outside_of_blocks():
             for node in inner:

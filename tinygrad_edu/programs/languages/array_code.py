@@ -7,10 +7,10 @@ from typing import Any
 
 from tinygrad_edu.programs.languages.code import INFIX
 from tinygrad_edu.programs.languages.language import Form, Language, call, infix
-from tinygrad_edu.programs.symbols import SUM_OVER_POINTS, Slot, Symbol
+from tinygrad_edu.programs.symbols import SUM_OVER_POINTS, IndexSlot, Symbol
 from tinygrad_edu.rules.operators import ATOM, LOWEST, SUM
 
-_FORMS = {
+_ARRAY_FORMS = {
     **INFIX,
     "power": infix("power"),
     "logical_not": infix("logical_not", "~{}"),
@@ -19,7 +19,7 @@ _FORMS = {
 }
 
 
-def _form(symbol: Any) -> Form:
+def _array_form(symbol: Any) -> Form:
     if symbol.name in _SPECIAL:
         return _SPECIAL[symbol.name](symbol)
     settings = dict(getattr(symbol, "settings", {}))
@@ -48,23 +48,23 @@ def _transpose(symbol: Any) -> Form:
     return _method("T" if axes is None else f"transpose{_tuple(axes)}")
 
 
-def _getitem(symbol: Any) -> Form:
+def _getitem_form(symbol: Any) -> Form:
     rest = (LOWEST,) * (len(symbol.operands) - 1)
     return Form(f"{{0}}[{_index(symbol.settings['index'])}]", ATOM, (ATOM, *rest))
 
 
-def _put(symbol: Any) -> Form:
+def _put_form(symbol: Any) -> Form:
     index = _index(symbol.settings["index"], in_tuple=True)
     return _call(symbol, f"put({{0}}, {index}, {symbol.settings['shape']})")
 
 
-def _flat_places(symbol: Any) -> Form:
+def _flat_places_form(symbol: Any) -> Form:
     flat = "" if symbol.operands[0].ndim == 1 else ".ravel()"
     rows = f"np.arange({symbol.size}) * {symbol.settings['classes']}"
     return Form(f"{rows} + {{}}{flat}", SUM, (ATOM,))
 
 
-def _one_hot(symbol: Any) -> Form:
+def _one_hot_form(symbol: Any) -> Form:
     shape, dtype = symbol.settings["shape"], symbol.settings["dtype"]
     return _call(symbol, f"np.eye({shape[-1]}, dtype=np.{dtype.name})[{{0}}]")
 
@@ -79,7 +79,7 @@ def _joined(symbol: Any) -> Form:
     return _call(symbol, f"np.{symbol.name}([{operands}], axis={symbol.settings['axis']})")
 
 
-def _einsum(symbol: Any) -> Form:
+def _einsum_form(symbol: Any) -> Form:
     operands = [repr(symbol.settings["subscripts"]), *_operands(symbol)]
     pairwise = ["optimize=True"] if len(symbol.operands) > 2 else []
     return _call(symbol, f"np.einsum({', '.join([*operands, *pairwise])})")
@@ -92,12 +92,18 @@ _SPECIAL: dict[str, Callable[[Any], Form]] = {
     "broadcast_to": lambda symbol: _call(
         symbol, f"np.broadcast_to({{}}, {symbol.settings['shape']})"
     ),
-    "getitem": _getitem, "put": _put, "flat_places": _flat_places, "one_hot": _one_hot,
+    "getitem": _getitem_form,
+    "put": _put_form,
+    "flat_places": _flat_places_form,
+    "one_hot": _one_hot_form,
     "pick": lambda symbol: Form(
         f"{{}}[np.arange({symbol.operands[0].shape[0]}), {{}}]", ATOM, (ATOM, LOWEST)
     ),
-    "minus_one_hot": _minus_one_hot, "concatenate": _joined, "stack": _joined, "einsum": _einsum,
-}  # fmt: skip
+    "minus_one_hot": _minus_one_hot,
+    "concatenate": _joined,
+    "stack": _joined,
+    "einsum": _einsum_form,
+}
 """What is not written as `np.name(operands, settings)`."""
 
 
@@ -115,7 +121,7 @@ def _index(index: Any, in_tuple: bool = False) -> str:
     if isinstance(index, tuple):
         parts = ", ".join(_index(part, in_tuple) for part in index)
         return f"({parts},)" if in_tuple and parts else parts or "()"
-    if isinstance(index, Slot):
+    if isinstance(index, IndexSlot):
         return "{" + str(index.operand) + "}"
     if isinstance(index, slice):
         if in_tuple:
@@ -125,27 +131,27 @@ def _index(index: Any, in_tuple: bool = False) -> str:
     return "..." if index is Ellipsis else str(index)
 
 
-def _number(x: Any) -> str:
+def _number_text(x: Any) -> str:
     if getattr(x, "ndim", 0):
-        return _array(x)
+        return _constant_array(x)
     x = x.item() if hasattr(x, "item") else x
     return {"inf": "np.inf", "-inf": "-np.inf", "nan": "np.nan"}.get(repr(x), repr(x))
 
 
-def _array(x: Any) -> str:
+def _constant_array(x: Any) -> str:
     """A constant array: one number repeated, a diagonal of ones, or all of its elements."""
     import numpy as np
 
     dtype = f"dtype=np.{x.dtype.name}"
     first = x.flat[0] if x.size else x.dtype.type(0)
     if np.array_equal(x, np.full_like(x, first), equal_nan=True):
-        return f"np.full({x.shape}, {_number(first)}, {dtype})"
+        return f"np.full({x.shape}, {_number_text(first)}, {dtype})"
     if x.ndim == 2 and np.array_equal(x, np.eye(*x.shape)):
         return f"np.eye({x.shape[0]}, {x.shape[1]}, {dtype})"
     rows = np.array2string(
-        x, separator=", ", threshold=x.size, max_line_width=10**9, formatter={"all": _number}
+        x, separator=", ", threshold=x.size, max_line_width=10**9, formatter={"all": _number_text}
     )
     return f"np.array({' '.join(rows.split())}, {dtype})"
 
 
-NUMPY = Language("NumPy", _FORMS, _number, _form)
+NUMPY = Language("NumPy", _ARRAY_FORMS, _number_text, _array_form)

@@ -68,7 +68,7 @@ def text_in(
         if not symbol.operands:
             done[symbol] = symbol.name, ATOM
             continue
-        form = _form(tongue, symbol)
+        form = _form_in(tongue, symbol)
         parts = [
             text if precedence >= least else text.join(tongue.parentheses)
             for (text, precedence), least in zip(
@@ -79,7 +79,7 @@ def text_in(
     return part(expression)[0]
 
 
-def _form(language: Language, symbol: Symbol) -> Form:
+def _form_in(language: Language, symbol: Symbol) -> Form:
     form = language.forms.get(symbol.name) or language.form(symbol)
     if form is None or len(form.operands) != len(symbol.operands):
         raise ValueError(

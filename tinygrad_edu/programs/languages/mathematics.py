@@ -21,7 +21,7 @@ _SIGNS = {
 
 _SUM = (r"\sum {}", "<mrow><mo>∑</mo>{}</mrow>", PRODUCT, (UNARY,))
 
-_FORMS: dict[str, tuple[str, str, int, tuple[int, ...]]] = {
+_NOTATIONS: dict[str, tuple[str, str, int, tuple[int, ...]]] = {
     "negative": ("-{}", "<mrow><mo>-</mo>{}</mrow>", UNARY, (POWER,)),
     "divide": (r"\frac{{{}}}{{{}}}", "<mfrac>{}{}</mfrac>", ATOM, (LOWEST, LOWEST)),
     "power": ("{}^{{{}}}", "<msup>{}{}</msup>", POWER, (ATOM, LOWEST)),
@@ -123,7 +123,7 @@ LATEX = Language(
     "LaTeX",
     {
         **{name: infix(name, sign=sign) for name, (sign, _) in _SIGNS.items()},
-        **{name: Form(text, binds, least) for name, (text, _, binds, least) in _FORMS.items()},
+        **{name: Form(text, binds, least) for name, (text, _, binds, least) in _NOTATIONS.items()},
     },
     _latex_number,
     _latex_call,
@@ -136,7 +136,7 @@ MATHML = Language(
             name: infix(name, "<mrow>{}<mo>{sign}</mo>{}</mrow>", sign)
             for name, (_, sign) in _SIGNS.items()
         },
-        **{name: Form(text, binds, least) for name, (_, text, binds, least) in _FORMS.items()},
+        **{name: Form(text, binds, least) for name, (_, text, binds, least) in _NOTATIONS.items()},
     },
     _mathml_number,
     _mathml_call,

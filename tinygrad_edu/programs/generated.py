@@ -15,14 +15,14 @@ from tinygrad_edu.programs.symbols import Expression, Symbol, function_names
 Parameters = Sequence[Symbol | list[Symbol]]
 """The inputs as a function takes them: one by one, or several as a list."""
 
-FUNCTIONS = {
+MATH_FUNCTIONS = {
     **{name: getattr(math, name) for name in function_names() if hasattr(math, name)},
     "abs": math.fabs, "pow": math.pow, "arcsin": math.asin, "arccos": math.acos,
     "arctan": math.atan,
 }  # fmt: skip
 """What a Python program may call."""
 
-MATH: dict[str, Any] = {**FUNCTIONS, "inf": math.inf, "nan": math.nan}
+MATH: dict[str, Any] = {**MATH_FUNCTIONS, "inf": math.inf, "nan": math.nan}
 """What the text of a Python program may name."""
 
 _JAVASCRIPT_WORDS = """
@@ -32,8 +32,8 @@ _JAVASCRIPT_WORDS = """
     void while with yield arguments Infinity NaN undefined Math
 """
 TAKEN = {
-    *keyword.kwlist, *keyword.softkwlist, *vars(builtins), *FUNCTIONS, *_JAVASCRIPT_WORDS.split(),
-    *function_names(), "np", "math", "put", "inf", "nan", "known",
+    *keyword.kwlist, *keyword.softkwlist, *vars(builtins), *MATH_FUNCTIONS, *function_names(),
+    *_JAVASCRIPT_WORDS.split(), "np", "math", "put", "inf", "nan", "known",
 }  # fmt: skip
 """Names that a variable of a program cannot have."""
 

@@ -9,7 +9,7 @@ Leaves = Sequence[Any]
 """Leaves one by one, or several as a list."""
 
 
-def flat(leaves: Leaves) -> list[Any]:
+def flattened(leaves: Leaves) -> list[Any]:
     """The leaves, one by one."""
     return [y for x in leaves for y in (x if isinstance(x, list | tuple) else [x])]
 
