@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.engine.interrupts import finished
+from tinygrad_edu.engine.interrupts import all_or_nothing
 from tinygrad_edu.engine.names import escaped
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.programs.trace import trace_graph
@@ -76,14 +76,12 @@ class TrainingStep:
         """
         arrays = [np.asarray(x) for x in batch]
         steps = self.optimizer.steps
-        self._take_over()
-        try:
-            loss = self._step(arrays)
-        except BaseException:  # what the buffers hold may be half a step, and is not handed back
+
+        def undo() -> None:  # what the buffers hold may be half a step, and is not handed back
             self.optimizer.steps = steps
-            raise
-        finished(self._hand_back)
-        return loss
+
+        self._take_over()
+        return all_or_nothing(lambda: self._step(arrays), lambda loss: self._hand_back(), undo)
 
     def epoch(self, loader: Any) -> list[float]:
         """A step on every batch of a DataLoader; returns the losses.
@@ -116,7 +114,11 @@ class TrainingStep:
                     self._loop(recorded, batches, x, y, losses)
                 losses += [self._step([x[batch], y[batch]]) for batch in batches]
         finally:
-            finished(self._hand_back)
+            try:
+                self._hand_back()
+            except BaseException:  # an interrupt: all of it
+                self._hand_back()
+                raise
         return losses
 
     def _loop(
