@@ -9,6 +9,7 @@ from types import ModuleType
 
 import tinygrad_edu as tg
 from tinygrad_edu.rules import RULES, operations
+from tinygrad_edu.rules.operators import OPERATORS
 from tinygrad_edu.rules.rule import facts_of
 
 PACKAGE = Path(tg.__file__).parent
@@ -37,6 +38,7 @@ def names_of(module, title):
 def methods():
     """A stub of the classes that give nodes the rules as methods."""
     text = HEAD.format("The rules as methods of nodes")
+    text += "\nfrom typing import Any, Self\n"
     text += "\nfrom tinygrad_edu.rules import arrays, elementwise, reductions\n"
     for kind, arrays in (("RuleMethods", False), ("ArrayRuleMethods", True)):
         text += f"\nclass {kind}:\n"
@@ -45,6 +47,10 @@ def methods():
             if facts.method and facts.arrays is arrays:
                 home = getattr(operations, name).__module__.rpartition(".")[2]
                 text += f"    {name} = {home}.{name}\n"
+        for name in ("matmul",) if arrays else ("add", "subtract", "multiply", "divide", "power"):
+            special = OPERATORS[name].function.__name__
+            for prefix in ("", "r", "i"):
+                text += f"    def __{prefix}{special}__(self, other: Any, /) -> Self: ...\n"
     return text
 
 

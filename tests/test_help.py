@@ -50,7 +50,7 @@ def test_every_method_and_property_has_its_name_and_a_docstring(kind):
         method = method.fget if isinstance(method, property) else getattr(kind, name)
         if inspect.ismemberdescriptor(method):  # operands, rule and pullback, see Node
             continue
-        assert method.__name__ in (name, name.strip("_")), name
+        assert method.__name__ in (name, name.strip("_"), "negative"), name
         assert method.__qualname__.endswith(method.__name__), name
         assert "<locals>" not in method.__qualname__, name
         assert inspect.getdoc(method), name

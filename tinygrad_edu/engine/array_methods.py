@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from tinygrad_edu.engine.conversions import looks_for_a_node
-from tinygrad_edu.engine.methods import Methods, add_rules, compared, updated
+from tinygrad_edu.engine.methods import Methods, add_operators, add_rules, compared
 from tinygrad_edu.rules import arrays, reductions  # noqa: F401  declares the rules of reductions
-from tinygrad_edu.rules.rule import RULES
 
 if TYPE_CHECKING:
     from tinygrad_edu.engine.rule_methods import ArrayRuleMethods
@@ -50,15 +49,6 @@ class ArrayMethods(Methods, ArrayRuleMethods):
 
     __hash__ = object.__hash__  # a Tensor as a key is found by identity, which Python asks first
 
-    def __matmul__(self, other: Any) -> Self:
-        return self._binary(RULES["matmul"], self, other)
-
-    def __rmatmul__(self, other: Any) -> Self:
-        return self._binary(RULES["matmul"], other, self)
-
-    def __imatmul__(self, other: Any) -> Self:
-        return updated(self, other, self @ other)
-
     def __getitem__(self, index: Any) -> Self:
         """x[index] with slices, integers, ..., None and integer or boolean arrays."""
         return arrays.getitem(self, index)
@@ -85,12 +75,5 @@ class ArrayMethods(Methods, ArrayRuleMethods):
         return arrays.transpose(self)
 
 
-for _name, _rule in {
-    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power",
-    "matmul": "matmul",
-}.items():  # fmt: skip
-    for _special in (f"__{_name}__", f"__r{_name}__", f"__i{_name}__"):
-        getattr(ArrayMethods, _special).__doc__ = RULES[_rule].__doc__  # for `help`
-ArrayMethods.__neg__.__doc__ = RULES["negative"].__doc__
-
 add_rules(ArrayMethods, arrays=True)
+add_operators(ArrayMethods, "matmul")

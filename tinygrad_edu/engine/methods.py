@@ -1,14 +1,13 @@
 """The operators and methods that Value and Tensor share; every one of them is a rule.
 
 A rule's public function is an ordinary function, so as an attribute of a class it is a method:
-`x.exp()` is `exp(x)`. `add_rules` does this for every rule, a user's own among them. The operators
-go to the same rules by `_binary`; Value overrides them with shorter ways of its own, because a
-scalar graph is made of them.
+`x.exp()` is `exp(x)`. `add_rules` does this for every rule, a user's own among them, and
+`add_operators` for `x + y` and its kind; Value overrides those with shorter ways of its own,
+because a scalar graph is made of them.
 """
 
 from __future__ import annotations
 
-import operator
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -19,6 +18,7 @@ from tinygrad_edu.engine.errors import described
 from tinygrad_edu.engine.observers import note_comparison
 from tinygrad_edu.rules import elementwise as rules
 from tinygrad_edu.rules.numpy_forms import arguments_of, instead_of, under_our_names
+from tinygrad_edu.rules.operators import OPERATORS
 from tinygrad_edu.rules.own_rules import is_ours
 from tinygrad_edu.rules.rule import RULES, Rule, declared, facts_of
 from tinygrad_edu.rules.tables import operations
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from tinygrad_edu.rules.facts import Facts
 else:
     RuleMethods = object  # `add_rules` makes the rules methods; editors read them in a stub
-
-# The rules themselves, (output, pullback) and all; `rules.add` is the public function.
-_add, _subtract, _multiply = RULES["add"], RULES["subtract"], RULES["multiply"]
-_divide, _power, _negative = RULES["divide"], RULES["power"], RULES["negative"]
-
 
 N = TypeVar("N", bound="Methods")
 
@@ -57,62 +52,12 @@ class Methods(Absent, RuleMethods):
                 f"holds a {name}"
             )
 
-    def _unary(self, rule: Rule) -> Self:
-        """Record a rule of this one operand."""
+    def _record(self, rule: Rule, operands: tuple[Any, ...], settings: dict[str, Any]) -> Self:
+        """Run the rule on the operands' data and return the node that remembers it."""
         raise NotImplementedError
 
-    def _binary(self, rule: Rule, x: Any, y: Any) -> Self:
-        """Record a rule of two operands, of which this node is one."""
-        raise NotImplementedError
-
-    def __add__(self, other: Any) -> Self:
-        return self._binary(_add, self, other)
-
-    def __radd__(self, other: Any) -> Self:
-        return self._binary(_add, other, self)
-
-    def __sub__(self, other: Any) -> Self:
-        return self._binary(_subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Self:
-        return self._binary(_subtract, other, self)
-
-    def __mul__(self, other: Any) -> Self:
-        return self._binary(_multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Self:
-        return self._binary(_multiply, other, self)
-
-    def __truediv__(self, other: Any) -> Self:
-        return self._binary(_divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Self:
-        return self._binary(_divide, other, self)
-
-    def __pow__(self, other: Any) -> Self:
-        return self._binary(_power, self, other)
-
-    def __rpow__(self, other: Any) -> Self:
-        return self._binary(_power, other, self)
-
-    def __neg__(self) -> Self:
-        return self._unary(_negative)
-
-    # In place: a leaf inside no_grad gets new data, as in torch; all else is recorded as ever.
-    def __iadd__(self, other: Any) -> Self:
-        return updated(self, other, self + other)
-
-    def __isub__(self, other: Any) -> Self:
-        return updated(self, other, self - other)
-
-    def __imul__(self, other: Any) -> Self:
-        return updated(self, other, self * other)
-
-    def __itruediv__(self, other: Any) -> Self:
-        return updated(self, other, self / other)
-
-    def __ipow__(self, other: Any) -> Self:
-        return updated(self, other, self**other)
+    __neg__ = rules.negative
+    __abs__ = rules.abs
 
     def __lt__(self, other: Any) -> Any:
         """Where the data are less, as plain booleans."""
@@ -130,8 +75,6 @@ class Methods(Absent, RuleMethods):
         """Where the data are greater or equal, as plain booleans."""
         return compared("greater_equal", self, other)
 
-    __abs__ = rules.abs
-
     def __pos__(self) -> Self:
         """The node itself."""
         return self
@@ -147,7 +90,7 @@ class Methods(Absent, RuleMethods):
             )
         if options:
             options = under_our_names(f"numpy.{ufunc.__name__}", options, ())
-        if name in _COMPARISONS:
+        if name in COMPARISONS:
             return compared(name, *inputs, **options)
         if name in vars(operations):
             return getattr(operations, name)(*inputs, **options)
@@ -237,12 +180,31 @@ def _kinds_of_nodes(base: type[Methods]) -> Iterator[type[Methods]]:
         yield from _kinds_of_nodes(kind)
 
 
-add_rules(Methods, arrays=False)
+def add_operators(kind: type[Methods], *names: str) -> None:
+    """Give a class the methods `x op y`, `y op x` and `x op= y` for rules: `__add__`, `__radd__`
+    and `__iadd__` for add."""
+    for name in names:
+        for prefix, method in zip(("", "r", "i"), _operators_of(RULES[name]), strict=True):
+            special = f"__{prefix}{OPERATORS[name].function.__name__}__"
+            setattr(kind, special, named(method, special, RULES[name], kind.__name__))
 
 
-def named(method: Any, name: str, rule: Rule) -> Any:
-    """A method of Value with the name that `help` and tracebacks show, and the rule's docstring."""
-    method.__name__, method.__qualname__ = name, f"Value.{name}"
+def _operators_of(rule: Rule) -> tuple[Any, Any, Any]:
+    def operator(self: Any, other: Any) -> Any:
+        return self._record(rule, (self, other), {})
+
+    def reflected(self: Any, other: Any) -> Any:
+        return self._record(rule, (other, self), {})
+
+    def in_place(self: Any, other: Any) -> Any:
+        return updated(self, other, operator(self, other))
+
+    return operator, reflected, in_place
+
+
+def named(method: Any, name: str, rule: Rule, kind: str) -> Any:
+    """A method with the name that `help` and tracebacks show, and the rule's docstring."""
+    method.__name__, method.__qualname__ = name, f"{kind}.{name}"
     method.__doc__ = rule.__doc__
     return method
 
@@ -273,10 +235,13 @@ def updated(node: N, other: Any, result: Any) -> N:
     return recorded
 
 
+COMPARISONS = {"less", "greater", "less_equal", "greater_equal", "equal", "not_equal"}
+
+
 def compared(name: str, x: Any, y: Any) -> Any:
     """What a comparison of data gives: a plain truth or plain truths."""
     try:
-        result = _COMPARISONS[name](_data(x), _data(y))
+        result = OPERATORS[name].function(_data(x), _data(y))
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"{name}({x!r}, {y!r}): {error}") from error
@@ -284,8 +249,5 @@ def compared(name: str, x: Any, y: Any) -> Any:
     return result
 
 
-_COMPARISONS = {
-    "less": operator.lt, "greater": operator.gt,
-    "less_equal": operator.le, "greater_equal": operator.ge,
-    "equal": operator.eq, "not_equal": operator.ne,
-}  # fmt: skip
+add_rules(Methods, arrays=False)
+add_operators(Methods, "add", "subtract", "multiply", "divide", "power")

@@ -167,12 +167,6 @@ class Tensor(ArrayMethods, MicrogradNames, Portable):
         label = f", label={self.label!r}" if self.label else ""
         return f"Tensor({text}, shape={self.shape}, dtype={self.dtype}{label})"
 
-    def _unary(self, rule: Rule) -> Tensor:
-        return self._record(rule, (self,), {})
-
-    def _binary(self, rule: Rule, x: Any, y: Any) -> Tensor:
-        return self._record(rule, (x, y), {})
-
     def _record(self, rule: Rule, operands: tuple[Any, ...], settings: dict[str, Any]) -> Tensor:
         plain: list[Any] = []
         for x in operands:

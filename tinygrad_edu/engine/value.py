@@ -77,9 +77,9 @@ def _operators(name: str, special: str) -> tuple[Any, Any, Any]:
         return updated(self, other, result) if self._grad or observers.active else result
 
     return (
-        named(operator, f"__{special}__", rule),
-        named(reflected, f"__r{special}__", rule),
-        named(in_place, f"__i{special}__", rule),
+        named(operator, f"__{special}__", rule, "Value"),
+        named(reflected, f"__r{special}__", rule, "Value"),
+        named(in_place, f"__i{special}__", rule, "Value"),
     )
 
 
@@ -94,7 +94,7 @@ def _function(name: str, method_name: str) -> Any:
             raise forward_error(rule, (self,), error) from error
         return _node(data, (self,), rule, pullback)
 
-    return named(function, method_name, rule)
+    return named(function, method_name, rule, "Value")
 
 
 @final

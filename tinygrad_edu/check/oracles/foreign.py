@@ -170,12 +170,6 @@ class Foreign(ArrayMethods):
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return operations
 
-    def _unary(self, rule: Rule) -> Any:
-        return self._record(rule, (self,), {})
-
-    def _binary(self, rule: Rule, x: Any, y: Any) -> Any:
-        return self._record(rule, (x, y), {})
-
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(np.shape(self.data))
