@@ -25,11 +25,11 @@ def one_run(name, sizes, mistake):
     """The gradients that backward gives and the arrays it has to do with, both by name, by our own
     reading of the table's few conventions."""
     from tinygrad_edu.check.layers.hand_written import _functions
-    from tinygrad_edu.check.layers.runs import Layer
+    from tinygrad_edu.check.layers.runs import HandWrittenLayer
 
     given_to_it, settings = LAYERS[name].made(sizes, mistake)
     forward, backward, inputs, _ = _functions(given_to_it[0], tuple(given_to_it[1:]))
-    found = Layer(forward, backward, inputs, settings.get("parameters")).run()
+    found = HandWrittenLayer(forward, backward, inputs, settings.get("parameters")).run()
     gradients = {
         v.name: np.asarray(v.gradient, float) for v in found.variables if v.gradient is not None
     }

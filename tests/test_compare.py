@@ -10,7 +10,7 @@ from oracles import ARRAY_LIBRARIES, LIBRARIES, library
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, compare, nn, rule
 from tinygrad_edu.check import GradientError
-from tinygrad_edu.check.comparison import function_of_graph
+from tinygrad_edu.check.kinds import function_of_graph
 from tinygrad_edu.check.oracles import INSTALL
 from tinygrad_edu.rules import of
 

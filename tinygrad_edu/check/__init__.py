@@ -1,8 +1,8 @@
 """Is a derivative right? Numerical derivatives, and the checks that compare with them.
 
-`gradcheck` (functions.py), `check_backward` (layers/) and `check_inputs_matter` (dependence.py) ask
-verdict.py, which compares with numerical.py and lets diagnoses/ name the mistake. `compare`
-(comparison.py) compares with the libraries of oracles/. What they return is in report.py.
+`gradcheck` (function_check.py) and `check_backward` (layers/) ask verdict.py, which compares with
+numerical.py and lets diagnoses/ name the mistake. `compare` (comparison.py) compares with the
+libraries of oracles/. What they return is in report.py.
 
 Functions of numbers are checked without NumPy; what is about arrays is imported when it is asked
 for.
@@ -11,7 +11,7 @@ for.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tinygrad_edu.check.functions import gradcheck
+from tinygrad_edu.check.function_check import gradcheck
 from tinygrad_edu.check.numerical import numerical_gradient
 from tinygrad_edu.check.report import GradientError, Report, Row
 

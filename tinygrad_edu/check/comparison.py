@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu.check.differences import US, Limits, Pair, row_of_pair
 from tinygrad_edu.check.kinds import (
-    copied,
+    copy_of_input,
     floating,
+    function_of_graph,
     input_names,
     leaf,
+    leaves_of,
     like,
     names_for,
     plain,
@@ -26,12 +27,12 @@ from tinygrad_edu.check.report import Report, concluded
 from tinygrad_edu.engine.contexts import watched
 from tinygrad_edu.engine.graph import Node, topological_order
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.rules.array_constants import Array
 from tinygrad_edu.view.cards.reading import shape_of
 
 if TYPE_CHECKING:
     from tinygrad_edu.check.oracles import Found, Oracle
 
-Array = npt.NDArray[Any]
 Library = Literal["torch", "jax", "sympy", "autograd"]
 
 
@@ -48,22 +49,21 @@ def compare(
     """Compute f and its gradients here and in another library, and say where they differ.
 
     `with_` is "torch", "jax", "autograd", or "sympy", which differentiates functions of numbers
-    symbolically. f is written once, with operators, methods and functions of tinygrad_edu, and
-    gets a node for each input, as in `gradcheck`. For the other library it is called again with
-    that library's arrays inside something that behaves as a node, and every operation, forward
-    and backward, is the library's own. Where that cannot be, because f holds nodes of its own or
+    symbolically. Write f once, with operators, methods and functions of tinygrad_edu; it gets a
+    node for each input, as in `gradcheck`. For the other library it is called again with that
+    library's arrays inside something that behaves as a node, and every operation, forward and
+    backward, is the library's own. Where that is not possible, because f holds nodes of its own or
     asks for a Tensor, the graph that it recorded is run there instead; labelled leaves of f's own,
     such as the parameters of a model, are then compared too. f may be a node: its graph is compared
     by its labelled leaves.
 
-    `theirs` is a second function, written for the library: a loss that was ported is compared with
-    the original. It gets float64 tensors or arrays (symbols for sympy), in the order of the inputs.
+    `theirs` is a second function, written for the library: compare a loss that you ported with the
+    original. It gets float64 tensors or arrays (symbols for sympy), in the order of the inputs.
 
-    Both sides compute with float64 numbers; inputs that are float32 stay so here and are judged as
-    such. `rtol` and `atol` are what is tolerated: 1e-8, or 1e-4 below float64, and a few roundings.
+    Both sides compute with float64 numbers; float32 inputs stay so here and are judged as such.
+    `rtol` and `atol` are what is tolerated: 1e-8, or 1e-4 below float64, and a few roundings.
     Where conventions differ at a kink, as relu'(0) may, the verdict is "kink". A result of several
-    numbers is weighed with random numbers first. Nothing of the other library's settings stays
-    changed.
+    numbers is weighed with random numbers first. Settings of the other library stay as they are.
 
     Returns a Report with a row for the value and one for the gradient of each input. Raises
     GradientError for a difference, unless `raises` is False; ImportError if the library is not
@@ -73,71 +73,42 @@ def compare(
 
     library = opened(with_)
     ours = _Ours.of(f, inputs, names, alone=theirs is not None)
-    for name, x in zip(ours.names, ours.inputs, strict=True):
-        if library.only_numbers and x.ndim:
-            raise TypeError(
-                f"compare: {with_} compares functions of numbers, and {name} is an array of shape "
-                f"{x.shape}; compare with torch, jax or autograd"
-            )
-    value = ours.root.data
-    adjoint = weights_for(shape_of(value))
+    _check_shapes(library, ours, with_)
+    adjoint = weights_for(shape_of(ours.root.data))
     ours.root.backward(adjoint)
     results = ours.in_library(library, theirs, np.asarray(adjoint))
-    limits = Limits.of(precision(value), rtol, atol)
     report = Report(
         f"compare of {ours.title} with {with_}", [], [], (US, with_), "values and gradients agree"
     )
-    report.rows.append(row_of_pair(Pair("value", value, results.value, with_), limits))
+    _add_rows(report, ours, results, adjoint, Limits.of(precision(ours.root.data), rtol, atol))
+    return concluded(report, raises)
+
+
+def _check_shapes(library: Oracle, ours: _Ours, name: str) -> None:
+    for input_name, x in zip(ours.names, ours.inputs, strict=True):
+        if library.only_numbers and x.ndim:
+            raise TypeError(
+                f"compare: {name} compares functions of numbers, and {input_name} is an array of "
+                f"shape {x.shape}; compare with torch, jax or autograd"
+            )
+
+
+def _add_rows(report: Report, ours: _Ours, theirs: Found, adjoint: Any, limits: Limits) -> None:
+    """A row for the value, and one for each gradient."""
+    library = report.compared[1]
+    report.rows.append(row_of_pair(Pair("value", ours.root.data, theirs.value, library), limits))
     same = report.rows[0].verdict == "ok"
     if not same and not ours.repeats():
         report.problems.append(
             "the function gives another result each time that it is called with the same inputs; "
             "random numbers have to start the same way at every call"
         )
-    for i, their_gradient in enumerate(results.gradients or ()):
+    for i, gradient in enumerate(theirs.gradients or ()):
         pair = Pair(
-            ours.names[i], ours.leaves[i].grad, their_gradient, with_, ours.inputs[i],
+            ours.names[i], ours.leaves[i].grad, gradient, library, ours.inputs[i],
             ours.result_of(i, adjoint) if same else None,
         )  # fmt: skip
         report.rows.append(row_of_pair(pair, limits))
-    return concluded(report, raises)
-
-
-# --- graphs as functions -------------------------------------------------------------------------
-
-
-def leaves_of(root: Node) -> list[Node]:
-    """The leaves of a graph that have labels; all, if none has one."""
-    leaves = [x for x in topological_order(root) if not x.operands]
-    return [x for x in leaves if x.label] or leaves
-
-
-def function_of_graph(root: Node, leaves: Sequence[Node]) -> Callable[..., Any]:
-    """What the graph of `root` computes from these leaves, every rule run again.
-
-    The function takes one operand for each leaf, in order: nodes, or what else has `_record`. What
-    does not depend on them is a constant. ValueError if the root depends on none of them.
-    """
-    depending, inner = set(leaves), []
-    for node in topological_order(root):
-        if node not in depending and any(x in depending for x in node.parents):
-            depending.add(node)
-            inner.append(node)
-    if root not in depending:
-        raise ValueError(
-            "the result depends on none of the inputs; is it cut off from them by no_grad, detach "
-            "or .data?"
-        )
-
-    def run(*operands: Any) -> Any:
-        made: dict[Node, Any] = dict(zip(leaves, operands, strict=True))
-        for node in inner:
-            xs = tuple(made.get(x, x.data) if isinstance(x, Node) else x for x in node.operands)
-            taker = next(x for x in xs if hasattr(x, "_record"))
-            made[node] = taker._record(node.rule, xs, {})
-        return made[root]
-
-    return run
 
 
 # --- our side ------------------------------------------------------------------------------------
@@ -195,7 +166,7 @@ class _Ours:
     def _again(title: str, root: Node, leaves: list[Any], names: list[str]) -> _Ours:
         """The recorded graph as the function, on copies of its leaves, so that none changes."""
         function = function_of_graph(root, leaves)
-        copies = [copied(x, "compare") for x in leaves]
+        copies = [copy_of_input(x, "compare") for x in leaves]
         return _Ours(title, function, copies, names, function(*copies), True)
 
     @property
@@ -230,5 +201,5 @@ class _Ours:
 
     def repeats(self) -> bool:
         """Whether the function gives the same result again."""
-        nodes = [copied(x, "compare") for x in self.leaves]
+        nodes = [copy_of_input(x, "compare") for x in self.leaves]
         return np.array_equal(self.function(*nodes).data, self.root.data, equal_nan=True)

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_edu.check.kinds import (
     check_function,
     check_repeats,
-    copied,
+    copy_of_input,
     input_names,
     like,
     plain,
@@ -35,7 +35,7 @@ def check_inputs_matter(f: Callable[..., Any], *inputs: Any) -> None:
     names = input_names(f, len(inputs))
 
     def result(*given: Any) -> Any:
-        y = f(*[copied(x, "check_inputs_matter") for x in given])
+        y = f(*[copy_of_input(x, "check_inputs_matter") for x in given])
         return plain(y, "the result of the function")
 
     expected = result(*inputs)

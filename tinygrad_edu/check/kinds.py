@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.engine.graph import Node, topological_order
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.rules.constants import as_plain, quiet, short
 from tinygrad_edu.view.cards.reading import shape_of
 
-Numbers = Any
+Plain = Any
 """A float, or an array of numbers."""
 
 
@@ -64,6 +64,43 @@ def names_for(
     return [label or name for label, name in zip(labels, usual, strict=True)]
 
 
+# --- graphs as functions -------------------------------------------------------------------------
+
+
+def leaves_of(root: Node) -> list[Node]:
+    """The leaves of a graph that have labels; all, if none has one."""
+    leaves = [x for x in topological_order(root) if not x.operands]
+    return [x for x in leaves if x.label] or leaves
+
+
+def function_of_graph(root: Node, leaves: Sequence[Node]) -> Callable[..., Any]:
+    """What the graph of `root` computes from these leaves, every rule run again.
+
+    The function takes one operand for each leaf, in order: nodes, or what else has `_record`. What
+    does not depend on them is a constant. ValueError if the root depends on none of them.
+    """
+    depending, inner = set(leaves), []
+    for node in topological_order(root):
+        if node not in depending and any(x in depending for x in node.parents):
+            depending.add(node)
+            inner.append(node)
+    if root not in depending:
+        raise ValueError(
+            "the result depends on none of the inputs; is it cut off from them by no_grad, detach "
+            "or .data?"
+        )
+
+    def run(*operands: Any) -> Any:
+        made: dict[Node, Any] = dict(zip(leaves, operands, strict=True))
+        for node in inner:
+            xs = tuple(made.get(x, x.data) if isinstance(x, Node) else x for x in node.operands)
+            taker = next(x for x in xs if hasattr(x, "_record"))
+            made[node] = taker._record(node.rule, xs, {})
+        return made[root]
+
+    return run
+
+
 # --- numbers and arrays --------------------------------------------------------------------------
 
 
@@ -72,32 +109,32 @@ def is_foreign(x: Any) -> bool:
     return hasattr(x, "new_tensor") and hasattr(x, "detach")
 
 
-def plain(x: Any, what: str) -> Numbers:
-    """The numbers of x, arrays copied; TypeError, naming `what`, if it has none."""
+def plain(x: Any, what: str) -> Plain:
+    """The numbers of x, arrays copy_of_input; TypeError, naming `what`, if it has none."""
     if is_foreign(x):
         x = x.detach().cpu().numpy()
     numbers = as_plain(x.data if isinstance(x, Node) else x, what)
     return numbers.copy() if hasattr(numbers, "dtype") else numbers
 
 
-def floating(x: Numbers) -> Numbers:
+def floating(x: Plain) -> Plain:
     """A copy in float64."""
     return x.astype("float64") if hasattr(x, "dtype") else float(x)
 
 
-def flat(x: Numbers) -> list[float]:
+def elements_of(x: Plain) -> list[float]:
     """The elements in order."""
     return x.ravel().tolist() if hasattr(x, "dtype") else [x]
 
 
-def same_numbers(x: Numbers, y: Numbers) -> bool:
+def same_numbers(x: Plain, y: Plain) -> bool:
     """Whether two numbers, or two arrays, are equal; nan is equal to nan."""
     return shape_of(x) == shape_of(y) and all(
-        a == b or (a != a and b != b) for a, b in zip(flat(x), flat(y), strict=True)
+        a == b or (a != a and b != b) for a, b in zip(elements_of(x), elements_of(y), strict=True)
     )
 
 
-def largest(x: Numbers) -> float:
+def largest(x: Plain) -> float:
     """The largest size of a finite element, 0 if there is none."""
     if not shape_of(x):
         return abs(float(x)) if math.isfinite(x) else 0.0
@@ -107,7 +144,7 @@ def largest(x: Numbers) -> float:
     return float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
 
 
-def precision(*numbers: Numbers) -> str:
+def precision(*numbers: Plain) -> str:
     """The dtype of the least exact of these: `float32` or `float16` if it is one, else `float64`.
 
     An array that stands for its dtype alone may be empty.
@@ -117,7 +154,7 @@ def precision(*numbers: Numbers) -> str:
     return str(least) if least is not None and least.itemsize < 8 else "float64"
 
 
-def weights_for(shape: tuple[int, ...]) -> Numbers:
+def weights_for(shape: tuple[int, ...]) -> Plain:
     """The adjoint that a result of this shape is weighed with: 1 for one number, else random
     numbers of both signs, none near 0, the same on every run."""
     if shape == ():
@@ -133,7 +170,7 @@ def weights_for(shape: tuple[int, ...]) -> Numbers:
     return weights
 
 
-def moved(x: Numbers, index: tuple[int, ...], t: Any) -> Numbers:
+def moved(x: Plain, index: tuple[int, ...], t: Any) -> Plain:
     """A copy of x with one element moved by t, which may be complex."""
     if not hasattr(x, "dtype"):
         return x + t
@@ -145,7 +182,7 @@ def moved(x: Numbers, index: tuple[int, ...], t: Any) -> Numbers:
 # --- inputs --------------------------------------------------------------------------------------
 
 
-def leaf(data: Numbers, name: str) -> Any:
+def leaf(data: Plain, name: str) -> Any:
     """A node for an input: a Value for a number, a Tensor for an array."""
     if not hasattr(data, "dtype"):
         return Value(data, name)
@@ -154,7 +191,7 @@ def leaf(data: Numbers, name: str) -> Any:
     return Tensor(data, name)
 
 
-def like(x: Any, data: Numbers) -> Any:
+def like(x: Any, data: Plain) -> Any:
     """What holds `data` as x holds its own: a number, an array, a Value, a Tensor, a foreign array.
 
     The numbers may be complex, where x is a number or an array.
@@ -175,7 +212,7 @@ def like(x: Any, data: Numbers) -> Any:
     return np.array(data) if isinstance(x, np.ndarray) else np.asarray(data)[()]
 
 
-def copied(x: Any, what: str) -> Any:
+def copy_of_input(x: Any, what: str) -> Any:
     """A copy of an input as it was given, dtype and all; lists become arrays."""
     numbers = plain(x, what)
     return like(x, numbers) if hasattr(numbers, "dtype") or isinstance(x, Node) else x
@@ -206,7 +243,7 @@ def quietly() -> Iterator[None]:
         yield
 
 
-def check_repeats(what: str, result: Callable[[], Numbers], cure: str = "") -> None:
+def check_repeats(what: str, result: Callable[[], Plain], cure: str = "") -> None:
     """ValueError if the same inputs give two results."""
     first, second = result(), result()
     if not same_numbers(first, second):

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tinygrad_edu.check.kinds import check_function, flat, like, moved, plain
+from tinygrad_edu.check.kinds import check_function, elements_of, like, moved, plain
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules.constants import as_plain, quiet
 from tinygrad_edu.view.cards.reading import shape_of
@@ -87,7 +87,7 @@ def _one_number(y: Any) -> float:
             "a gradient check needs a function with one number as result, not shape "
             f"{shape_of(numbers)}; reduce it, as with .sum()"
         )
-    return float(flat(numbers)[0])
+    return float(elements_of(numbers)[0])
 
 
 def derivative(path: Path, x: float = 0.0, cancelled: float = 0.0) -> Estimate:

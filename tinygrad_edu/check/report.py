@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from tinygrad_edu.check.kinds import Numbers
+from tinygrad_edu.check.kinds import Plain
 from tinygrad_edu.view.cards.reading import shown_text
 from tinygrad_edu.view.targets import Target, checked_path, deliver
 
@@ -47,8 +47,8 @@ class Row:
     numeric: float = math.nan
     dtype: str = "float64"
     note: str = ""
-    errors: Numbers = None
-    kinks: Numbers = None
+    errors: Plain = None
+    kinks: Plain = None
 
     @property
     def relative(self) -> float:
@@ -187,7 +187,7 @@ def _cells(row: Row, digits: int) -> tuple[str, ...]:
     if row.verdict == "not given":
         return name, shape, "", "", "", "", "", verdict
     relative = "" if math.isnan(row.relative) or row.verdict == "kink" else f"{row.relative:.1e}"
-    numbers = (_number(x, digits) for x in (row.at, row.analytic, row.numeric))
+    numbers = (_digits(x, digits) for x in (row.at, row.analytic, row.numeric))
     return name, shape, place, *numbers, relative, verdict
 
 
@@ -197,7 +197,7 @@ def _short(name: str, most: int = 60) -> str:
     return name if len(name) <= most else f"{name[: most // 3]}…{name[-(most - most // 3 - 1) :]}"
 
 
-def _number(x: float, digits: int) -> str:
+def _digits(x: float, digits: int) -> str:
     return "" if math.isnan(x) else f"{x:.{digits}g}"
 
 

@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu.check.kinds import largest
 from tinygrad_edu.check.numerical import derivative
+from tinygrad_edu.rules.array_constants import Array
 
 if TYPE_CHECKING:
     from tinygrad_edu.check.verdict import Question
 
-Array = npt.NDArray[Any]
 
 DIRECTIONS, SAMPLES = 8, 100
 
@@ -39,11 +38,11 @@ def sampled_indices(question: Question) -> list[tuple[int, ...]]:
     x, analytic = question.x, question.analytic
     rng = np.random.default_rng(1)
     steepest = np.argsort(-np.abs(analytic), axis=None)[: SAMPLES // 2]
-    flat = {int(i) for i in steepest} | {int(i) for i in rng.choice(x.size, SAMPLES // 2)}
+    indices = {int(i) for i in steepest} | {int(i) for i in rng.choice(x.size, SAMPLES // 2)}
     for direction in directions(x.shape, DIRECTIONS):
         if disagreement(question, direction) > 1:
-            flat.add(_halved(question, direction))
-    return [tuple(int(k) for k in np.unravel_index(i, x.shape)) for i in sorted(flat)]
+            indices.add(_halved(question, direction))
+    return [tuple(int(k) for k in np.unravel_index(i, x.shape)) for i in sorted(indices)]
 
 
 def disagreement(question: Question, direction: Array) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 
 from tinygrad_edu.check.diagnoses.case import Case
 from tinygrad_edu.check.diagnoses.plain_mistakes import plain_mistakes
-from tinygrad_edu.check.kinds import Numbers, largest, moved
+from tinygrad_edu.check.kinds import Plain, largest, moved
 from tinygrad_edu.check.numerical import (
     EPS,
     STEP,
@@ -56,7 +56,7 @@ class Tolerance:
                 raise ValueError(f"{what}: {name} is {given}; a tolerance is 0 or more")
         return Tolerance(usual if rtol is None else rtol, usual if atol is None else atol)
 
-    def at(self, numeric: Numbers, size: float) -> Numbers:
+    def at(self, numeric: Plain, size: float) -> Plain:
         """The tolerance of a derivative, or of many; `size` is the largest of the gradient."""
         return self.rtol * abs(numeric) + self.atol * min(1.0, size)
 
@@ -71,18 +71,18 @@ class Question:
     """
 
     parameter: str
-    x: Numbers
-    analytic: Numbers
-    result: Callable[[Numbers], Any]
+    x: Plain
+    analytic: Plain
+    result: Callable[[Plain], Any]
     tolerance: Tolerance
     dtype: str = "float64"
     plain: bool = False
     magnitude: float = 0.0
-    adjoint: Numbers = None
+    adjoint: Plain = None
     counts: dict[str, int] = field(default_factory=dict)
-    doubled: Numbers = None
-    others: dict[str, Numbers] = field(default_factory=dict)
-    assigned: list[Numbers] = field(default_factory=list)
+    doubled: Plain = None
+    others: dict[str, Plain] = field(default_factory=dict)
+    assigned: list[Plain] = field(default_factory=list)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -143,7 +143,7 @@ def judged(question: Question) -> Row:
         said = _diagnosis(question, elements)
         return Row(question.parameter, question.shape, "wrong", dtype=question.dtype, note=said)
     for e in elements:
-        e.error = _error(e)
+        e.error = _error_of(e)
     confirmed = 0
     for e in sorted(elements, key=lambda e: -e.error):
         if e.error > 1 and confirmed < CONFIRMED:
@@ -167,7 +167,7 @@ def _estimated(question: Question, indices: Sequence[tuple[int, ...]]) -> Iterat
         yield Element(index, x, float(analytic), *estimate)
 
 
-def _error(e: Element) -> float:
+def _error_of(e: Element) -> float:
     if not (math.isfinite(e.analytic) and math.isfinite(e.numeric)):
         return math.inf
     gap = abs(e.analytic - e.numeric)
@@ -248,7 +248,7 @@ def _row(question: Question, elements: list[Element]) -> Row:
         worst = max(e.error for e in wrong)
         shown = next(e for e in wrong if e.error >= 0.99 * worst)  # of nearly equal ones
         verdict = "wrong"
-        note = _said(question, shown, elements)
+        note = _note_on(question, shown, elements)
         if count > 1:
             tried = f"{len(elements)} elements" + ("" if len(elements) == count else " tried")
             note += f" ({len(wrong)} of {tried} wrong)"
@@ -276,7 +276,7 @@ def _row(question: Question, elements: list[Element]) -> Row:
     )  # fmt: skip
 
 
-def _everywhere(question: Question, elements: Sequence[Element], name: str, rest: Any) -> Numbers:
+def _everywhere(question: Question, elements: Sequence[Element], name: str, rest: Any) -> Plain:
     """What is known of the elements in the shape of the input; `rest` is for all others."""
     kind = type(rest)
     if not question.shape:
@@ -295,7 +295,7 @@ def _both_sides(e: Element) -> str:
     return f"{left:.6g} from the left and {right:.6g} from the right"
 
 
-def _said(question: Question, e: Element, elements: Sequence[Element]) -> str:
+def _note_on(question: Question, e: Element, elements: Sequence[Element]) -> str:
     if e.jumps:
         return (
             "the result jumps at this input, so that it has no derivative: is it cut off by "
@@ -342,14 +342,19 @@ def with_swaps_named(questions: Sequence[Question | None], rows: Sequence[Row]) 
     wrong = [i for i, row in enumerate(rows) if row.verdict == "wrong"]
     for i, j in itertools.combinations(wrong if len(wrong) <= 6 else [], 2):
         one, other = questions[i], questions[j]
-        if one and other and _fits(one, other.analytic) and _fits(other, one.analytic):
+        if (
+            one
+            and other
+            and _is_gradient_of(one, other.analytic)
+            and _is_gradient_of(other, one.analytic)
+        ):
             for k, its in ((i, other.parameter), (j, one.parameter)):
                 said = f"it is the gradient of {its}, and that of {its} stands there: swap both"
                 named[k] = replace(rows[k], note=said)
     return named
 
 
-def _fits(question: Question, analytic: Numbers) -> bool:
+def _is_gradient_of(question: Question, analytic: Plain) -> bool:
     """Whether another gradient is the one that is asked for."""
     if shape_of(analytic) != question.shape:
         return False

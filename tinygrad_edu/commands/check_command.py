@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tinygrad_edu.check import Report, check_backward, compare, gradcheck
-from tinygrad_edu.check.comparison import function_of_graph, leaves_of
+from tinygrad_edu.check import Report, gradcheck
+from tinygrad_edu.check.kinds import function_of_graph, leaves_of
 from tinygrad_edu.commands.expression import closest, shown
 from tinygrad_edu.commands.inputs import Inputs, read_input
 from tinygrad_edu.commands.options import (
@@ -75,12 +75,9 @@ def check_parser() -> Parser:
         "--atol", type=float, metavar="NUMBER", help="what is tolerated beside that"
     )
     parser.add_argument(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
+        "--seed", type=int, default=0, metavar="N",
         help="of the random arrays, 0 or more (default: 0)",
-    )
+    )  # fmt: skip
     parser.add_argument("--svg", metavar="FILE", help="write a picture of where it fails")
     parser.add_argument("--force", action="store_true", help="overwrite the picture if it exists")
     return parser
@@ -103,7 +100,7 @@ def run_check(options: argparse.Namespace) -> int:
     with running(path) as names:
         found = _name(path, names, name)
         inputs = Inputs(path, name, names, given, options.seed)
-        report = _checked(found, options, names, inputs, path)
+        report = _checked(found, options, inputs)
     if inputs.drawn:
         say(f"random numbers for {', '.join(inputs.drawn)}; seed {options.seed}")
     say("\n".join(_lines(report)))
@@ -154,67 +151,89 @@ def _name(path: str, names: dict[str, Any], name: str) -> Any:
     return names[name]
 
 
-def _checked(
-    found: Any, options: argparse.Namespace, names: dict[str, Any], inputs: Inputs, path: str
-) -> Report:
+def _checked(found: Any, options: argparse.Namespace, inputs: Inputs) -> Report:
     """Check what was found in the way that fits it."""
-    settings = {"rtol": options.rtol, "atol": options.atol, "raises": False}
-    numeric = {**settings, "second_order": options.second_order}
-    if not isinstance(found, Node) and callable(found) and not _is_layer(found):
-        if options.backward:
-            backward = _name(path, names, options.backward)
-            return check_backward(found, backward, *inputs.of_layer(found), **settings)
-        function, xs = inputs.of(found)
-        called = [*xs]
-        if options.gradient:
-            gradient = inputs.like(_name(path, names, options.gradient))
-            return gradcheck(function, *xs.values(), gradient=gradient, names=called, **settings)
-        if xs and options.library:
-            theirs = inputs.like(_name(path, names, options.theirs)) if options.theirs else None
-            return compare(
-                function, *xs.values(), with_=options.library, theirs=theirs, names=called,
-                **settings,
-            )  # fmt: skip
-        if xs:
-            return gradcheck(function, *xs.values(), names=called, **numeric)
-        found = function()  # without inputs: the graph that it records
-        if not isinstance(found, Node):
-            raise ScriptError(
-                f"{path}: {inputs.name}() returned {type(found).__name__}, not a node"
-            )
-    alone = {"--theirs": options.theirs, "--gradient": options.gradient}
-    alone |= {"--backward": options.backward}
     if isinstance(found, Node):
-        _refuse(alone, f"{inputs.name} is a node")
-        inputs.refuse(f"{inputs.name} is a node, which has its inputs already")
-        found.label = found.label or inputs.name
-        if options.library:
-            return compare(found, with_=options.library, **settings)
-        leaves = leaves_of(found)
-        called = [x.label or f"leaf {i}" for i, x in enumerate(leaves)]
-        f = function_of_graph(found, leaves)
-        f.__name__ = inputs.name
-        return gradcheck(f, *leaves, names=called, **numeric)
+        return _checked_graph(found, options, inputs)
     if _is_layer(found):
-        alone |= {"--with": options.library, "--second-order": options.second_order}
-        _refuse(alone, f"{inputs.name} is a layer with a backward pass of its own")
-        layer = inputs.made(found) if isinstance(found, type) else found
-        forward = layer.forward if hasattr(layer, "forward") else layer
-        return check_backward(layer, *inputs.of_layer(forward), **settings)
+        return _checked_layer(found, options, inputs)
+    if callable(found):
+        return _checked_function(found, options, inputs)
     raise ScriptError(
-        f"{path}: {inputs.name} is a {type(found).__name__}; check a function, a node, or a layer "
-        "with forward and backward"
+        f"{inputs.path}: {inputs.name} is a {type(found).__name__}; check a function, a node, or a "
+        "layer with forward and backward"
     )
+
+
+def _tolerances(options: argparse.Namespace) -> dict[str, Any]:
+    return {"rtol": options.rtol, "atol": options.atol, "raises": False}
+
+
+def _checked_function(found: Any, options: argparse.Namespace, inputs: Inputs) -> Report:
+    def named_in_script(name: str) -> Any:
+        return _name(inputs.path, inputs.names, name)
+
+    settings = _tolerances(options)
+    if options.backward:
+        from tinygrad_edu.check import check_backward
+
+        backward = named_in_script(options.backward)
+        return check_backward(found, backward, *inputs.of_layer(found), **settings)
+    function, xs = inputs.of(found)
+    settings["names"] = [*xs]
+    if options.gradient:
+        gradient = inputs.like(named_in_script(options.gradient))
+        return gradcheck(function, *xs.values(), gradient=gradient, **settings)
+    if xs and options.library:
+        from tinygrad_edu.check import compare
+
+        theirs = inputs.like(named_in_script(options.theirs)) if options.theirs else None
+        return compare(function, *xs.values(), with_=options.library, theirs=theirs, **settings)
+    if xs:
+        return gradcheck(function, *xs.values(), second_order=options.second_order, **settings)
+    root = function()  # without inputs: the graph that it records
+    if not isinstance(root, Node):
+        raise ScriptError(
+            f"{inputs.path}: {inputs.name}() returned {type(root).__name__}, not a node"
+        )
+    return _checked_graph(root, options, inputs)
+
+
+def _checked_graph(root: Node, options: argparse.Namespace, inputs: Inputs) -> Report:
+    _refuse_options(options, ["theirs", "gradient", "backward"], f"{inputs.name} is a node")
+    inputs.refuse(f"{inputs.name} is a node, which has its inputs already")
+    root.label = root.label or inputs.name
+    settings = _tolerances(options)
+    if options.library:
+        from tinygrad_edu.check import compare
+
+        return compare(root, with_=options.library, **settings)
+    leaves = leaves_of(root)
+    names = [x.label or f"leaf {i}" for i, x in enumerate(leaves)]
+    f = function_of_graph(root, leaves)
+    f.__name__ = inputs.name
+    return gradcheck(f, *leaves, names=names, second_order=options.second_order, **settings)
+
+
+def _checked_layer(found: Any, options: argparse.Namespace, inputs: Inputs) -> Report:
+    from tinygrad_edu.check import check_backward
+
+    own = ["theirs", "gradient", "backward", "library", "second_order"]
+    _refuse_options(options, own, f"{inputs.name} is a layer with a backward pass of its own")
+    layer = inputs.made(found) if isinstance(found, type) else found
+    forward = layer.forward if hasattr(layer, "forward") else layer
+    return check_backward(layer, *inputs.of_layer(forward), **_tolerances(options))
 
 
 def _is_layer(found: Any) -> bool:
     return hasattr(found, "backward") and not isinstance(found, Node)
 
 
-def _refuse(options: dict[str, Any], why: str) -> None:
-    for option, given in options.items():
-        if given:
-            raise UsageError(f"{option} does not fit: {why}")
+def _refuse_options(options: argparse.Namespace, names: list[str], why: str) -> None:
+    for name in names:
+        if getattr(options, name):
+            option = {"library": "with"}.get(name, name.replace("_", "-"))
+            raise UsageError(f"--{option} does not fit: {why}")
 
 
 def _lines(report: Report) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tinygrad_edu.check.kinds import Numbers, flat
+from tinygrad_edu.check.kinds import Plain, elements_of
 from tinygrad_edu.rules.constants import quiet
 
 RESULT = "the result"
@@ -34,24 +34,24 @@ class Case:
     `assigned` is what the gradient was set to, one after the other.
     """
 
-    analytic: Numbers
-    numeric: Numbers
-    tolerance: Numbers
-    x: Numbers
-    result: Callable[[Numbers], Any]
-    adjoint: Numbers = None
+    analytic: Plain
+    numeric: Plain
+    tolerance: Plain
+    x: Plain
+    result: Callable[[Plain], Any]
+    adjoint: Plain = None
     counts: dict[str, int] = field(default_factory=dict)
-    doubled: Numbers = None
-    others: dict[str, Numbers] = field(default_factory=dict)
-    assigned: list[Numbers] = field(default_factory=list)
+    doubled: Plain = None
+    others: dict[str, Plain] = field(default_factory=dict)
+    assigned: list[Plain] = field(default_factory=list)
 
     @functools.cached_property
     def known(self) -> list[Both]:
         """The elements whose numerical derivative was computed."""
-        both = map(Both, flat(self.analytic), flat(self.numeric), flat(self.tolerance))
+        both = map(Both, *map(elements_of, (self.analytic, self.numeric, self.tolerance)))
         return [e for e in both if not math.isnan(e.numeric)]
 
-    def agrees(self, candidate: Numbers) -> bool:
+    def agrees(self, candidate: Plain) -> bool:
         """Whether another derivative would be right, wherever it was computed."""
         if candidate.shape != self.numeric.shape:
             return False
@@ -59,7 +59,7 @@ class Case:
         gap = abs(candidate - self.numeric)
         return bool(known.any() and (gap <= 4 * self.tolerance)[known].all())
 
-    def stays(self, moved: Numbers) -> bool:
+    def stays(self, moved: Plain) -> bool:
         """Whether the result is the same for another input, but for a thousandth."""
         try:
             with quiet():

@@ -9,16 +9,13 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu.check.diagnoses.case import RESULT, Case
 from tinygrad_edu.check.diagnoses.plain_mistakes import nothing_or_the_sign, wrong_factor
 from tinygrad_edu.check.diagnoses.wrong_parts import wrong_part, wrong_where_taken_twice
-
-Array = npt.NDArray[Any]
+from tinygrad_edu.rules.array_constants import Array
 
 
 def diagnosis(case: Case) -> str:
@@ -131,8 +128,8 @@ def _product(case: Case) -> Iterator[str]:
     for name, m in case.others.items():
         if m.ndim != 2 or m.shape[0] != m.shape[1] or name == RESULT:
             continue
-        right = m.shape[0] == g.shape[1] and _same(a, g @ m) and case.agrees(g @ m.T)
-        left = m.shape[0] == g.shape[0] and _same(a, m @ g) and case.agrees(m.T @ g)
+        right = m.shape[0] == g.shape[1] and _nearly_equal(a, g @ m) and case.agrees(g @ m.T)
+        left = m.shape[0] == g.shape[0] and _nearly_equal(a, m @ g) and case.agrees(m.T @ g)
         if right or left:
             yield (
                 f"{name} is not transposed in the product with the adjoint: "
@@ -140,7 +137,7 @@ def _product(case: Case) -> Iterator[str]:
             )
 
 
-def _same(x: Array, y: Array) -> bool:
+def _nearly_equal(x: Array, y: Array) -> bool:
     return x.shape == y.shape and bool(np.allclose(x, y))
 
 
@@ -149,7 +146,7 @@ def _adjoint(case: Case) -> Iterator[str]:
     a, g, doubled = case.analytic, case.adjoint, case.doubled
     if g is None:
         return
-    if doubled is not None and a.any() and _same(doubled, a):
+    if doubled is not None and a.any() and _nearly_equal(doubled, a):
         yield (
             "the adjoint of the output is left out: twice of it gives the same gradient; multiply "
             "by it"

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu.check.diagnoses.case import Case
+from tinygrad_edu.rules.array_constants import Array
 
-Array = npt.NDArray[Any]
 
-
-def _wrong(case: Case) -> Array:
+def _wrong_elements(case: Case) -> Array:
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(case.analytic - case.numeric) > case.tolerance)
 
@@ -23,7 +20,7 @@ def wrong_where_taken_twice(case: Case) -> Iterator[str]:
 
     Rows that are taken once have to be right: arrays of 0 and 1 are mostly no indices.
     """
-    length, wrong = len(case.x) if case.x.ndim else 0, _wrong(case)
+    length, wrong = len(case.x) if case.x.ndim else 0, _wrong_elements(case)
     for name, index in case.others.items():
         if not (length and index.size and np.isin(index, np.arange(-length, length)).all()):
             continue
@@ -38,15 +35,15 @@ def wrong_where_taken_twice(case: Case) -> Iterator[str]:
 
 def wrong_part(case: Case) -> Iterator[str]:
     """Right in one part of the array and wrong in another: where, and how."""
-    wrong = _wrong(case)
+    wrong = _wrong_elements(case)
     if not wrong.any() or (wrong | np.isnan(case.numeric)).all():
         return
-    where, how = _where(case, wrong), _how(case, wrong)
+    where, how = _wrong_place(case, wrong), _way_of_wrong(case, wrong)
     if where or how:
         yield f"it is wrong {where or 'in a part'}" + (f": {how}" if how else "")
 
 
-def _how(case: Case, wrong: Array) -> str:
+def _way_of_wrong(case: Case, wrong: Array) -> str:
     a, n, tolerance = case.analytic[wrong], case.numeric[wrong], 4 * case.tolerance[wrong]
     if not a.any():
         return "it is 0 there"
@@ -63,7 +60,7 @@ def _how(case: Case, wrong: Array) -> str:
     return ""
 
 
-def _where(case: Case, wrong: Array) -> str:
+def _wrong_place(case: Case, wrong: Array) -> str:
     known = ~np.isnan(case.numeric)
     for said, where in (
         ("the input is negative", case.x < 0),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.kinds import is_foreign, positional_parameters
-from tinygrad_edu.check.layers.parts import Noted, Slot, array_of, parts_of
+from tinygrad_edu.check.layers.parts import LayerSlot, Noted, array_of, parts_of
 
 ON_ARRAYS = ("g", "grad_", "grad")
 """The attributes of an array in which its gradient may be found."""
@@ -127,7 +127,7 @@ def gradient_name(holder: Any, names: Sequence[str]) -> str | None:
     return None
 
 
-def gradient_beside(objects: Sequence[Any], slot: Slot) -> Any:
+def gradient_beside(objects: Sequence[Any], slot: LayerSlot) -> Any:
     """What a list or dict of gradients holds in the place of a parameter in a list or dict beside
     it: `grads[0]` for `params[0]`; None if there is no such thing."""
     for owner in objects:

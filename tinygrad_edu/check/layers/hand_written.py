@@ -12,7 +12,7 @@ from tinygrad_edu.check.diagnoses.case import RESULT
 from tinygrad_edu.check.kinds import check_repeats, floating, precision, title_of, undisturbed
 from tinygrad_edu.check.layers.calling import takes_nothing
 from tinygrad_edu.check.layers.parts import array_of
-from tinygrad_edu.check.layers.runs import Layer, Pass, Variable
+from tinygrad_edu.check.layers.runs import HandWrittenLayer, Pass, Variable
 from tinygrad_edu.check.numerical import derivative
 from tinygrad_edu.check.report import Report, Row, concluded
 from tinygrad_edu.check.sampling import along, directions
@@ -54,34 +54,32 @@ def check_backward(
     forward, backward, inputs, what = _functions(layer, inputs)
     if not inputs:
         raise ValueError("check_backward: give at least one input for the forward pass")
-    written = Layer(forward, backward, inputs, parameters)
+    written = HandWrittenLayer(forward, backward, inputs, parameters)
     once = written.run()
     report = Report(f"check_backward of {what}", [], once.problems)
-    without = all(v.gradient is None for v in once.variables)
-    if without or not once.finite:
-        report.problems.extend(v.change for v in once.variables if v.is_input and v.change)
-        if once.finite and not report.problems:
-            raise ValueError(
-                f"check_backward: backward of {what} gave no gradient; return it, or leave it in "
-                "an attribute such as dW, or in .g or .grad_ of the array"
-            )
+    if once.finite and any(v.gradient is not None for v in once.variables):
+        _judge(report, written, once, rtol, atol)
+        if accumulate:
+            report.problems.extend(_not_accumulated(written, once))
         return concluded(report, raises)
-    check_repeats(
-        "check_backward", lambda: written.result_of(None, once.adjoint)(np.zeros(())), CURE
-    )
-    _judge(report, written, once, rtol, atol)
-    if accumulate:
-        report.problems.extend(_not_accumulated(written, once))
+    report.problems.extend(v.change for v in once.variables if v.is_input and v.change)
+    if not report.problems:
+        raise ValueError(
+            f"check_backward: backward of {what} gave no gradient; return it, or leave it in an "
+            "attribute such as dW, or in .g or .grad_ of the array"
+        )
     return concluded(report, raises)
 
 
-CURE = ": draw from np.random.default_rng(0) inside forward, or keep the mask of a dropout"
-
-
 def _judge(
-    report: Report, layer: Layer, once: Pass, rtol: float | None, atol: float | None
+    report: Report, layer: HandWrittenLayer, once: Pass, rtol: float | None, atol: float | None
 ) -> None:
     """Add a row for each input and parameter to the report, and what was changed."""
+    check_repeats(
+        "check_backward",
+        lambda: layer.result_of(None, once.adjoint)(np.zeros(())),
+        ": draw from np.random.default_rng(0) inside forward, or keep the mask of a dropout",
+    )
     twice = layer.run(adjoint_times=2.0) if once.adjoint.size > 1 else None
     questions = [
         None if v.gradient is None else _question(v, layer, once, twice, rtol, atol)
@@ -122,7 +120,7 @@ def _functions(
 
 def _question(
     variable: Variable,
-    layer: Layer,
+    layer: HandWrittenLayer,
     once: Pass,
     twice: Pass | None,
     rtol: float | None,
@@ -181,7 +179,7 @@ def _counts(once: Pass) -> dict[str, int]:
     return counts
 
 
-def _not_given(variable: Variable, layer: Layer, once: Pass) -> Row:
+def _not_given(variable: Variable, layer: HandWrittenLayer, once: Pass) -> Row:
     """An input without a gradient may be a label; a parameter that matters has to have one."""
     name, shape = variable.name, variable.given.shape
     if variable.is_input or not (variable.given.ndim or variable.named):
@@ -205,7 +203,7 @@ def _not_given(variable: Variable, layer: Layer, once: Pass) -> Row:
     return Row(name, shape, "not given")
 
 
-def _not_accumulated(layer: Layer, once: Pass) -> list[str]:
+def _not_accumulated(layer: HandWrittenLayer, once: Pass) -> list[str]:
     """What the second of two backward passes leaves has to be the sum of both."""
     second = layer.run(passes=2)
     problems = []

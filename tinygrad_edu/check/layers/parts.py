@@ -10,15 +10,13 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu.check.kinds import is_foreign, plain
-
-Array = npt.NDArray[Any]
+from tinygrad_edu.rules.array_constants import Array
 
 
 @dataclass(frozen=True)
-class Slot:
+class LayerSlot:
     """A place in a layer that holds a number or an array: an attribute, or an item of a dict or
     list. `path` is its dotted name, such as `params.W1`."""
 
@@ -55,9 +53,9 @@ def array_of(x: Any, what: str = "") -> Array:
     return np.asarray(plain(x, what))
 
 
-def slots_of(owners: Sequence[Any]) -> dict[str, Slot]:
+def slots_of(owners: Sequence[Any]) -> dict[str, LayerSlot]:
     """Every place below these objects that holds real numbers, by its path."""
-    found: dict[str, Slot] = {}
+    found: dict[str, LayerSlot] = {}
     seen: set[int] = set()
     for owner in owners:
         for slot in _slots(owner, "", seen):
@@ -65,13 +63,13 @@ def slots_of(owners: Sequence[Any]) -> dict[str, Slot]:
     return found
 
 
-def _slots(owner: Any, prefix: str, seen: set[int]) -> Iterator[Slot]:
+def _slots(owner: Any, prefix: str, seen: set[int]) -> Iterator[LayerSlot]:
     for key, part in parts_of(owner):
         path = f"{prefix}.{key}" if prefix else str(key)
         if is_real(part):
             if isinstance(part, float) and isinstance(owner, tuple):
                 continue  # which cannot be changed
-            yield Slot(path, owner, key)
+            yield LayerSlot(path, owner, key)
         elif id(part) not in seen:
             seen.add(id(part))
             yield from _slots(part, path, seen)
@@ -129,11 +127,11 @@ class Noted(np.ndarray[Any, Any]):
 
     def __setattr__(self, name: str, value: Any) -> None:
         notes = self.__dict__.setdefault("assigned", {})
-        notes.setdefault(name, []).append(_kept(value))
+        notes.setdefault(name, []).append(_snapshot(value))
         super().__setattr__(name, value)
 
 
-def _kept(value: Any) -> Any:
+def _snapshot(value: Any) -> Any:
     return value.copy() if isinstance(value, np.ndarray) else value
 
 
@@ -151,7 +149,7 @@ def note_assignments(owner: Any) -> dict[str, list[Any]]:
     kind, notes = type(owner), dict[str, list[Any]]()
 
     def remember(self: Any, name: str, value: Any) -> None:
-        notes.setdefault(name, []).append(_kept(value))
+        notes.setdefault(name, []).append(_snapshot(value))
         super(owner.__class__, self).__setattr__(name, value)
 
     with contextlib.suppress(TypeError):
@@ -170,7 +168,7 @@ class Copied:
     forward: Callable[..., Any]
     backward: Callable[..., Any]
     owners: list[Any]
-    slots: dict[str, Slot]
+    slots: dict[str, LayerSlot]
 
     def value(self, path: str) -> Any:
         """What is held at a path; None if nothing is there any more."""
@@ -189,7 +187,7 @@ def copy_layer(
     """A deep copy in which every array of real numbers is what `convert` makes of it.
 
     Arrays that are held twice stay one. `extra` are arrays that functions find by themselves; they
-    stay what they are. TypeError for a layer that cannot be copied.
+    stay what they are. TypeError for a layer that cannot be copy_of_input.
     """
     owners = owners_of(forward, backward)
     slots = slots_of(owners)
@@ -209,7 +207,7 @@ def copy_layer(
     found = slots_of(owners)
     for name, array in extra.items():
         if not any(slot.get() is array for slot in slots.values()):
-            found[name] = Slot(name, {name: array}, name)
+            found[name] = LayerSlot(name, {name: array}, name)
     return Copied(forward, backward, owners, found)
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu.check.kinds import (
-    copied,
+    copy_of_input,
     floating,
     input_names,
     is_foreign,
@@ -29,7 +29,7 @@ from tinygrad_edu.check.layers.calling import (
 )
 from tinygrad_edu.check.layers.parts import (
     Copied,
-    Slot,
+    LayerSlot,
     array_of,
     copy_layer,
     note_assignments,
@@ -38,8 +38,7 @@ from tinygrad_edu.check.layers.parts import (
     owners_of,
     slots_of,
 )
-
-Array = npt.NDArray[Any]
+from tinygrad_edu.rules.array_constants import Array
 
 
 @dataclass(eq=False)
@@ -89,7 +88,7 @@ class Pass:
         return bool(np.isfinite(self.output).all())
 
 
-class Layer:
+class HandWrittenLayer:
     """A forward and a backward function with their inputs and parameters, to be run on copies."""
 
     def __init__(
@@ -100,10 +99,14 @@ class Layer:
         parameters: Mapping[str, Any] | Sequence[str] | None,
     ) -> None:
         self.forward, self.backward = forward, backward
-        self.inputs = [copied(x, f"check_backward: input {i}") for i, x in enumerate(inputs)]
+        self.inputs = [copy_of_input(x, f"check_backward: input {i}") for i, x in enumerate(inputs)]
         self.extra = dict(parameters) if isinstance(parameters, Mapping) else {}
         self.names = input_names(forward, len(inputs))
-        self.chosen = _chosen(slots_of(owners_of(forward, backward)), parameters)
+        self.slots = slots_of(owners_of(forward, backward))
+        self.chosen = _names_chosen(self.slots, parameters)
+        # arrays that functions find by themselves, which cannot be copied
+        held = [slot.get() for slot in self.slots.values()]
+        self.live = {name: x for name, x in self.extra.items() if not any(y is x for y in held)}
         self._moving: Copied | None = None
         self._noted = False
 
@@ -128,7 +131,7 @@ class Layer:
         inputs = [self._copied(x) for x in self.inputs]
         variables = self._variables()
         before = [layer.value(v.paths[0]) if v.paths else None for v in variables]
-        kept = {name: array_of(x, name).copy() for name, x in self._live().items()}
+        kept = {name: array_of(x, name).copy() for name, x in self.live.items()}
         problems: list[str] = []
         for _ in range(passes):
             with _noting_warnings("forward", problems):
@@ -166,28 +169,22 @@ class Layer:
         return Pass(numbers, adjoint, variables, list(dict.fromkeys(problems)))
 
     def _copied(self, x: Any) -> Any:
-        x = copied(x, "check_backward")
+        x = copy_of_input(x, "check_backward")
         return noted(x) if self._noted else x
-
-    def _live(self) -> dict[str, Any]:
-        """Arrays that functions find by themselves: they cannot be copied."""
-        held = slots_of(owners_of(self.forward, self.backward)).values()
-        return {name: x for name, x in self.extra.items() if not any(s.get() is x for s in held)}
 
     def _variables(self) -> list[Variable]:
         variables = [
             Variable(name, array_of(x), True, i)
             for i, (name, x) in enumerate(zip(self.names, self.inputs, strict=True))
         ]
-        slots = slots_of(owners_of(self.forward, self.backward))
         by_array: dict[int, Variable] = {}
-        for slot in slots.values():
+        for slot in self.slots.values():
             x = slot.get()
             key = id(x) if not isinstance(x, float) else id(slot)
             name = next((n for n, y in self.extra.items() if y is x), slot.path)
             variable = by_array.setdefault(key, Variable(name, array_of(x), False))
             variable.paths.append(slot.path)
-        for name, x in self._live().items():
+        for name, x in self.live.items():
             by_array[id(x)] = Variable(name, array_of(x), False, paths=[name])
         for variable in by_array.values():
             if self.chosen is None or self.chosen & set(variable.names):
@@ -217,38 +214,39 @@ class Layer:
         notes: dict[int, tuple[Any, dict[str, list[Any]]]],
     ) -> None:
         """Put to each variable the gradient that was returned, or left behind."""
-        by_name = dict(returned) if isinstance(returned, Mapping) else {}
-        in_order: Sequence[Any] = ()
-        if isinstance(returned, tuple | list):
-            in_order = returned
-        elif returned is not None and not by_name:
-            in_order = (returned,)
+        by_name = returned if isinstance(returned, Mapping) else {}
+        in_order = returned if isinstance(returned, tuple | list) else [returned]
+        if isinstance(returned, Mapping) or returned is None:
+            in_order = []
         if len(in_order) > len(inputs):
             raise ValueError(
                 f"check_backward: backward returned {len(in_order)} gradients for {len(inputs)} "
                 "inputs; return those of the inputs in order, or a dict by name"
             )
+        by_position = dict(enumerate(in_order))
         for v in variables:
-            if v.is_input and v.position < len(in_order) and in_order[v.position] is not None:
-                v.gradient, v.returned = in_order[v.position], True
-                continue
-            for name in v.names:
-                if name in by_name:
-                    v.gradient, v.returned = by_name[name], True
-            if v.gradient is not None:
-                continue
-            holders = layer.owners if v.is_input else _holders(layer, v)
-            array = inputs[v.position] if v.is_input else layer.value(v.paths[0])
-            v.gradient, v.assigned = left_on(array)
-            for holder in holders if v.gradient is None else ():
-                attribute = gradient_name(holder, v.names)
-                if attribute is not None:
-                    v.gradient = getattr(holder, attribute)
-                    v.assigned = notes.get(id(holder), (None, {}))[1].get(attribute, [])
-                    break
-            for path in v.paths if v.gradient is None else ():
-                beside = gradient_beside([o for o, _ in notes.values()], layer.slots[path])
-                v.gradient = beside if v.gradient is None else v.gradient
+            options = [by_position.get(v.position), *(by_name.get(name) for name in v.names)]
+            v.gradient = next((x for x in options if x is not None), None)
+            v.returned = v.gradient is not None
+            if not v.returned:
+                array = inputs[v.position] if v.is_input else layer.value(v.paths[0])
+                v.gradient, v.assigned = left_on(array)
+            if v.gradient is None:
+                self._find_beside(v, layer, notes)
+
+    def _find_beside(
+        self, v: Variable, layer: Copied, notes: dict[int, tuple[Any, dict[str, list[Any]]]]
+    ) -> None:
+        """Look for a gradient in the objects that hold a parameter, and in those that hold them."""
+        for holder in [*(layer.slots[path].holder for path in v.paths), *layer.owners]:
+            attribute = gradient_name(holder, v.names)
+            if attribute is not None:
+                v.gradient = getattr(holder, attribute)
+                v.assigned = notes.get(id(holder), (None, {}))[1].get(attribute, [])
+                return
+        objects = [o for o, _ in notes.values()]
+        beside = (gradient_beside(objects, layer.slots[path]) for path in v.paths)
+        v.gradient = next((x for x in beside if x is not None), None)
 
     # --- numerical -------------------------------------------------------------------------------
 
@@ -264,13 +262,13 @@ class Layer:
         def result(moved: Array) -> Any:
             inputs = [self._moved(i, variable, moved) for i in range(len(self.inputs))]
             if slots:
-                _put(slots, base, moved)
+                _set_numbers(slots, base, moved)
             try:
                 with quietly():
                     output = layer.forward(*inputs)
             finally:  # also what forward writes into, such as running means
                 for slot, x, numbers in held:
-                    _put([slot], x, numbers)
+                    _set_numbers([slot], x, numbers)
                     slot.keep(x)
             output, _ = split_output(output, self.backward)
             numbers = np.asarray(output.detach() if is_foreign(output) else output)
@@ -284,16 +282,13 @@ class Layer:
 
     def _moved(self, i: int, variable: Variable | None, moved: Array) -> Any:
         x = self.inputs[i]
-        if variable is not None and variable.is_input and i == variable.position:
+        if variable is not None and i == variable.position:
             y = like(x, moved)
-        elif array_of(x).dtype.kind == "f":
-            y = like(x, floating(array_of(x)))
-        else:
-            y = copied(x, "")
-        return noted(y) if self._noted else y
+            return noted(y) if self._noted else y
+        return self._in_float64(x) if array_of(x).dtype.kind == "f" else self._copied(x)
 
 
-def _put(slots: list[Slot], base: Any, numbers: Array) -> None:
+def _set_numbers(slots: list[LayerSlot], base: Any, numbers: Array) -> None:
     """Set a parameter: an array in place, for all who hold it; a number where it is held."""
     if isinstance(base, float):
         for slot in slots:
@@ -304,8 +299,8 @@ def _put(slots: list[Slot], base: Any, numbers: Array) -> None:
         base[...] = numbers
 
 
-def _chosen(
-    slots: dict[str, Slot], parameters: Mapping[str, Any] | Sequence[str] | None
+def _names_chosen(
+    slots: dict[str, LayerSlot], parameters: Mapping[str, Any] | Sequence[str] | None
 ) -> set[str] | None:
     """The names of the parameters to be checked, None for all."""
     if parameters is None:
@@ -332,23 +327,18 @@ def _floating_dtype(numbers: Array) -> Any:
     return numbers.dtype if numbers.dtype.kind == "f" else np.float64
 
 
-class _noting_warnings:
+@contextmanager
+def _noting_warnings(who: str, problems: list[str]) -> Iterator[None]:
     """A block that turns warnings of the checked code into problems, and names who raised."""
-
-    def __init__(self, who: str, problems: list[str]) -> None:
-        self.who, self.problems = who, problems
-        self.catcher = warnings.catch_warnings(record=True)
-
-    def __enter__(self) -> None:
-        self.caught = self.catcher.__enter__()
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self.catcher.__exit__(kind, error, trace)
-        for warning in self.caught or ():
-            self.problems.append(f"{self.who} warned: {warning.message}")
-        if error is not None:
-            error.add_note(f"(in {self.who}, called by check_backward)")
+        try:
+            yield
+        except BaseException as error:
+            error.add_note(f"(in {who}, called by check_backward)")
+            raise
+        finally:
+            problems += [f"{who} warned: {warning.message}" for warning in caught]
 
 
 def _without_gradients(variables: list[Variable], layer: Copied) -> list[Variable]:
@@ -362,10 +352,3 @@ def _without_gradients(variables: list[Variable], layer: Copied) -> list[Variabl
         else:
             owner.left_before = v.given
     return rest
-
-
-def _holders(layer: Copied, variable: Variable) -> Iterator[Any]:
-    """The objects and dicts that hold a parameter, then those that hold them."""
-    for path in variable.paths:
-        yield layer.slots[path].holder
-    yield from layer.owners

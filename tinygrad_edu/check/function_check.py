@@ -8,10 +8,10 @@ from typing import Any
 
 from tinygrad_edu.check.diagnoses.case import RESULT
 from tinygrad_edu.check.kinds import (
-    Numbers,
+    Plain,
     check_function,
     check_repeats,
-    copied,
+    copy_of_input,
     floating,
     largest,
     leaf,
@@ -81,7 +81,7 @@ class _Checked:
     is tolerated."""
 
     def __init__(
-        self, names: list[str], numbers: list[Numbers], rtol: float | None, atol: float | None
+        self, names: list[str], numbers: list[Plain], rtol: float | None, atol: float | None
     ) -> None:
         self.names, self.numbers, self.rtol, self.atol = names, numbers, rtol, atol
         self.doubles = [floating(x) for x in numbers]
@@ -89,11 +89,11 @@ class _Checked:
     def tolerance(self, dtype: str) -> Tolerance:
         return Tolerance.of(dtype, self.rtol, self.atol, "gradcheck")
 
-    def result_of(self, i: int, result: Callable[[list[Numbers]], Any]) -> Callable[[Numbers], Any]:
+    def result_of(self, i: int, result: Callable[[list[Plain]], Any]) -> Callable[[Plain], Any]:
         """The result of all inputs as a function of one of them."""
         return lambda moved: result([*self.doubles[:i], moved, *self.doubles[i + 1 :]])
 
-    def others(self, i: int) -> dict[str, Numbers]:
+    def others(self, i: int) -> dict[str, Plain]:
         return {name: x for j, (name, x) in enumerate(zip(self.names, self.doubles, strict=True))
                 if j != i}  # fmt: skip
 
@@ -120,7 +120,7 @@ def _root(f: Callable[..., Any], nodes: Sequence[Any]) -> Any:
 
 
 def _of_nodes(f: Callable[..., Any], checked: _Checked) -> tuple[list[Row], list[str]]:
-    def leaves(numbers: Sequence[Numbers]) -> list[Any]:
+    def leaves(numbers: Sequence[Plain]) -> list[Any]:
         return [leaf(x, name) for x, name in zip(numbers, checked.names, strict=True)]
 
     nodes = leaves(checked.numbers)
@@ -133,7 +133,7 @@ def _of_nodes(f: Callable[..., Any], checked: _Checked) -> tuple[list[Row], list
         other.grad = grad
     magnitude = max(largest(x.data) for x in order)
 
-    def weighed(numbers: Sequence[Numbers]) -> float:
+    def weighed(numbers: Sequence[Plain]) -> float:
         with quietly():
             terms = _root(f, leaves(numbers)).data * adjoint
             return float(terms.sum() if shape_of(terms) else terms)
@@ -176,14 +176,14 @@ def _second_order(f: Callable[..., Any], checked: _Checked) -> list[Row]:
 def _by_hand(
     f: Callable[..., Any], gradient: Callable[..., Any], inputs: Sequence[Any], checked: _Checked
 ) -> tuple[list[Row], list[str]]:
-    given = [copied(x, "gradcheck") for x in inputs]
+    given = [copy_of_input(x, "gradcheck") for x in inputs]
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         y = f(*given)
     problems = [f"the function warned: {w.message}" for w in warned]
     _one_plain_number(y)
     problems += checked.written_into(given, "the function")
-    given = [copied(x, "gradcheck") for x in inputs]
+    given = [copy_of_input(x, "gradcheck") for x in inputs]
     parts = gradient(*given)
     problems += checked.written_into(given, "the derivative")
     if len(inputs) == 1 and not (isinstance(parts, tuple) and len(parts) == 1):
@@ -194,7 +194,7 @@ def _by_hand(
             "returns a tuple with one derivative for each input, in order"
         )
 
-    def result(moved: Sequence[Numbers]) -> Any:
+    def result(moved: Sequence[Plain]) -> Any:
         with quietly():
             return _one_plain_number(f(*[like(x, m) for x, m in zip(inputs, moved, strict=True)]))
 
