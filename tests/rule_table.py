@@ -25,6 +25,7 @@ class Elementwise:
     settings: dict[str, Any] = field(default_factory=dict)
     domains: Any = ()  # an interval for each operand
     apart: bool = False  # a kink where both operands are equal: keep them apart
+    bell: bool = False  # its derivative has exp(-x²): x² overflows, and its rounding counts
 
 
 @dataclass
@@ -62,6 +63,9 @@ ELEMENTWISE = {
     "arcsin": Elementwise(mpmath.asin),
     "arccos": Elementwise(mpmath.acos),
     "arctan": Elementwise(mpmath.atan),
+    "erf": Elementwise(mpmath.erf, bell=True),
+    "erfc": Elementwise(mpmath.erfc, bell=True),
+    "gelu": Elementwise(lambda x: x * mpmath.ncdf(x), bell=True),
     "sigmoid": Elementwise(lambda x: 1 / (1 + mpmath.exp(-x))),
     "softplus": Elementwise(lambda x: mpmath.log(1 + mpmath.exp(x))),
     "relu": Elementwise(lambda x: max(x, 0), kinks={(0.0,): (0.0,)}),

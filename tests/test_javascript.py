@@ -12,6 +12,7 @@ from functools import partial
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from random_graphs import IN_JAVASCRIPT
 from rule_table import ELEMENTWISE
 from test_symbols import A, B, C, bits, build, numbers
 
@@ -104,7 +105,7 @@ def compare(javascript, bound, n, expected, same):
     assert not wrong, wrong[:5]
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", sorted({*IN_JAVASCRIPT} - {"where"}))
 def test_every_rule_gives_the_numbers_of_python(javascript, name):
     row = ELEMENTWISE[name]
     n = len(row.domains)
@@ -156,7 +157,9 @@ def test_the_text_is_what_a_reader_would_write():
 
 def test_only_names_made_here_operations_and_numbers_occur():
     rules = [
-        (partial(RULES[n], **row.settings), len(row.domains)) for n, row in ELEMENTWISE.items()
+        (partial(RULES[n], **row.settings), len(row.domains))
+        for n, row in ELEMENTWISE.items()
+        if n in IN_JAVASCRIPT
     ]
     words = set(re.findall(r"[A-Za-z_$][\w$]*", javascript_rules(rules)))
     ours = {"const", "RULES", "f", "b", "g", "x", "y", "z", "t0", "return", "e", "Infinity", "NaN"}

@@ -43,8 +43,11 @@ from tinygrad_edu.rules.elementwise import arctan as arctan
 from tinygrad_edu.rules.elementwise import clip as clip
 from tinygrad_edu.rules.elementwise import cos as cos
 from tinygrad_edu.rules.elementwise import cosh as cosh
+from tinygrad_edu.rules.elementwise import erf as erf
+from tinygrad_edu.rules.elementwise import erfc as erfc
 from tinygrad_edu.rules.elementwise import exp as exp
 from tinygrad_edu.rules.elementwise import expm1 as expm1
+from tinygrad_edu.rules.elementwise import gelu as gelu
 from tinygrad_edu.rules.elementwise import leaky_relu as leaky_relu
 from tinygrad_edu.rules.elementwise import log as log
 from tinygrad_edu.rules.elementwise import log1p as log1p
@@ -104,9 +107,12 @@ __all__ = [
     "data",
     "data_locked",
     "einsum",
+    "erf",
+    "erfc",
     "exp",
     "expand_dims",
     "expm1",
+    "gelu",
     "grad",
     "gradcheck",
     "gradients",

@@ -20,10 +20,13 @@ class RuleMethods:
     arcsin = elementwise.arcsin
     arccos = elementwise.arccos
     arctan = elementwise.arctan
+    erf = elementwise.erf
+    erfc = elementwise.erfc
     sigmoid = elementwise.sigmoid
     softplus = elementwise.softplus
     relu = elementwise.relu
     leaky_relu = elementwise.leaky_relu
+    gelu = elementwise.gelu
     maximum = elementwise.maximum
     minimum = elementwise.minimum
     clip = elementwise.clip

@@ -18,7 +18,7 @@ import numpy as np
 
 from tinygrad_edu.programs.symbols import IndexSlot, Symbol
 from tinygrad_edu.rules.constants import as_plain
-from tinygrad_edu.rules.tables import arrays
+from tinygrad_edu.rules.tables import arrays, formula_of
 
 
 @dataclass(frozen=True, eq=False, repr=False, slots=True)
@@ -130,7 +130,8 @@ class _ArrayFunctions:
         if name in OPERATIONS or is_elementwise(name):
             return functools.partial(operation, name)
         # A formula that was added with `plain_function`, such as softmax, is run on the symbols.
-        return getattr(arrays, name)  # type: ignore[no-any-return]
+        function: Callable[..., Any] = getattr(arrays, name)
+        return function if formula_of(name) else functools.partial(operation, name)
 
 
 def _put_symbol(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
@@ -216,7 +217,10 @@ def is_elementwise(name: str) -> bool:
 
 def function_of(name: str) -> Callable[..., Any]:
     """The function of plain arrays that an operation is."""
-    return OPERATIONS[name] if name in OPERATIONS else getattr(np, name)
+    if name in OPERATIONS:
+        return OPERATIONS[name]
+    numpys: Callable[..., Any] | None = getattr(np, name, None)
+    return numpys or getattr(arrays, name)
 
 
 def operation(name: str, *operands: Any, **settings: Any) -> Any:

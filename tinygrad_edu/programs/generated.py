@@ -11,15 +11,13 @@ from typing import Any
 from tinygrad_edu.programs.languages import written
 from tinygrad_edu.programs.lines import NamedLine
 from tinygrad_edu.programs.symbols import Expression, Symbol, function_names
+from tinygrad_edu.rules.facts import Facts
+from tinygrad_edu.rules.rule import RULES, declared, facts_of
 
 Parameters = Sequence[Symbol | list[Symbol]]
 """The inputs as a function takes them: one by one, or several as a list."""
 
-MATH_FUNCTIONS = {
-    **{name: getattr(math, name) for name in function_names() if hasattr(math, name)},
-    "abs": math.fabs, "pow": math.pow, "arcsin": math.asin, "arccos": math.acos,
-    "arctan": math.atan,
-}  # fmt: skip
+MATH_FUNCTIONS: dict[str, Callable[..., Any]] = {"pow": math.pow}
 """What a Python program may call."""
 
 MATH: dict[str, Any] = {**MATH_FUNCTIONS, "inf": math.inf, "nan": math.nan}
@@ -36,6 +34,18 @@ TAKEN = {
     *_JAVASCRIPT_WORDS.split(), "np", "math", "put", "inf", "nan", "known",
 }  # fmt: skip
 """Names that a variable of a program cannot have."""
+
+
+def _know(name: str, operation: Any, facts: Facts) -> None:
+    """Let programs call the function of `math` that a rule is, under the name of the rule."""
+    if facts.math and name != "power":
+        MATH_FUNCTIONS[name] = MATH[name] = getattr(math, facts.math)
+        TAKEN.add(name)
+
+
+for _name, _rule in RULES.items():
+    _know(_name, _rule, facts_of(_rule))
+declared.append(_know)
 
 
 class Code:

@@ -102,7 +102,7 @@ def _python(program: Program, lines: Lines, inputs: Parameters, name: str) -> st
 
 def _numpy(program: Program, lines: Lines, inputs: Parameters, name: str) -> str:
     text = _function_text(program, lines, inputs, name, "numpy")
-    head = "import numpy as np\n\n\n"
+    head = ("import math\n\n" if "math." in text else "") + "import numpy as np\n\n\n"
     if re.search(r"\bput\(", text):
         head += (
             "def put(x, index, shape):\n    y = np.zeros(shape, x.dtype)\n"

@@ -11,6 +11,7 @@ operations on arrays see `array_symbols`.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -152,9 +153,9 @@ functions = _Functions()
 """The namespace of symbols, what `of(symbol)` gives."""
 
 
-number_functions: Mapping[str, Callable[..., Any]] = {
-    **{name: operator.function for name, operator in OPERATORS.items()}, **vars(scalars)
-}  # fmt: skip
+number_functions: Mapping[str, Callable[..., Any]] = ChainMap(
+    vars(scalars), {name: operator.function for name, operator in OPERATORS.items()}
+)  # fmt: skip
 """What every operation does to plain numbers."""
 
 SUM_OVER_POINTS = "sum_over_points"

@@ -197,6 +197,21 @@ def arctan(x: T, /) -> Recorded[T]:
     return of(x).arctan(x), lambda g, x=x: (g / (x * x + 1.0),)
 
 
+_TWO_BY_ROOT_PI = 2.0 / math.sqrt(math.pi)
+
+
+@rule("erf")
+def erf(x: T, /) -> Recorded[T]:
+    """The error function; local derivative 2/√π exp(-x²)."""
+    return of(x).erf(x), lambda g, x=x: (g * of(x).exp(-x * x) * _TWO_BY_ROOT_PI,)
+
+
+@rule("erfc")
+def erfc(x: T, /) -> Recorded[T]:
+    """1 - erf(x), exact where erf(x) is nearly 1; local derivative -2/√π exp(-x²)."""
+    return of(x).erfc(x), lambda g, x=x: (g * of(x).exp(-x * x) * -_TWO_BY_ROOT_PI,)
+
+
 @plain_function
 def _sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)) with an exponential that cannot overflow."""
@@ -237,6 +252,19 @@ def leaky_relu(x: T, /, negative_slope: float = 0.01) -> Recorded[T]:
     off, slope = x <= 0, as_plain(negative_slope, "leaky_relu")
     return of(x).where(off, x * slope, x), lambda g, off=off, slope=slope: (
         of(g).where(off, g * slope, g),
+    )  # fmt: skip
+
+
+_ROOT_HALF, _NORMAL_DENSITY_AT_0 = math.sqrt(0.5), 1.0 / math.sqrt(2.0 * math.pi)
+
+
+@rule("GELU", oracles={"torch": "nn.functional.gelu"})
+def gelu(x: T, /) -> Recorded[T]:
+    """x Φ(x), where Φ(x) is the probability of a standard normal number below x; local derivative
+    Φ(x) + x φ(x), where φ is the density."""
+    below = of(x).erfc(x * -_ROOT_HALF) * 0.5
+    return x * below, lambda g, x=x, below=below: (
+        g * (below + x * of(x).exp(x * x * -0.5) * _NORMAL_DENSITY_AT_0),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from tinygrad_edu.programs.languages.code import INFIX
 from tinygrad_edu.programs.languages.language import Form, Language, call, infix
 from tinygrad_edu.programs.symbols import SUM_OVER_POINTS, IndexSlot, Symbol
 from tinygrad_edu.rules.operators import ATOM, LOWEST, SUM
+from tinygrad_edu.rules.rule import RULES, facts_of
 
 _ARRAY_FORMS = {
     **INFIX,
@@ -32,7 +33,17 @@ def _array_form(symbol: Any) -> Form:
         if value is not None and value is not False
     ]
     operands = ", ".join([*_operands(symbol), *shown])
-    return _call(symbol, f"np.{symbol.name}({operands})")
+    return _call(symbol, f"{_function(symbol)}({operands})")
+
+
+def _function(symbol: Any) -> str:
+    """NumPy's function; where it has none, such as erf, Python's for each number."""
+    import numpy as np
+
+    if hasattr(np, symbol.name):
+        return f"np.{symbol.name}"
+    dtype = np.dtype(getattr(symbol, "dtype", float)).name
+    return f"np.vectorize(math.{facts_of(RULES[symbol.name]).math}, otypes=[np.{dtype}])"
 
 
 def _operands(symbol: Symbol) -> list[str]:

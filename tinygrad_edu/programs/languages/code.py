@@ -15,6 +15,7 @@ from tinygrad_edu.rules.operators import (
     POWER,
     UNARY,
 )
+from tinygrad_edu.rules.rule import RULES, facts_of
 
 INFIX = {
     **{name: infix(name) for name in OPERATORS.keys() - {"matmul", "power", "logical_not"}},
@@ -22,18 +23,31 @@ INFIX = {
 }
 
 
-_MATH = ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "abs")
-_ARC = {"arcsin": "asin", "arccos": "acos", "arctan": "atan"}
+_JAVASCRIPT_MATH = {
+    "acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "exp", "expm1",
+    "fabs", "log", "log10", "log1p", "log2", "sin", "sinh", "sqrt", "tan", "tanh",
+}  # fmt: skip
+"""What JavaScript's `Math` has of the functions of one number in Python's; fabs is abs there."""
 
 # C's pow, which Python's math.pow is, gives 1 for 1 ** nan and for ±1 ** ±inf; JavaScript does not.
 _JAVASCRIPT_POWER = (
     "((x, y) => x === 1 || x === -1 && Math.abs(y) === Infinity ? 1 : x ** y)({}, {})"
 )
 
+
+def _math_forms() -> dict[str, Form]:
+    """Calls of JavaScript's `Math`, for the rules that are declared so far."""
+    names = {name: facts_of(rule).math for name, rule in RULES.items()}
+    return {
+        name: call(f"Math.{theirs.removeprefix('f')}", 1)
+        for name, theirs in names.items()
+        if theirs in _JAVASCRIPT_MATH
+    }
+
+
 _JAVASCRIPT = {
     **INFIX,
-    **{name: call(f"Math.{name}", 1) for name in _MATH},
-    **{name: call(f"Math.{theirs}", 1) for name, theirs in _ARC.items()},
+    **_math_forms(),
     "maximum": call("Math.max", 2),  # a nan stays a nan
     "minimum": call("Math.min", 2),
     "equal": infix("equal", sign="==="),
@@ -44,7 +58,7 @@ _JAVASCRIPT = {
 
 def _javascript_form(symbol: Symbol) -> Form | None:
     if symbol.name != "power":
-        return None
+        return _math_forms().get(symbol.name)  # a rule that a user has declared since
     whole = _whole_power(symbol, UNARY)  # -x ** 2 is a syntax error
     return whole or Form(_JAVASCRIPT_POWER, ATOM, (LOWEST, LOWEST))
 

@@ -83,7 +83,7 @@ def _form_in(language: Language, symbol: Symbol) -> Form:
     form = language.forms.get(symbol.name) or language.form(symbol)
     if form is None or len(form.operands) != len(symbol.operands):
         raise ValueError(
-            f"{symbol.name} of {len(symbol.operands)} operands cannot be written in "
-            f"{language.name}; write it with functions that can: {', '.join(language.forms)}"
+            f"{symbol.name} cannot be written in {language.name}; write it with functions that "
+            f"can: {', '.join(sorted(language.forms))}"
         )
     return form
