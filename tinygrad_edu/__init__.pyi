@@ -12,7 +12,7 @@ from tinygrad_edu.calculus import jvp as jvp
 from tinygrad_edu.calculus import value_and_grad as value_and_grad
 from tinygrad_edu.calculus import vjp as vjp
 from tinygrad_edu.check.comparison import compare as compare
-from tinygrad_edu.check.functions import gradcheck as gradcheck
+from tinygrad_edu.check.function_check import gradcheck as gradcheck
 from tinygrad_edu.check.layers.hand_written import check_backward as check_backward
 from tinygrad_edu.check.numerical import numerical_gradient as numerical_gradient
 from tinygrad_edu.engine.contexts import collector_paused as collector_paused
