@@ -11,7 +11,6 @@ import numpy as np
 from tinygrad_edu.check.differences import US, Limits, Pair, row_of_pair
 from tinygrad_edu.check.kinds import (
     copy_of_input,
-    floating,
     function_of_graph,
     input_names,
     leaf,
@@ -96,7 +95,8 @@ def _check_shapes(library: Oracle, ours: _Ours, name: str) -> None:
 def _add_rows(report: Report, ours: _Ours, theirs: Found, adjoint: Any, limits: Limits) -> None:
     """A row for the value, and one for each gradient."""
     library = report.compared[1]
-    report.rows.append(row_of_pair(Pair("value", ours.root.data, theirs.value, library), limits))
+    value = Pair("value", _in_float64(ours.root.data), _in_float64(theirs.value), library)
+    report.rows.append(row_of_pair(value, limits))
     same = report.rows[0].verdict == "ok"
     if not same and not ours.repeats():
         report.problems.append(
@@ -105,10 +105,14 @@ def _add_rows(report: Report, ours: _Ours, theirs: Found, adjoint: Any, limits: 
         )
     for i, gradient in enumerate(theirs.gradients or ()):
         pair = Pair(
-            ours.names[i], ours.leaves[i].grad, gradient, library, ours.inputs[i],
-            ours.result_of(i, adjoint) if same else None,
+            ours.names[i], _in_float64(ours.leaves[i].grad), _in_float64(gradient), library,
+            ours.inputs[i], ours.result_of(i, adjoint) if same else None,
         )  # fmt: skip
         report.rows.append(row_of_pair(pair, limits))
+
+
+def _in_float64(x: Any) -> Array:
+    return np.array(x, np.float64)
 
 
 # --- our side ------------------------------------------------------------------------------------
@@ -171,7 +175,7 @@ class _Ours:
 
     @property
     def inputs(self) -> list[Array]:
-        return [np.asarray(floating(x.data)) for x in self.leaves]
+        return [_in_float64(x.data) for x in self.leaves]
 
     def in_library(
         self, library: Oracle, theirs: Callable[..., Any] | None, adjoint: Array

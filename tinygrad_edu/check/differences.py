@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.check.case import Tolerance
 from tinygrad_edu.check.kinds import largest, moved
 from tinygrad_edu.check.numerical import Path, derivative, quiet_path, sides
 from tinygrad_edu.check.report import Row, Verdict
-from tinygrad_edu.check.verdict import CONFIRMED, Tolerance
+from tinygrad_edu.check.verdict import CONFIRMED
 from tinygrad_edu.rules.array_constants import Array
 
 US = "tinygrad_edu"
@@ -40,21 +40,17 @@ class Limits:
         return Limits(tolerance, floor, dtype)
 
 
+@dataclass(frozen=True, eq=False)
 class Pair:
     """What was computed here and there. `x` is given for a gradient, and `result`, the weighed
     result as a function of x, where both functions have the same value."""
 
-    def __init__(
-        self,
-        name: str,
-        ours: Any,
-        theirs: Any,
-        library: str,
-        x: Array | None = None,
-        result: Callable[[Array], float] | None = None,
-    ) -> None:
-        self.name, self.library, self.x, self.result = name, library, x, result
-        self.ours, self.theirs = (np.asarray(y, np.float64) for y in (ours, theirs))
+    name: str
+    ours: Array
+    theirs: Array
+    library: str
+    x: Array | None = None
+    result: Callable[[Array], float] | None = None
 
     def path(self, index: tuple[int, ...]) -> Path:
         """The result as a function of one element."""

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tinygrad_edu.check.diagnoses.case import RESULT
+from tinygrad_edu.check.case import RESULT, Case, Tolerance
 from tinygrad_edu.check.kinds import (
     Plain,
     check_function,
@@ -26,7 +26,7 @@ from tinygrad_edu.check.kinds import (
     weights_for,
 )
 from tinygrad_edu.check.report import Report, Row, concluded
-from tinygrad_edu.check.verdict import Question, Tolerance, judged_together
+from tinygrad_edu.check.verdict import judged_together
 from tinygrad_edu.engine.graph import Node, gradients, topological_order
 from tinygrad_edu.view.cards.reading import shape_of
 
@@ -139,15 +139,15 @@ def _of_nodes(f: Callable[..., Any], checked: _Checked) -> tuple[list[Row], list
             return float(terms.sum() if shape_of(terms) else terms)
 
     check_repeats("gradcheck", lambda: weighed(checked.doubles))
-    questions = [
-        Question(
+    cases = [
+        Case(
             name, checked.doubles[i], floating(node.grad), checked.result_of(i, weighed),
             checked.tolerance(precision(root.data)), precision(node.grad), magnitude=magnitude,
             others=checked.others(i) | {RESULT: floating(root.data)},
         )
         for i, (name, node) in enumerate(zip(checked.names, nodes, strict=True))
     ]  # fmt: skip
-    return judged_together(questions), checked.written_into(nodes, "the function")
+    return judged_together(cases), checked.written_into(nodes, "the function")
 
 
 def _second_order(f: Callable[..., Any], checked: _Checked) -> list[Row]:
@@ -199,17 +199,17 @@ def _by_hand(
             return _one_plain_number(f(*[like(x, m) for x, m in zip(inputs, moved, strict=True)]))
 
     check_repeats("gradcheck", lambda: result(checked.doubles))
-    questions = []
+    cases = []
     for i, (name, part) in enumerate(zip(checked.names, parts, strict=True)):
         analytic = plain(part, f"gradcheck: the gradient of {name}")
-        questions.append(
-            Question(
+        cases.append(
+            Case(
                 name, checked.doubles[i], floating(analytic), checked.result_of(i, result),
                 checked.tolerance(precision(analytic)), precision(analytic), plain=True,
                 others=checked.others(i),
             )
         )  # fmt: skip
-    return judged_together(questions), problems
+    return judged_together(cases), problems
 
 
 def _one_plain_number(y: Any) -> Any:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from numbers import Real
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from tinygrad_edu.check.diagnoses.case import Case
+from tinygrad_edu.check.case import Case
 from tinygrad_edu.check.diagnoses.plain_mistakes import plain_mistakes
-from tinygrad_edu.check.kinds import Plain, largest, moved
+from tinygrad_edu.check.kinds import Plain, largest
 from tinygrad_edu.check.numerical import (
     EPS,
     STEP,
     Estimate,
-    Path,
     Sides,
     complex_derivative,
     derivative,
@@ -30,74 +27,6 @@ MOST_ONE_BY_ONE = 1000
 """Inputs with more elements are tried along random directions, and at some elements."""
 CONFIRMED = 200
 """So many wrong elements are looked at closely, before the rest is believed to be wrong too."""
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """What may lie between the two derivatives: `rtol` of the numeric one, and `atol`, or less
-    where the whole gradient is smaller than 1."""
-
-    rtol: float
-    atol: float
-
-    @staticmethod
-    def of(dtype: str, rtol: Any, atol: Any, what: str) -> Tolerance:
-        """The given tolerances, or those that fit the dtype: 1e-6, and 1e-3 below float64.
-
-        ValueError for one that is negative or nan.
-        """
-        usual = 1e-6 if dtype == "float64" else 1e-3
-        for name, given in (("rtol", rtol), ("atol", atol)):
-            if given is None:
-                continue
-            if not isinstance(given, Real):
-                raise TypeError(f"{what}: {name} is {given!r}; a tolerance is a number")
-            if not float(given) >= 0:
-                raise ValueError(f"{what}: {name} is {given}; a tolerance is 0 or more")
-        return Tolerance(usual if rtol is None else rtol, usual if atol is None else atol)
-
-    def at(self, numeric: Plain, size: float) -> Plain:
-        """The tolerance of a derivative, or of many; `size` is the largest of the gradient."""
-        return self.rtol * abs(numeric) + self.atol * min(1.0, size)
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """One input or parameter to be judged.
-
-    `result` gives the (weighed) result of the function for other numbers in the place of x, which
-    are float64. `plain` says that it may be tried with complex numbers, `magnitude` is the largest
-    number on the way to the result, whose rounding is in it. The rest is for diagnoses.
-    """
-
-    parameter: str
-    x: Plain
-    analytic: Plain
-    result: Callable[[Plain], Any]
-    tolerance: Tolerance
-    dtype: str = "float64"
-    plain: bool = False
-    magnitude: float = 0.0
-    adjoint: Plain = None
-    counts: dict[str, int] = field(default_factory=dict)
-    doubled: Plain = None
-    others: dict[str, Plain] = field(default_factory=dict)
-    assigned: list[Plain] = field(default_factory=list)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return shape_of(self.x)
-
-    @functools.cached_property
-    def cancelled(self) -> float:
-        """The size of the parts of a result that nearly cancel, 0 if they do not: the result has
-        their rounding in it."""
-        nearly_all = bool(self.magnitude) and abs(self.result(self.x)) < 1e-6 * self.magnitude
-        return self.magnitude if nearly_all else 0.0
-
-    def path(self, index: tuple[int, ...]) -> Path:
-        """The result as a function of one element."""
-        return lambda t: self.result(moved(self.x, index, t))
 
 
 @dataclass(eq=False)
@@ -124,46 +53,46 @@ class Element:
         return self.error > 1 and not self.unsure
 
 
-def judged(question: Question) -> Row:
+def judged(case: Case) -> Row:
     """Compare both derivatives of one input; what is wrong is looked at again, with one-sided
     derivatives, before it is called so."""
-    fits = shape_of(question.analytic) == question.shape
-    if fits and math.prod(question.shape) > MOST_ONE_BY_ONE:
+    fits = shape_of(case.analytic) == case.shape
+    if fits and math.prod(case.shape) > MOST_ONE_BY_ONE:
         from tinygrad_edu.check.sampling import sampled_indices
 
-        indices = sampled_indices(question)
+        indices = sampled_indices(case)
     else:
-        indices = list(itertools.product(*map(range, question.shape)))
-    elements = list(_estimated(question, indices))
-    size = max([largest(question.analytic), *(largest(e.numeric) for e in elements)])
-    rounding = EPS * question.cancelled / STEP if question.magnitude else 0.0
+        indices = list(itertools.product(*map(range, case.shape)))
+    elements = list(_estimated(case, indices))
+    size = max([largest(case.analytic), *(largest(e.numeric) for e in elements)])
+    rounding = EPS * case.cancelled / STEP if case.magnitude else 0.0
     for e in elements:
-        e.tolerance = question.tolerance.at(e.numeric, size) + rounding
+        e.tolerance = case.tolerance.at(e.numeric, size) + rounding
     if not fits:
-        said = _diagnosis(question, elements)
-        return Row(question.parameter, question.shape, "wrong", dtype=question.dtype, note=said)
+        said = _diagnosis(case, elements)
+        return Row(case.parameter, case.shape, "wrong", dtype=case.dtype, note=said)
     for e in elements:
         e.error = _error_of(e)
     confirmed = 0
     for e in sorted(elements, key=lambda e: -e.error):
         if e.error > 1 and confirmed < CONFIRMED:
-            _look_closer(question, e, elements)
+            _look_closer(case, e, elements)
             confirmed += e.error > 1
-    return _row(question, elements)
+    return _row(case, elements)
 
 
-def _estimated(question: Question, indices: Sequence[tuple[int, ...]]) -> Iterator[Element]:
+def _estimated(case: Case, indices: Sequence[tuple[int, ...]]) -> Iterator[Element]:
     """The elements with their numerical derivatives."""
-    by_complex = question.plain and bool(indices) and _takes_complex(question)
-    fits = shape_of(question.analytic) == question.shape
+    by_complex = case.plain and bool(indices) and _takes_complex(case)
+    fits = shape_of(case.analytic) == case.shape
     for index in indices:
-        path = question.path(index)
-        x = float(question.x[index]) if question.shape else float(question.x)
-        analytic = question.analytic if fits else math.nan
-        if fits and question.shape:
-            analytic = question.analytic[index]
+        path = case.path(index)
+        x = float(case.x[index]) if case.shape else float(case.x)
+        analytic = case.analytic if fits else math.nan
+        if fits and case.shape:
+            analytic = case.analytic[index]
         estimate = complex_derivative(path) if by_complex else None
-        estimate = estimate or derivative(path, x, question.cancelled)
+        estimate = estimate or derivative(path, x, case.cancelled)
         yield Element(index, x, float(analytic), *estimate)
 
 
@@ -174,14 +103,14 @@ def _error_of(e: Element) -> float:
     return 0.0 if gap == 0 else gap / e.tolerance if e.tolerance else math.inf
 
 
-def _takes_complex(question: Question) -> bool:
+def _takes_complex(case: Case) -> bool:
     """Whether the complex step gives in a random direction what central differences give."""
-    paths = [question.path(())]
-    if question.shape:
+    paths = [case.path(())]
+    if case.shape:
         from tinygrad_edu.check.sampling import along, directions
 
-        some = directions(question.shape, 2)
-        paths = [along(question.result, question.x, direction) for direction in some]
+        some = directions(case.shape, 2)
+        paths = [along(case.result, case.x, direction) for direction in some]
     for path in paths:
         exact = complex_derivative(path)
         if exact is None:
@@ -192,10 +121,10 @@ def _takes_complex(question: Question) -> bool:
     return True
 
 
-def _look_closer(question: Question, e: Element, elements: Sequence[Element]) -> None:
+def _look_closer(case: Case, e: Element, elements: Sequence[Element]) -> None:
     """A kink at x, or near it, is not an error; nor is a function too rough for differences."""
-    path = question.path(e.index)
-    found = sides(path, e.x, question.magnitude)
+    path = case.path(e.index)
+    found = sides(path, e.x, case.magnitude)
     if found.jumps:
         e.jumps, e.numeric = True, math.nan
         return
@@ -203,7 +132,7 @@ def _look_closer(question: Question, e: Element, elements: Sequence[Element]) ->
         e.kink = found
         e.numeric = (found.left.value + found.right.value) / 2
         if math.isfinite(e.analytic) and found.between(
-            e.analytic, _slack(question, found.middle.value)
+            e.analytic, _slack(case, found.middle.value)
         ):
             e.error = 0.0
         return
@@ -212,7 +141,7 @@ def _look_closer(question: Question, e: Element, elements: Sequence[Element]) ->
         abs(best.value - near.value) <= 10 * near.doubt and best.doubt < near.doubt
     ):
         best = near
-    e.numeric, slack = best.value, _slack(question, best.value)
+    e.numeric, slack = best.value, _slack(case, best.value)
     endless = math.isinf(e.analytic) and not best.doubt <= 1e-3 * abs(best.value)
     if endless or not math.isfinite(best.value):
         e.unsure = True
@@ -224,31 +153,31 @@ def _look_closer(question: Question, e: Element, elements: Sequence[Element]) ->
         e.error = math.nan if e.unsure else 0.0
 
 
-def _slack(question: Question, numeric: float) -> float:
+def _slack(case: Case, numeric: float) -> float:
     """What is tolerated for an element, once it is known better."""
-    size = max(largest(question.analytic), abs(numeric))
-    return float(question.tolerance.at(numeric, size))
+    size = max(largest(case.analytic), abs(numeric))
+    return float(case.tolerance.at(numeric, size))
 
 
 # --- the verdict ---------------------------------------------------------------------------------
 
 
-def _row(question: Question, elements: list[Element]) -> Row:
+def _row(case: Case, elements: list[Element]) -> Row:
     """The verdict, the element that shows it best, and what is wrong there."""
-    errors, kinks = _everywhere(question, elements, "error", math.nan), None
+    errors, kinks = _everywhere(case, elements, "error", math.nan), None
     if not elements:
-        return Row(question.parameter, question.shape, "ok", dtype=question.dtype, errors=errors)
-    kinks = _everywhere(question, [e for e in elements if e.kink], "kink", False)
+        return Row(case.parameter, case.shape, "ok", dtype=case.dtype, errors=errors)
+    kinks = _everywhere(case, [e for e in elements if e.kink], "kink", False)
     wrong = [e for e in elements if e.wrong]
     unsure, at_kinks = [e for e in elements if e.unsure], [e for e in elements if e.kink]
-    count = math.prod(question.shape)
+    count = math.prod(case.shape)
     verdict: Verdict = "ok"
     note = ""
     if wrong:
         worst = max(e.error for e in wrong)
         shown = next(e for e in wrong if e.error >= 0.99 * worst)  # of nearly equal ones
         verdict = "wrong"
-        note = _note_on(question, shown, elements)
+        note = _note_on(case, shown, elements)
         if count > 1:
             tried = f"{len(elements)} elements" + ("" if len(elements) == count else " tried")
             note += f" ({len(wrong)} of {tried} wrong)"
@@ -271,19 +200,19 @@ def _row(question: Question, elements: list[Element]) -> Row:
         if len(elements) < count:
             note = f"tried along 8 random directions and at {len(elements)} elements"
     return Row(
-        question.parameter, question.shape, verdict, shown.index, shown.x, shown.analytic,
-        shown.numeric, question.dtype, note, errors, kinks,
+        case.parameter, case.shape, verdict, shown.index, shown.x, shown.analytic,
+        shown.numeric, case.dtype, note, errors, kinks,
     )  # fmt: skip
 
 
-def _everywhere(question: Question, elements: Sequence[Element], name: str, rest: Any) -> Plain:
+def _everywhere(case: Case, elements: Sequence[Element], name: str, rest: Any) -> Plain:
     """What is known of the elements in the shape of the input; `rest` is for all others."""
     kind = type(rest)
-    if not question.shape:
+    if not case.shape:
         return kind(getattr(elements[0], name)) if elements else rest
     import numpy as np
 
-    numbers = np.full(question.shape, rest)
+    numbers = np.full(case.shape, rest)
     for e in elements:
         numbers[e.index] = kind(getattr(e, name))
     return numbers
@@ -295,7 +224,7 @@ def _both_sides(e: Element) -> str:
     return f"{left:.6g} from the left and {right:.6g} from the right"
 
 
-def _note_on(question: Question, e: Element, elements: Sequence[Element]) -> str:
+def _note_on(case: Case, e: Element, elements: Sequence[Element]) -> str:
     if e.jumps:
         return (
             "the result jumps at this input, so that it has no derivative: is it cut off by "
@@ -306,19 +235,19 @@ def _note_on(question: Question, e: Element, elements: Sequence[Element]) -> str
             f"there is a kink: the derivative is {_both_sides(e)}, and the analytic one is not "
             "between them"
         )
-    return _diagnosis(question, elements) or "both derivatives differ"
+    return _diagnosis(case, elements) or "both derivatives differ"
 
 
-def _diagnosis(question: Question, elements: Sequence[Element]) -> str:
+def _diagnosis(case: Case, elements: Sequence[Element]) -> str:
     """What is wrong, and the cure, in one sentence; empty if it is not recognised."""
     for e in elements:
         e.tolerance += e.doubt
-    case = Case(
-        question.analytic, _everywhere(question, elements, "numeric", math.nan),
-        _everywhere(question, elements, "tolerance", math.nan), question.x, question.result,
-        question.adjoint, question.counts, question.doubled, question.others, question.assigned,
-    )  # fmt: skip
-    if not hasattr(question.x, "dtype") and not shape_of(question.analytic):
+    case = replace(
+        case,
+        numeric=_everywhere(case, elements, "numeric", math.nan),
+        slack=_everywhere(case, elements, "tolerance", math.nan),
+    )
+    if not hasattr(case.x, "dtype") and not shape_of(case.analytic):
         return next(plain_mistakes(case), "")
     from tinygrad_edu.check.diagnoses.mistakes import diagnosis
 
@@ -328,20 +257,20 @@ def _diagnosis(question: Question, elements: Sequence[Element]) -> str:
 # --- of several inputs ---------------------------------------------------------------------------
 
 
-def judged_together(questions: Sequence[Question]) -> list[Row]:
+def judged_together(cases: Sequence[Case]) -> list[Row]:
     """Compare both derivatives of all inputs."""
-    return with_swaps_named(questions, [judged(question) for question in questions])
+    return with_swaps_named(cases, [judged(case) for case in cases])
 
 
-def with_swaps_named(questions: Sequence[Question | None], rows: Sequence[Row]) -> list[Row]:
-    """The rows of the questions; two wrong ones that are right with each other's gradient say so.
+def with_swaps_named(cases: Sequence[Case | None], rows: Sequence[Row]) -> list[Row]:
+    """The rows of the cases; two wrong ones that are right with each other's gradient say so.
 
     Where more than six are wrong, a swap is hardly what is wrong, and nothing is tried.
     """
     named = list(rows)
     wrong = [i for i, row in enumerate(rows) if row.verdict == "wrong"]
     for i, j in itertools.combinations(wrong if len(wrong) <= 6 else [], 2):
-        one, other = questions[i], questions[j]
+        one, other = cases[i], cases[j]
         if (
             one
             and other
@@ -354,14 +283,14 @@ def with_swaps_named(questions: Sequence[Question | None], rows: Sequence[Row]) 
     return named
 
 
-def _is_gradient_of(question: Question, analytic: Plain) -> bool:
+def _is_gradient_of(case: Case, analytic: Plain) -> bool:
     """Whether another gradient is the one that is asked for."""
-    if shape_of(analytic) != question.shape:
+    if shape_of(analytic) != case.shape:
         return False
-    asked = replace(question, analytic=analytic)
-    if question.shape:
+    asked = replace(case, analytic=analytic)
+    if case.shape:
         from tinygrad_edu.check.sampling import directions, disagreement
 
-        if any(disagreement(asked, direction) > 1 for direction in directions(question.shape, 1)):
+        if any(disagreement(asked, direction) > 1 for direction in directions(case.shape, 1)):
             return False  # after one derivative instead of one for each element
     return judged(asked).verdict in ("ok", "kink")

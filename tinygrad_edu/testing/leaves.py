@@ -93,18 +93,12 @@ def tensors(
     shape: int | Shape | st.SearchStrategy[Shape] | None = None,
     dtype: npt.DTypeLike | st.SearchStrategy[Any] = np.float64,
     *,
-    min_value: float = -10.0,
-    max_value: float = 10.0,
     label: str = "",
-    away_from: Collection[float] = (),
-    distinct: bool = False,
-    layouts: Iterable[str] = ("C",),
+    **options: Any,
 ) -> st.SearchStrategy[Tensor]:
-    """Tensors of what `arrays` draws, their data in the drawn layout; errors as there."""
-    drawn = arrays(
-        shape, dtype, min_value=min_value, max_value=max_value, away_from=away_from,
-        distinct=distinct, layouts=layouts,
-    )  # fmt: skip
+    """Tensors of what `arrays` draws, their data in the drawn layout; `options` and errors are
+    those of `arrays`."""
+    drawn = arrays(shape, dtype, **options)
 
     @st.composite
     def draw_tensor(draw: Draw) -> Tensor:

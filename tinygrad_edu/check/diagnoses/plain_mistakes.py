@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from tinygrad_edu.check.diagnoses.case import Case
+from tinygrad_edu.check.case import Case
 
 
 def plain_mistakes(case: Case) -> Iterator[str]:
@@ -26,12 +26,12 @@ def nothing_or_the_sign(case: Case) -> Iterator[str]:
             "the analytic derivative is 0 everywhere: it was never set, the graph was cut "
             "(.data, detach), or an array of integers rounds it away"
         )
-    if all(abs(e.numeric) <= e.tolerance for e in known):
+    if all(abs(e.numeric) <= e.slack for e in known):
         yield (
             "moving the input does not change the result, so that the derivative is 0: is a copy "
             "used in its place, or does int(), round() or a comparison cut the number off?"
         )
-    if known and all(abs(e.analytic + e.numeric) <= 4 * e.tolerance for e in known):
+    if known and all(abs(e.analytic + e.numeric) <= 4 * e.slack for e in known):
         yield "the sign is wrong: negate it"
 
 
@@ -79,7 +79,7 @@ def _constant_factor(case: Case) -> float | None:
 
     One number alone tells no factor from another mistake, unless the factor is a round one.
     """
-    large = [e for e in case.known if abs(e.numeric) > 100 * e.tolerance]
+    large = [e for e in case.known if abs(e.numeric) > 100 * e.slack]
     if not large:
         return None
     size = max(abs(e.numeric) for e in large)  # whose square may overflow
@@ -87,7 +87,7 @@ def _constant_factor(case: Case) -> float | None:
     factor /= sum(e.numeric * (e.numeric / size) for e in large)
     if not (factor and math.isfinite(factor) and math.isfinite(1 / factor)):
         return None
-    if any(abs(e.analytic / factor - e.numeric) > 4 * e.tolerance for e in case.known):
+    if any(abs(e.analytic / factor - e.numeric) > 4 * e.slack for e in case.known):
         return None
     is_round = any(abs(part - round(part)) < 1e-4 for part in (factor, 1 / factor))
     return factor if len(large) > 1 or is_round else None

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tinygrad_edu.check.diagnoses.case import Case
+from tinygrad_edu.check.case import Case
 from tinygrad_edu.rules.array_constants import Array
 
 
 def _wrong_elements(case: Case) -> Array:
     with np.errstate(invalid="ignore"):
-        return np.asarray(np.abs(case.analytic - case.numeric) > case.tolerance)
+        return np.asarray(np.abs(case.analytic - case.numeric) > case.slack)
 
 
 def wrong_where_taken_twice(case: Case) -> Iterator[str]:
@@ -44,7 +44,7 @@ def wrong_part(case: Case) -> Iterator[str]:
 
 
 def _way_of_wrong(case: Case, wrong: Array) -> str:
-    a, n, tolerance = case.analytic[wrong], case.numeric[wrong], 4 * case.tolerance[wrong]
+    a, n, tolerance = case.analytic[wrong], case.numeric[wrong], 4 * case.slack[wrong]
     if not a.any():
         return "it is 0 there"
     if (np.abs(a + n) <= tolerance).all():

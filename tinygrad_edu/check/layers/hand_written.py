@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.check.diagnoses.case import RESULT
+from tinygrad_edu.check.case import RESULT, Case, Tolerance
 from tinygrad_edu.check.kinds import check_repeats, floating, precision, title_of, undisturbed
 from tinygrad_edu.check.layers.calling import takes_nothing
 from tinygrad_edu.check.layers.parts import array_of
@@ -16,7 +16,7 @@ from tinygrad_edu.check.layers.runs import HandWrittenLayer, Pass, Variable
 from tinygrad_edu.check.numerical import derivative
 from tinygrad_edu.check.report import Report, Row, concluded
 from tinygrad_edu.check.sampling import along, directions
-from tinygrad_edu.check.verdict import Question, Tolerance, judged, with_swaps_named
+from tinygrad_edu.check.verdict import judged, with_swaps_named
 
 
 @undisturbed()
@@ -81,15 +81,15 @@ def _judge(
         ": draw from np.random.default_rng(0) inside forward, or keep the mask of a dropout",
     )
     twice = layer.run(adjoint_times=2.0) if once.adjoint.size > 1 else None
-    questions = [
-        None if v.gradient is None else _question(v, layer, once, twice, rtol, atol)
+    cases = [
+        None if v.gradient is None else _case_of(v, layer, once, twice, rtol, atol)
         for v in once.variables
     ]
     rows = [
-        _not_given(v, layer, once) if question is None else _row_of(v, question)
-        for v, question in zip(once.variables, questions, strict=True)
+        _not_given(v, layer, once) if case is None else _row_of(v, case)
+        for v, case in zip(once.variables, cases, strict=True)
     ]
-    for v, row in zip(once.variables, with_swaps_named(questions, rows), strict=True):
+    for v, row in zip(once.variables, with_swaps_named(cases, rows), strict=True):
         # what backward knows nothing of, and the result neither, is a cache, a buffer or a setting
         aside = row.verdict == "not given" and not v.is_input and not v.named
         if v.change and not aside:
@@ -118,14 +118,14 @@ def _functions(
     )
 
 
-def _question(
+def _case_of(
     variable: Variable,
     layer: HandWrittenLayer,
     once: Pass,
     twice: Pass | None,
     rtol: float | None,
     atol: float | None,
-) -> Question:
+) -> Case:
     analytic = array_of(variable.gradient, f"check_backward: the gradient of {variable.name}")
     dtype = precision(analytic, variable.given, once.output)
     doubled = None
@@ -133,7 +133,7 @@ def _question(
         other = twice.variables[once.variables.index(variable)].gradient
         doubled = None if other is None else floating(array_of(other))
     others = {v.own_name: v.given for v in once.variables if v is not variable}
-    return Question(
+    return Case(
         variable.name,
         floating(variable.given),
         floating(analytic),
@@ -157,12 +157,12 @@ def _question(
     )
 
 
-def _row_of(variable: Variable, question: Question) -> Row:
+def _row_of(variable: Variable, case: Case) -> Row:
     """The verdict; a gradient may have been added to what stood in its place before."""
-    row = judged(question)
+    row = judged(case)
     before = variable.left_before
-    if row.verdict == "wrong" and before is not None and before.shape == question.analytic.shape:
-        added = judged(replace(question, analytic=question.analytic - before))
+    if row.verdict == "wrong" and before is not None and before.shape == case.analytic.shape:
+        added = judged(replace(case, analytic=case.analytic - before))
         if added.verdict != "wrong":
             note = "added to a gradient that was there before"
             return replace(added, note="; ".join(filter(None, [added.note, note])))

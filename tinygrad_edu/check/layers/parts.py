@@ -159,10 +159,9 @@ def note_assignments(owner: Any) -> dict[str, list[Any]]:
 
 @dataclass(frozen=True, eq=False)
 class Copied:
-    """A layer of the checker's own: functions, owners and slots, with arrays that may be changed.
+    """A copy of a layer, whose arrays the checker may change: functions, owners and slots.
 
-    `kept` are arrays that the functions find by themselves, in a closure or as globals: they are
-    no copies, and are put back by `restore`.
+    Arrays that the functions find by themselves, in a closure or as globals, are not copies.
     """
 
     forward: Callable[..., Any]

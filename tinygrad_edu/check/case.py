@@ -1,0 +1,115 @@
+"""What is to be judged: an input or a parameter, its derivative, and what is known of it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, NamedTuple
+
+from tinygrad_edu.check.kinds import Plain, elements_of, moved
+from tinygrad_edu.check.numerical import Path
+from tinygrad_edu.view.cards.reading import shape_of
+
+RESULT = "the result"
+"""The name that what the forward pass gave has among the other arrays."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What may lie between the two derivatives: `rtol` of the numeric one, and `atol`, or less
+    where the whole gradient is smaller than 1."""
+
+    rtol: float
+    atol: float
+
+    @staticmethod
+    def of(dtype: str, rtol: Any, atol: Any, what: str) -> Tolerance:
+        """The given tolerances, or those that fit the dtype: 1e-6, and 1e-3 below float64.
+
+        ValueError for one that is negative or nan.
+        """
+        usual = 1e-6 if dtype == "float64" else 1e-3
+        for name, given in (("rtol", rtol), ("atol", atol)):
+            if given is None:
+                continue
+            if not isinstance(given, Real):
+                raise TypeError(f"{what}: {name} is {given!r}; a tolerance is a number")
+            if not float(given) >= 0:
+                raise ValueError(f"{what}: {name} is {given}; a tolerance is 0 or more")
+        return Tolerance(usual if rtol is None else rtol, usual if atol is None else atol)
+
+    def at(self, numeric: Plain, size: float) -> Plain:
+        """The tolerance of a derivative, or of many; `size` is the largest of the gradient."""
+        return self.rtol * abs(numeric) + self.atol * min(1.0, size)
+
+
+class Both(NamedTuple):
+    """Both derivatives by one element, and what may lie between them."""
+
+    analytic: float
+    numeric: float
+    slack: float
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One input or parameter to be judged.
+
+    `result` gives the (weighed) result of the function for other numbers in the place of x, which
+    are float64. `plain` says that it may be tried with complex numbers, `magnitude` is the largest
+    number on the way to the result, whose rounding is in it.
+
+    The rest is for diagnoses. `adjoint` is what backward was given (None for a loss), `counts` are
+    numbers that a mean may divide by, with what they count, `doubled` is what backward gave for
+    twice the adjoint, `others` are the other inputs, the parameters and the result, and `assigned`
+    is what the gradient was set to, one after the other. `numeric` is nan where it was not
+    computed; `slack` is what may lie between both derivatives.
+    """
+
+    parameter: str
+    x: Plain
+    analytic: Plain
+    result: Callable[[Plain], Any]
+    tolerance: Tolerance
+    dtype: str = "float64"
+    plain: bool = False
+    magnitude: float = 0.0
+    adjoint: Plain = None
+    counts: dict[str, int] = field(default_factory=dict)
+    doubled: Plain = None
+    others: dict[str, Plain] = field(default_factory=dict)
+    assigned: list[Plain] = field(default_factory=list)
+    numeric: Plain = math.nan
+    slack: Plain = math.nan
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return shape_of(self.x)
+
+    @functools.cached_property
+    def cancelled(self) -> float:
+        """The size of the parts of a result that nearly cancel, 0 if they do not: the result has
+        their rounding in it."""
+        nearly_all = bool(self.magnitude) and abs(self.result(self.x)) < 1e-6 * self.magnitude
+        return self.magnitude if nearly_all else 0.0
+
+    def path(self, index: tuple[int, ...]) -> Path:
+        """The result as a function of one element."""
+        return lambda t: self.result(moved(self.x, index, t))
+
+    @functools.cached_property
+    def known(self) -> list[Both]:
+        """The elements whose numerical derivative was computed."""
+        both = map(Both, *map(elements_of, (self.analytic, self.numeric, self.slack)))
+        return [e for e in both if not math.isnan(e.numeric)]
+
+    def agrees(self, candidate: Plain) -> bool:
+        """Whether another derivative would be right, wherever it was computed."""
+        if candidate.shape != self.numeric.shape:
+            return False
+        known = self.numeric == self.numeric  # is not nan
+        gap = abs(candidate - self.numeric)
+        return bool(known.any() and (gap <= 4 * self.slack)[known].all())
