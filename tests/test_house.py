@@ -133,7 +133,7 @@ def test_importing_pulls_in_no_library(script):
     code = f"import sys; {script}; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     heavy = {"numpy", "matplotlib", "typst", "tqdm", "graphviz", "sklearn", "scipy", "sympy",
-             "IPython", "torch", "argparse"}  # fmt: skip
+             "IPython", "torch", "hypothesis", "argparse"}  # fmt: skip
     assert not heavy & set(run.stdout.split())
 
 

@@ -176,9 +176,3 @@ def test_without_hypothesis_the_error_says_what_to_install():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "pip install hypothesis" in run.stdout
-
-
-def test_the_package_itself_does_not_import_hypothesis():
-    code = "import sys, tinygrad_edu; print('hypothesis' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == "False\n"

@@ -12,9 +12,7 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as tg
 from tinygrad_edu import Value
-from tinygrad_edu.rules import operations
 from tinygrad_edu.testing import (
-    DOMAINS,
     GradientError,
     assert_gradients,
     broadcastable_tensors,
@@ -54,29 +52,6 @@ def test_a_bias_whose_adjoint_is_not_the_sum_over_the_batch_is_found(reduced):
     wrong = custom_rules.declare(f"def wrong(x, b, /):\n return x + b, lambda g: (g, {reduced})")
     with pytest.raises(GradientError):
         assert_gradients(wrong, tensors((3, 2)), tensors(2), max_examples=20)
-
-
-@pytest.mark.untraced
-@pytest.mark.parametrize("name", DOMAINS)
-def test_right_rules_are_accepted(name):
-    domain = DOMAINS[name]
-    options = {key: s.filter(lambda x: x is not None) for key, s in domain.settings.items()}
-
-    @given(st.data())
-    def check(data):
-        chosen = {key: data.draw(s) for key, s in options.items()}
-        away = list(domain.kinks_at(chosen))
-        xs = [data.draw(st.booleans() if i is None else values(*i, away_from=away))
-              for i in domain.intervals]  # fmt: skip
-        if domain.ties and abs(xs[0].data - xs[1].data) < 0.03:
-            return
-        rule = getattr(operations, name)
-        if name == "where":
-            assert_gradients(lambda x, y: rule(xs[0], x, y), *xs[1:])
-        else:
-            assert_gradients(lambda *xs: rule(*xs, **chosen), *xs)
-
-    check()
 
 
 @given(tensors((2, 3)), values())

@@ -8,11 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from tinygrad_edu.rules.facts import Facts
+from tinygrad_edu.rules.facts import Facts, Interval
 from tinygrad_edu.rules.own_rules import is_ours
 from tinygrad_edu.rules.rule import RULES, facts_of
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,6 @@ class Domain:
             at = settings.get(kink) if isinstance(kink, str) else kink
             if at is not None:
                 yield float(at)
-
-
-R: Interval = (-3.0, 3.0)
 
 
 def _strategy(values: Any) -> st.SearchStrategy[Any]:
