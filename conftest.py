@@ -112,15 +112,19 @@ def pytest_runtest_call(item):
         sys.settrace(outer)
 
 
+TOGETHER = ".md::", "/browser/", "/test_benchmarks.py", "/test_replay_numba.py"
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """With `-n 2` a process takes a test function, with all of its parameters, after the other; but
-    the blocks of a page share names, and the tests of a browser a page, so these stay together."""
+    the blocks of a page share names, the tests of a browser a page, and those of some files what
+    takes seconds to make, so these stay together."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            together = ".md::" in nodeid or "/browser/" in nodeid
+            together = any(part in nodeid for part in TOGETHER)
             return nodeid.split("::" if together else "[")[0]
 
     return Scheduling(config, log)

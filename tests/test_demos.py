@@ -94,6 +94,7 @@ def test_the_readme_shows_the_picture_that_the_demo_draws(tmp_path):
 
 
 @pytest.mark.untraced
+@pytest.mark.deep
 def test_digits_reaches_a_true_validation_accuracy_of_97_percent(tmp_path):
     out, err = run("digits.py", tmp_path, "--page")
     lines = re.findall(

@@ -36,6 +36,7 @@ def test_newton_reaches_the_minimum_where_gradient_descent_is_still_on_its_way(t
     assert (tmp_path / "newton.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.deep
 def test_curvature_of_the_fit_is_close_to_that_of_the_truth(tmp_path):
     out, _ = run("curvature.py", tmp_path)
     found = re.findall(r"^(\w+) .*largest error (\S+), largest value (\S+)$", out, re.M)

@@ -30,7 +30,7 @@ def test_every_elementwise_rule_is_drawn_and_shrinks_to_itself_alone(name, smoot
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize("name", first(20, RULES_OF_TENSORS))
+@pytest.mark.parametrize("name", first(8, RULES_OF_TENSORS))
 def test_every_rule_is_drawn_in_graphs_of_tensors(name):
     rule = "power" if name == "whole_power" else name
     smooth = find(tensor_graphs([name], smooth=True, most=2), lambda g: rule in names(g),

@@ -124,6 +124,7 @@ def test_hostile_labels_are_safe_names_in_every_language(javascript, start):
 
 
 @pytest.mark.untraced
+@pytest.mark.deep
 def test_all_hostile_labels_at_once(javascript):
     root, leaves = labelled(HOSTILE)
     run = replay(root, leaves)
