@@ -1,11 +1,14 @@
 """Graphs to put on pages, and Python's own account of what is known after each step."""
 
+import random
 from dataclasses import dataclass, field
 
+import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from tinygrad_edu import Node, Value, topological_order
+from tinygrad_edu import Node, Tensor, Value, nn, topological_order
+from tinygrad_edu.scalar_nn import MLP
 
 FUNCTIONS = ("tanh", "sigmoid", "sin", "cos", "relu", "abs", "softplus", "arctan", "exp")
 MODEST = 4.0
@@ -105,3 +108,23 @@ def trace(root):
         steps.append(Known(dict(values), dict(gradients), "backward", node, sent))
     steps.append(Known(dict(values), dict(gradients), "done"))
     return steps
+
+
+def network(*widths, label="score"):
+    """A network of Values with this many neurons in its layers, at two inputs."""
+    model = MLP(2, list(widths), rng=random.Random(1))
+    return named(model([Value(1.0, "x1"), Value(-2.0, "x2")]), label)
+
+
+def tensors(name="x"):
+    """A small loss of Tensors, of which one has this name."""
+    rng = np.random.default_rng(0)
+    h = (Tensor(rng.normal(size=(2, 3)), name) @ Tensor(rng.normal(size=(3, 4)), "W1")).relu()
+    scores = h @ Tensor(rng.normal(size=(4, 3)), "W2")
+    return named(nn.cross_entropy(scores, np.array([0, 2])), "loss")
+
+
+def wide_network():
+    """A loss too large to be opened as scalars: the page shows what Python recorded."""
+    x, y = np.ones((20, 64)), np.arange(20) % 10
+    return named(nn.cross_entropy(nn.MLP(64, [30, 10], rng=0)(x), y), "loss")

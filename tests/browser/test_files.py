@@ -1,29 +1,21 @@
 """What leaves the page: pictures, paper, links, frames and wheels; and its size and speed."""
 
 import base64
-import importlib.util
-import random
 import statistics
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pytest
+from graphs import network
 
-from tinygrad_edu import Value, to_html
-from tinygrad_edu.scalar_nn import MLP
+from tinygrad_edu import to_html
 from tinygrad_edu.view.show import frame
 
-ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def network(widths):
-    score = MLP(2, widths, rng=random.Random(1))([Value(1.0, "x1"), Value(-2.0, "x2")])
-    score.label = "score"
-    score.backward()
-    return score
+def after_backward(node):
+    node.backward()
+    return node
 
 
 def saved(page, button):
@@ -120,7 +112,7 @@ def test_a_saved_png_is_a_picture_of_the_graph(open_page, two_fruits, dark):
 
 
 def test_a_png_of_a_large_graph_is_not_blank(open_page):
-    page = open_page(network([3, 2, 1]), fragment="folded=")
+    page = open_page(after_backward(network(3, 2, 1)), fragment="folded=")
     _, data = saved(page, "#save-png")
     address = "data:image/png;base64," + base64.b64encode(data).decode()
     width, height, count = page.evaluate(DECODE, address)
@@ -147,7 +139,7 @@ def test_on_paper_the_picture_stays_and_the_buttons_go(open_page, two_fruits):
 
 
 def test_on_paper_the_program_is_whole(open_page):
-    page = open_page(network([3, 2, 1]))
+    page = open_page(after_backward(network(3, 2, 1)))
     page.emulate_media(media="print")
     heights = "(x) => [x.scrollHeight, x.clientHeight]"
     for pre in page.locator("pre").all():
@@ -264,7 +256,7 @@ STEP_TIMES = """async () => {
 )
 def test_300_nodes_are_drawn_in_under_a_second(browser, tmp_path, fragment, drawn, step):
     path = tmp_path / "network.html"
-    to_html(network([8, 8, 1]), path)
+    to_html(after_backward(network(8, 8, 1)), path)
     page = browser.new_page()
     page.add_init_script(DRAWN)
     times = []
@@ -277,39 +269,3 @@ def test_300_nodes_are_drawn_in_under_a_second(browser, tmp_path, fragment, draw
     steps = page.evaluate(STEP_TIMES)
     assert statistics.median(steps) < step, steps
     page.close()
-
-
-WRITE_PAGE = """
-import runpy, sys, tinygrad_edu
-price = runpy.run_path(sys.argv[1])["two_fruits"]()
-price.backward()
-tinygrad_edu.to_html(price, sys.argv[2], title="Apples, oranges and tax")
-print(tinygrad_edu.__file__)
-"""
-
-
-def write_page(folder, path):
-    """Write the page with the package of a folder; returns the bytes."""
-    demo = ROOT / "demos" / "apple_tax.py"
-    done = subprocess.run(
-        [sys.executable, "-c", WRITE_PAGE, demo, path],
-        env={"PYTHONPATH": str(folder), "PATH": ""}, cwd=path.parent,
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    assert Path(done.stdout.strip()).is_relative_to(folder)
-    return path.read_bytes()
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("hatch_fancy_pypi_readme") is None,
-    reason="what builds a wheel is not installed (pip install -e '.[browser]')",
-)
-def test_a_wheel_makes_the_same_bytes_as_the_checkout(tmp_path):
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = ["wheel", "--no-deps", "--no-index", "--no-build-isolation", "-w", tmp_path, ROOT]
-    subprocess.run([*pip, *build], check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    site = tmp_path / "site"
-    install = ["install", "--no-deps", "--no-index", "--target", site, wheel]
-    subprocess.run([*pip, *install], check=True, capture_output=True)
-    assert write_page(site, tmp_path / "wheel.html") == write_page(ROOT, tmp_path / "here.html")

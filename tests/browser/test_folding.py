@@ -1,28 +1,26 @@
 """Modules fold and open; whatever is folded, the gradients are the same."""
 
-import random
 import re
 from itertools import pairwise
 
 import pytest
-from graphs import named
+from graphs import named, network
 from page_reader import go_to, look_along, number, show_table
 
-from tinygrad_edu import Value, group, scalar_nn, topological_order
+from tinygrad_edu import Value, group, topological_order
 
 NEURONS = 6
 LAYERS = 3
 
 
-def network():
+def score():
     """Three layers of three, two and one neurons, after a backward pass."""
-    model = scalar_nn.MLP(2, [3, 2, 1], rng=random.Random(1))
-    score = named(model([Value(1.0, "x1"), Value(-2.0, "x2")]), "score")
-    score.backward()
-    return score
+    node = network(3, 2, 1)
+    node.backward()
+    return node
 
 
-SCORE = network()
+SCORE = score()
 NODES = topological_order(SCORE)
 OPERATIONS = sum(bool(node.operands) for node in NODES)
 GRADIENTS = {node.label: node.grad for node in NODES if not node.operands}
@@ -72,7 +70,7 @@ def assert_same_gradients(page):
 
 
 def test_it_opens_with_neurons_folded_in_open_layers(open_page):
-    page = open_page(network())
+    page = open_page(score())
     assert buttons(page, "Unfold").count() == NEURONS
     assert buttons(page, "Fold").count() == LAYERS
     folded = [key for key in units(page) if key.startswith("module:")]
@@ -84,7 +82,7 @@ def test_it_opens_with_neurons_folded_in_open_layers(open_page):
 
 
 def test_gradients_stay_and_steps_get_fewer(open_page):
-    page = open_page(network())
+    page = open_page(score())
     assert last_step(page) == 2 * NEURONS + 2
     unfold_everything(page)
     assert last_step(page) == 2 * OPERATIONS + 2
@@ -97,7 +95,7 @@ def test_gradients_stay_and_steps_get_fewer(open_page):
 
 def test_a_walk_over_folded_modules_ends_at_the_same_gradients(open_page):
     for folded in ("", "0.1.2.3.4.5.6.7.8"):
-        page = show_table(open_page(network(), fragment=f"folded={folded}&step=0"))
+        page = show_table(open_page(score(), fragment=f"folded={folded}&step=0"))
         states = look_along(page, "next")
         assert len(states) == last_step(page) + 1
         assert_same_gradients(page)
@@ -111,7 +109,7 @@ def test_a_walk_over_folded_modules_ends_at_the_same_gradients(open_page):
 
 
 def test_the_table_of_the_open_graph_has_python_s_numbers(open_page):
-    page = show_table(open_page(network(), fragment="folded=&step=9999"))
+    page = show_table(open_page(score(), fragment="folded=&step=9999"))
     [seen] = look_along(page, "next")
     assert len(seen.values) == len(NODES)
     named_nodes = [node for node in NODES if node.label]
@@ -122,7 +120,7 @@ def test_the_table_of_the_open_graph_has_python_s_numbers(open_page):
 
 
 def test_a_folded_module_says_what_it_does(open_page):
-    page = open_page(network(), fragment="step=1")
+    page = open_page(score(), fragment="step=1")
     assert "runs its 5 operations and gives" in page.locator("#say").inner_text()
     go_to(page, NEURONS + 2)  # the neuron of the score is the first to go back
     lines = page.locator("#say p").all_inner_texts()[1:]
@@ -133,7 +131,7 @@ def test_a_folded_module_says_what_it_does(open_page):
 
 
 def test_f_folds_and_opens_the_chosen_module(open_page):
-    page = open_page(network(), fragment="step=3")
+    page = open_page(score(), fragment="step=3")
     before = units(page)
     module = page.locator('.unit[data-key^="module:"]').first
     key = module.get_attribute("data-key")
@@ -154,7 +152,7 @@ def test_f_folds_and_opens_the_chosen_module(open_page):
 
 
 def test_folding_in_the_middle_of_the_walk_stays_at_the_same_operation(open_page):
-    page = open_page(network(), fragment="folded=")
+    page = open_page(score(), fragment="folded=")
     for step, kind in ((5, "forward"), (OPERATIONS + 4, "backward")):
         unfold_everything(page)
         go_to(page, step)
@@ -171,7 +169,7 @@ def test_folding_in_the_middle_of_the_walk_stays_at_the_same_operation(open_page
 
 
 def test_the_buttons_answer_the_mouse(open_page):
-    page = open_page(network())
+    page = open_page(score())
     buttons(page, "Unfold").first.click()
     assert buttons(page, "Unfold").count() == NEURONS - 1
     assert buttons(page, "Fold").count() == LAYERS + 1
@@ -181,7 +179,7 @@ def test_the_buttons_answer_the_mouse(open_page):
 
 
 def test_finding_a_node_opens_what_it_is_in(open_page):
-    page = open_page(network())
+    page = open_page(score())
     page.keyboard.press("/")
     page.locator("#find").fill("layers.0.neurons.1.w0")
     page.keyboard.press("Enter")
@@ -204,13 +202,3 @@ def test_groups_that_the_user_made_fold(open_page):
     assert last_step(page) == open_steps - 4  # three operations have become one, twice
     grads = {leaf.label: leaf.grad for leaf in (x, w, b)}
     assert leaf_gradients(page) == pytest.approx(grads, rel=1e-6)
-
-
-def test_a_large_graph_opens_folded(open_page):
-    """A graph of more than 300 nodes is not drawn node by node when it opens."""
-    model = scalar_nn.MLP(3, [8, 8, 1], rng=random.Random(1))
-    score = model([Value(1.0, "x1"), Value(-2.0, "x2"), Value(0.5, "x3")])
-    assert len(topological_order(score)) > 300
-    page = open_page(score)
-    assert buttons(page, "Unfold").count() > 0
-    assert page.locator("#picture .unit").count() <= 300

@@ -1,12 +1,10 @@
 """Everything works from the keyboard, and the focus is always to be seen."""
 
-import random
-
 import pytest
-from graphs import named, neuron
-from page_reader import field, go_to, look, show_table, slider
+from graphs import named, network, neuron
+from page_reader import field, go_to, look, show_table
 
-from tinygrad_edu import Value, scalar_nn
+from tinygrad_edu import Value
 
 FOCUSED = """() => {
   const target = document.activeElement;
@@ -115,8 +113,7 @@ def test_tab_reaches_everything_and_the_focus_is_seen(open_page):
 
 
 def test_the_focus_is_seen_on_modules_and_in_dark_mode(open_page):
-    network = scalar_nn.MLP(2, [2, 1], rng=random.Random(1))
-    page = open_page(network([Value(1.0, "x1"), Value(-2.0, "x2")]), dark=True)
+    page = open_page(network(2, 1), dark=True)
     reached = tab_through(page)
     assert [stop for stop in reached if not stop["isSeen"]] == []
     labels = " ".join(stop["label"] or "" for stop in reached)
@@ -158,8 +155,7 @@ def test_enter_chooses_a_node(open_page):
 
 
 def test_enter_unfolds_and_folds(open_page):
-    network = scalar_nn.MLP(2, [2, 1], rng=random.Random(1))
-    page = open_page(network([Value(1.0, "x1"), Value(-2.0, "x2")]), fragment="folded=0")
+    page = open_page(network(2, 1), fragment="folded=0")
     button = page.locator('.fold[aria-label^="Unfold"]').first
     name = button.get_attribute("aria-label").removeprefix("Unfold ")
     button.focus()
@@ -241,20 +237,6 @@ def test_keys_in_fields_belong_to_the_fields(open_page):
     assert look(page) == before
     assert page.locator("#keys").is_hidden()
     assert page.locator("#predict").get_attribute("aria-pressed") == "false"
-
-
-def test_arrow_keys_on_a_slider_belong_to_the_slider(open_page):
-    page = show_table(open_page(neuron()))
-    go_to(page, 3)
-    slider(page, "x").focus()
-    seen = [look(page).values["x"]]
-    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "Home"):
-        page.keyboard.press(key)
-        seen.append(look(page).values["x"])
-    assert seen[0] < seen[1] < seen[2] < seen[4]
-    assert seen[3] == seen[1]
-    assert seen[5] == float(slider(page, "x").get_attribute("min"))
-    assert look(page).step == 3
 
 
 def test_the_scrubber_moves_with_its_own_keys(open_page):

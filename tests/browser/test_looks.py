@@ -1,15 +1,12 @@
 """Nothing covers anything else, and nothing is cut off, at the width of a phone and of a desk."""
 
-import random
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
-from graphs import neuron
+from graphs import network, neuron, tensors, wide_network
 
-from tinygrad_edu import Tensor, Value, nn, rule
+from tinygrad_edu import Value, rule
 from tinygrad_edu.rules import RULES, operations
-from tinygrad_edu.scalar_nn import MLP
 
 WIDTHS = (360, 820, 1440)
 
@@ -146,12 +143,6 @@ def covered_texts(parts):
     ]
 
 
-def network():
-    score = MLP(2, [3, 2, 1], rng=random.Random(1))([Value(1.0, "x1"), Value(-2.0, "x2")])
-    score.label = "score"
-    return score
-
-
 def long_numbers():
     x, y = Value(-1.2345e300, "x"), Value(1.2345e-300, "y")
     z = x * y + x / -123456.0 - 1.0000001e-200
@@ -183,30 +174,14 @@ def long_operations():
     return y * y.clip(0.0, 1.0)
 
 
-def tensors():
-    rng = np.random.default_rng(0)
-    x = Tensor(rng.normal(size=(2, 3)), "a tensor with a long name")
-    h = (x @ Tensor(rng.normal(size=(3, 4)), "W1")).relu()
-    loss = nn.cross_entropy(h @ Tensor(rng.normal(size=(4, 3)), "W2"), np.array([0, 2]))
-    loss.label = "loss"
-    return loss
-
-
-def wide_network():
-    x, y = np.ones((20, 64)), np.arange(20) % 10
-    loss = nn.cross_entropy(nn.MLP(64, [30, 10], rng=0)(x), y)
-    loss.label = "loss"
-    return loss
-
-
 GRAPHS = {
     "neuron": (neuron, ""),
-    "folded network": (network, ""),
-    "open network": (network, "folded="),
+    "folded network": (lambda: network(3, 2, 1), ""),
+    "open network": (lambda: network(3, 2, 1), "folded="),
     "long numbers": (long_numbers, ""),
     "long names": (long_names, ""),
     "long operations": (long_operations, ""),
-    "tensors": (tensors, ""),
+    "tensors": (lambda: tensors("a tensor with a long name"), ""),
     "recorded tensors": (wide_network, ""),
     "open recorded tensors": (wide_network, "folded="),
 }

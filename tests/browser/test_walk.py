@@ -113,20 +113,15 @@ def test_every_step_of_apples_and_oranges(open_page, two_fruits, ran_backward):
     walk(show_table(open_page(price)), price)
 
 
-def test_every_step_of_a_neuron_whose_input_is_used_three_times(open_page):
-    y = neuron()
-    walk(show_table(open_page(y)), y)
-
-
-def test_every_step_of_a_graph_with_one_node(open_page):
-    x = Value(3.0, "x")
-    walk(show_table(open_page(x)), x)
-
-
-def test_an_operand_used_twice_by_one_operation(open_page):
+def square():
     a = Value(3.0, "a")
-    square = named(a * a, "square")
-    walk(show_table(open_page(square)), square)
+    return named(a * a, "square")
+
+
+@pytest.mark.parametrize("make", [neuron, lambda: Value(3.0, "x"), square])
+def test_every_step_of_small_graphs(open_page, make):
+    root = make()
+    walk(show_table(open_page(root)), root)
 
 
 @few_examples
@@ -139,8 +134,7 @@ def test_every_step_of_random_expressions(open_page, root):
 
 def test_a_sum_says_what_each_addition_makes(open_page):
     """`+=` twice on one node: each sentence ends with what has come together by then."""
-    a = Value(3.0, "a")
-    page = open_page(named(a * a, "square"))
+    page = open_page(square())
     go_to(page, 3)
     lines = look(page).say[1:]
     totals = [re.search(rf"which makes {NUMBER}", line) for line in lines]
