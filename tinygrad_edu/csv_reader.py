@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from tinygrad_edu.engine.names import escaped
 
-Table = npt.NDArray[Any]
+CsvTable = npt.NDArray[Any]
 
 
 def read_csv(
@@ -28,7 +28,7 @@ def read_csv(
     header: bool | None,
     delimiter: str | None,
     label: int | str,
-) -> tuple[Table, Table]:
+) -> tuple[CsvTable, CsvTable]:
     """See `data.load_csv`."""
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise ValueError(f"load_csv: the delimiter is {delimiter!r}; use one character such as ;")
@@ -89,7 +89,7 @@ class _CsvFile:
             raise self.error(row, f"cannot be read: {error}") from error
         return [cell.strip() for cell in entries]
 
-    def numbers(self) -> Table:
+    def numbers(self) -> CsvTable:
         """All entries as numbers; ValueError for the first line that has anything else."""
         try:
             return np.loadtxt(
@@ -106,7 +106,7 @@ class _CsvFile:
     def error(self, row: int, said: str) -> ValueError:
         return ValueError(f"load_csv: line {self.lines[row][0]} of {escaped(self.path)} {said}")
 
-    def check(self, numbers: Table, right: Table, said: str) -> None:
+    def check(self, numbers: CsvTable, right: CsvTable, said: str) -> None:
         """ValueError for the first number that is not right."""
         if not right.all():
             place = tuple(np.argwhere(~right)[0])

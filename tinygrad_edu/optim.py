@@ -16,7 +16,7 @@ from tinygrad_edu.engine.interrupts import all_or_nothing
 from tinygrad_edu.rules import of
 from tinygrad_edu.summaries import optimizer_text
 
-Numbers = Mapping[str, Any]
+StepNumbers = Mapping[str, Any]
 
 
 class Optimizer:
@@ -96,7 +96,7 @@ class Optimizer:
         return {"lr": float(self.lr)}
 
     def update(
-        self, p: Any, d: Any, states: list[Any], numbers: Numbers
+        self, p: Any, d: Any, states: list[Any], numbers: StepNumbers
     ) -> tuple[Any, tuple[Any, ...]]:
         """The new data and states of a parameter with data p and gradient d.
 
@@ -142,7 +142,7 @@ class SGD(Optimizer):
         return [self.velocities] if self.momentum else []
 
     def update(
-        self, p: Any, d: Any, states: list[Any], numbers: Numbers
+        self, p: Any, d: Any, states: list[Any], numbers: StepNumbers
     ) -> tuple[Any, tuple[Any, ...]]:
         """p - lr · v, see the class."""
         lr = numbers["lr"]
@@ -198,7 +198,7 @@ class Adam(Optimizer):
         }
 
     def update(
-        self, p: Any, d: Any, states: list[Any], numbers: Numbers
+        self, p: Any, d: Any, states: list[Any], numbers: StepNumbers
     ) -> tuple[Any, tuple[Any, ...]]:
         """p - lr · mean / √square, both corrected for their start from 0."""
         if self.weight_decay:
@@ -206,7 +206,7 @@ class Adam(Optimizer):
         return self._adapted(p, d, states, numbers)
 
     def _adapted(
-        self, p: Any, d: Any, states: list[Any], numbers: Numbers
+        self, p: Any, d: Any, states: list[Any], numbers: StepNumbers
     ) -> tuple[Any, tuple[Any, ...]]:
         beta1, beta2 = self.betas
         m = beta1 * states[0] + (1 - beta1) * d
@@ -233,7 +233,7 @@ class AdamW(Adam):
         return {**super().numbers(), "kept": 1 - self.lr * self.weight_decay}
 
     def update(
-        self, p: Any, d: Any, states: list[Any], numbers: Numbers
+        self, p: Any, d: Any, states: list[Any], numbers: StepNumbers
     ) -> tuple[Any, tuple[Any, ...]]:
         """As Adam, from p · kept, and with nothing added to the gradient."""
         return self._adapted(p * numbers["kept"] if self.weight_decay else p, d, states, numbers)

@@ -23,7 +23,7 @@ def model_text(model: Any, kind: type) -> str:
 def optimizer_text(optimizer: Any) -> str:
     """The settings of an optimizer, and how many parameters it has."""
     items = vars(optimizer).items()
-    shown = [_setting_text(name, x) for name, x in items if _is_setting(name, x)]
+    shown = [_shown_setting(name, x) for name, x in items if _is_setting(name, x)]
     shown += counted(vars(optimizer).get("parameters", ()))
     return f"{type(optimizer).__name__}({', '.join(shown)})"
 
@@ -51,7 +51,7 @@ def _module_lines(module: Any, kind: type, around: tuple[Any, ...]) -> list[str]
         elif _are_leaves(part):
             own.append(f"{name} {len(part)} {type(part[0]).__name__}s")
         elif _is_setting(name, part):
-            own.append(_setting_text(name, part))
+            own.append(_shown_setting(name, part))
     head = f"{type(module).__name__}({', '.join(own)}"
     return [head, *inside, ")"] if inside else [head + ")"]
 
@@ -89,5 +89,5 @@ def _is_plain_setting(x: Any) -> bool:
     return isinstance(x, bool | int | float | str)
 
 
-def _setting_text(name: str, x: Any) -> str:
+def _shown_setting(name: str, x: Any) -> str:
     return f"{name}={escaped(repr(x))}"

@@ -15,8 +15,8 @@ from tinygrad_edu.commands.options import (
     Parser,
     UsageError,
     check_target,
-    named,
     script_and_name,
+    values_by_name,
     write_target,
 )
 from tinygrad_edu.commands.printing import GREEN, RED, YELLOW, coloured, say, width
@@ -89,7 +89,9 @@ def run_check(options: argparse.Namespace) -> int:
     if script is None:
         raise UsageError(f"{options.what}: expected script.py:name")
     _check_options(options)
-    given = named(options.inputs, read_input, "name=number, name=3x4 or a name of the script")
+    given = values_by_name(
+        options.inputs, read_input, "name=number, name=3x4 or a name of the script"
+    )
     if options.svg is not None:
         if Path(options.svg).suffix.lower() != ".svg":
             raise UsageError(f"{options.svg}: the name must end in .svg")

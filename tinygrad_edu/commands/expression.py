@@ -22,7 +22,7 @@ from tinygrad_edu.engine.value import Value
 from tinygrad_edu.rules import elementwise, operations
 from tinygrad_edu.rules.rule import RULES
 
-LONGEST_EXPRESSION = 10_000
+MOST_CHARACTERS = 10_000
 DEEPEST_EXPRESSION = 100
 """How many characters an expression may have, and how deep parentheses and calls may nest."""
 
@@ -53,7 +53,7 @@ REFUSED: dict[type[ast.AST], str] = {
 """What people write that has no place in an expression, in their words."""
 
 
-FUNCTIONS = {
+FUNCTION_NAMES = {
     name
     for name, rule in RULES.items()
     if rule.__module__ == elementwise.__name__ and name != "where"
@@ -71,9 +71,9 @@ def read_expression(text: str, inputs: Mapping[str, float]) -> Value:
     but arithmetic and the functions of numbers, and outside the domain of an operation; the message
     shows the place.
     """
-    if len(text) > LONGEST_EXPRESSION:
+    if len(text) > MOST_CHARACTERS:
         raise ValueError(
-            f"expression: it has {len(text)} characters; write at most {LONGEST_EXPRESSION}"
+            f"expression: it has {len(text)} characters; write at most {MOST_CHARACTERS}"
         )
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     statements = _parsed(text)
@@ -117,7 +117,7 @@ def _parsed(text: str) -> list[ast.stmt]:
         raise ValueError("expression: there is nothing in it; write, for instance, x * 2 + 1")
     for line in text.split("\n"):
         if found := re.search("[\0\ud800-\udfff]", line):
-            raise _error("this character is not text", line, found.start())
+            raise _marked_error("this character is not text", line, found.start())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what the parser warns of is refused later
@@ -126,7 +126,7 @@ def _parsed(text: str) -> list[ast.stmt]:
         said = (error.msg or "invalid syntax").split(";")[0]
         lines = text.split("\n")
         line = lines[min(error.lineno or 1, len(lines)) - 1]
-        raise _error(f"it cannot be read: {said}", line, (error.offset or 1) - 1) from error
+        raise _marked_error(f"it cannot be read: {said}", line, (error.offset or 1) - 1) from error
     except (RecursionError, MemoryError) as error:
         raise ValueError(_TOO_DEEP) from error
     except (ValueError, OverflowError) as error:
@@ -233,7 +233,7 @@ class _Reader:
         name = node.id
         if name not in self.known:
             if name not in self.numbers:
-                if name in FUNCTIONS:
+                if name in FUNCTION_NAMES:
                     raise self.error(f"{name} is a function; write {name}(...)", node)
                 if name in CONSTANTS:
                     self.constants.add(name)
@@ -274,12 +274,12 @@ class _Reader:
         if not isinstance(node.func, ast.Name):
             raise self.error("only functions are called, by their name; a product needs a *", node)
         name = node.func.id
-        if name not in FUNCTIONS:
+        if name not in FUNCTION_NAMES:
             if name in self.numbers or name in self.known or name in CONSTANTS:
                 raise self.error(
                     f"{shown(name)} is a number, not a function; a product needs a *", node
                 )
-            said = closest(name, sorted(FUNCTIONS))
+            said = closest(name, sorted(FUNCTION_NAMES))
             if name == "where":
                 said = "its condition would not follow the inputs; use maximum, relu, abs or clip"
             raise self.error(f"{shown(name)} is not a function of an expression; {said}", node)
@@ -331,10 +331,10 @@ class _Reader:
         whole = getattr(node, "lineno", 1) != getattr(node, "end_lineno", 1)
         ends = getattr(node, "col_offset", 0), getattr(node, "end_col_offset", 0)
         start, end = (len(line.encode()[:n].decode(errors="replace")) for n in ends)
-        return _error(message, line, start, len(line) if whole else end)
+        return _marked_error(message, line, start, len(line) if whole else end)
 
 
-def _error(message: str, line: str, start: int, end: int = 0) -> ValueError:
+def _marked_error(message: str, line: str, start: int, end: int = 0) -> ValueError:
     """A ValueError that shows at most 60 characters of a line, with a part of it marked below."""
     start = min(max(start, 0), len(line))
     cut = max(0, start - 30)

@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -79,13 +79,7 @@ class Inputs:
         if not (by_keyword or self._fixed):
             return function, inputs
 
-        @functools.wraps(function, updated=())
-        def of_inputs(*xs: Any) -> Any:
-            if not by_keyword:
-                return function(*self._arguments(xs).values())
-            return function(**self._arguments(xs))
-
-        return of_inputs, inputs
+        return self._of_inputs(function, by_keyword), inputs
 
     def of_layer(self, forward: Callable[..., Any]) -> list[Any]:
         """All that is given to a forward pass, in order. UsageError as for a function."""
@@ -101,18 +95,18 @@ class Inputs:
         """A second function, to be called with what the first one gets, in that order."""
         if not callable(function):
             raise UsageError(f"{shown(repr(function))} is not a function")
-        if not self._fixed:
-            return function
+        return self._of_inputs(function, by_keyword=False) if self._fixed else function
+
+    def _of_inputs(self, function: Callable[..., Any], by_keyword: bool) -> Callable[..., Any]:
+        """The function of its inputs alone: all else that it gets is fixed."""
 
         @functools.wraps(function, updated=())
-        def of_inputs(*xs: Any) -> Any:
-            return function(*self._arguments(xs).values())
+        def of_inputs(*inputs: Any) -> Any:
+            xs = iter(inputs)
+            given = {name: next(xs) if moves else self._fixed[name] for name, moves in self._order}
+            return function(**given) if by_keyword else function(*given.values())
 
         return of_inputs
-
-    def _arguments(self, inputs: Sequence[Any]) -> dict[str, Any]:
-        xs = iter(inputs)
-        return {name: next(xs) if moves else self._fixed[name] for name, moves in self._order}
 
     def _chosen(self, function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
         """What the function is called with, by name, and whether names are needed for it."""

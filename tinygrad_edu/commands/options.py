@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
         say(message.removesuffix("\n"), file)
 
 
-def named(texts: list[str], read: Callable[[str], Any], form: str) -> dict[str, Any]:
+def values_by_name(texts: list[str], read: Callable[[str], Any], form: str) -> dict[str, Any]:
     """What was given as name=..., by name."""
     found: dict[str, Any] = {}
     for text in texts:

@@ -111,7 +111,7 @@ def _errors_with_lines(path: str) -> Iterator[None]:
         linecache.checkcache(path)
         source = linecache.getline(path, line).strip() if line else ""
         code = f"\n  {shown(source)}" if source else ""
-        raise ScriptError(f"{place}: {_said(error)}{code}") from error
+        raise ScriptError(f"{place}: {_error_in_words(error)}{code}") from error
 
 
 def _ended(path: str, code: object) -> ScriptError:
@@ -138,7 +138,7 @@ def _line_of(path: str, error: BaseException) -> int:
     return (lines[-1] if lines else 0) or 0
 
 
-def _said(error: BaseException) -> str:
+def _error_in_words(error: BaseException) -> str:
     """Type and message, also of an error whose message cannot be made."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg}"

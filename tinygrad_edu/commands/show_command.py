@@ -15,9 +15,9 @@ from tinygrad_edu.commands.options import (
     Parser,
     UsageError,
     check_target,
-    named,
     number,
     script_and_name,
+    values_by_name,
     write_target,
 )
 from tinygrad_edu.commands.printing import say
@@ -77,8 +77,10 @@ def run_show(options: argparse.Namespace) -> int:
     path: str = options.output or DEFAULT
     force: bool = options.force or (options.output is None and _is_own_page(path))
     kind = _checked_ending(path, options)
-    inputs = named(options.inputs, number, "name=number, such as apple=100")
-    ranges = named(options.ranges, _read_range, "--range name=low:high or name=low:high:step")
+    inputs = values_by_name(options.inputs, number, "name=number, such as apple=100")
+    ranges = values_by_name(
+        options.ranges, _read_range, "--range name=low:high or name=low:high:step"
+    )
     check_target(path, force)
     script = script_and_name(options.what)
     if script is None:
@@ -164,8 +166,8 @@ def _result_table(nodes: list[Node], root_name: str) -> list[str]:
     root = nodes[-1]
     known = is_nonzero(root.grad)
     rows = [("", "value", "gradient")]
-    named = [x for x in nodes if x.label or x is root]
-    for x in named[: ROWS - 1] + named[-1:] if len(named) > ROWS else named:
+    labelled = [x for x in nodes if x.label or x is root]
+    for x in labelled[: ROWS - 1] + labelled[-1:] if len(labelled) > ROWS else labelled:
         name = shown_text(x.label or root_name, 40)
         gradient = _cell_text(x.grad) if known or is_nonzero(x.grad) else "·"
         rows.append((name, _cell_text(x.data), gradient))
@@ -174,8 +176,8 @@ def _result_table(nodes: list[Node], root_name: str) -> list[str]:
         f"{name:<{widths[0]}}  {value:>{widths[1]}}  {gradient:>{widths[2]}}".rstrip()
         for name, value, gradient in rows
     ]
-    if len(named) > ROWS:
-        lines.insert(ROWS, f"… {len(named) - ROWS} more …")
+    if len(labelled) > ROWS:
+        lines.insert(ROWS, f"… {len(labelled) - ROWS} more …")
     return lines
 
 

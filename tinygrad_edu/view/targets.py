@@ -10,7 +10,7 @@ from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.files import write_whole
 
 Target = str | os.PathLike[str]
-Content = TypeVar("Content", str, bytes)
+PictureContent = TypeVar("PictureContent", str, bytes)
 
 ENDINGS = {
     ".html": "to_html", ".svg": "to_svg", ".png": "to_png", ".pdf": "to_pdf", ".dot": "to_dot",
@@ -41,7 +41,7 @@ def checked_path(path: Target | None, writer: str) -> Path | None:
     return file
 
 
-def deliver(content: Content, path: Path | None) -> Content | Path:
+def deliver(content: PictureContent, path: Path | None) -> PictureContent | Path:
     """The content; with a path, write it there, whole or not at all, and give the path."""
     if path is None:
         return content

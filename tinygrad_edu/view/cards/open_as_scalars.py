@@ -70,7 +70,7 @@ def open_as_scalars(root: Tensor, limit: int = 1500) -> Opened:
     with np.errstate(all="ignore"):  # constants only: NumPy has warned when the Tensor was made
         for index, node in enumerate([*leaves, *inner]):
             found = _opened_rule(node, scalars_of, made) if node.operands else _leaf_values(node)
-            _label(found, node.label)
+            _name_elements(found, node.label)
             _enter_new(found.flat, index, owner)
             made.check(len(owner))
             scalars_of[node] = as_scalars(found, made)
@@ -142,7 +142,7 @@ def _constant_as_scalars(x: Any, made: Count) -> Any:
     return as_scalars(objects(x), made)
 
 
-def _label(found: Array, label: str) -> None:
+def _name_elements(found: Array, label: str) -> None:
     """Name the elements that have no name yet: `W[0, 1]`."""
     if not label:
         return

@@ -111,7 +111,7 @@ class Scalars(np.ndarray[Any, np.dtype[Any]]):
             found = _matrix_product(*(as_scalars(x, self.made) for x in arrays))
         elif method == "__call__":
             self.made.check_size(math.prod(np.broadcast_shapes(*(x.shape for x in arrays))))
-            found = each_element(lambda *xs: _counted(self.made, ufunc, *xs), *arrays)
+            found = each_element(lambda *xs: _count_and_apply(self.made, ufunc, *xs), *arrays)
         else:
             if options.get("where", True) is not True or "initial" in options:
                 raise TypeError(f"numpy.{ufunc.__name__}: where and initial do not work on scalars")
@@ -139,7 +139,7 @@ def _data_of(array: Array) -> Array:
     return np.array([float(x) for x in array.flat]).reshape(array.shape)
 
 
-def _counted(made: Count, ufunc: np.ufunc, *operands: Any) -> Any:
+def _count_and_apply(made: Count, ufunc: np.ufunc, *operands: Any) -> Any:
     """NumPy's function of single numbers; a Value among them turns it into the rule."""
     if any(type(x) is Value for x in operands):
         made.one_more()
@@ -217,4 +217,4 @@ def _put_together(made: Count, ufunc: np.ufunc, target: Array, index: Any, x: An
     for place, element in zip(places.flat, np.broadcast_to(x, places.shape).flat, strict=True):
         where = np.unravel_index(place, target.shape)
         there: Any = target[where]
-        target[where] = element if there == 0 else _counted(made, np.add, there, element)
+        target[where] = element if there == 0 else _count_and_apply(made, np.add, there, element)

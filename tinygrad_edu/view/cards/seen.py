@@ -19,7 +19,7 @@ from tinygrad_edu.view.cards.reading import Card, Link, read, shown_text
 if TYPE_CHECKING:
     from tinygrad_edu.view.cards.open_as_scalars import Opened
 
-LONGEST_NAME = 120
+LONGEST_LABEL = 120
 
 
 @dataclass
@@ -124,4 +124,4 @@ def _name_scalars(
         if entry is not None and not card.name and not card.is_constant:
             made[entry] = made.get(entry, 0) + 1
             suffix = elements.get(id(card.item), f".{made[entry]}")
-            names[i] = f"{shown_text(tensor_names[entry], LONGEST_NAME)}{suffix}"
+            names[i] = f"{shown_text(tensor_names[entry], LONGEST_LABEL)}{suffix}"

@@ -26,7 +26,7 @@ from tinygrad_edu.view.cards.reading import (
     shape_of,
     shown_text,
 )
-from tinygrad_edu.view.cards.seen import LONGEST_NAME, Seen, see
+from tinygrad_edu.view.cards.seen import LONGEST_LABEL, Seen, see
 from tinygrad_edu.view.cards.strips import strip
 from tinygrad_edu.view.layout.arrange import arrange
 from tinygrad_edu.view.layout.plan import Container, paths_of, plan
@@ -132,7 +132,7 @@ def _card_data(
     card, name, item = seen.cards[i], seen.names[i], seen.cards[i].data
     width, height = card_size(card)
     many = shape_of(item) != ()
-    shown = shown_text(card.name, LONGEST_NAME)
+    shown = shown_text(card.name, LONGEST_LABEL)
     data: dict[str, Any] = {
         "name": card.value if card.is_constant else shown if shown.strip() else name,
         "id": name,
@@ -164,7 +164,7 @@ def _modules(seen: Seen, rules: _Rules) -> list[dict[str, Any]]:
     modules = []
     for m, module in enumerate(seen.modules):
         entry: dict[str, Any] = {
-            "name": shown_text(module.name, LONGEST_NAME),
+            "name": shown_text(module.name, LONGEST_LABEL),
             "outer": module.outer,
         }
         if seen.opened is not None and seen.tensors is not None and seen.tensors[m] >= 0:
@@ -286,7 +286,7 @@ def _too_large(node: Node, count: str) -> dict[str, Any]:
     cards = []
     for i, x in enumerate([*listed, node]):
         many = shape_of(x.data) != ()
-        name = shown_text(x.label, LONGEST_NAME) or ("output" if x is node else f"x{i}")
+        name = shown_text(x.label, LONGEST_LABEL) or ("output" if x is node else f"x{i}")
         cards.append({"name": name, "id": f"x{i}", "labelled": bool(x.label), "kind": "leaf",
                       "v": None if many else _json_number(x.data), "w": 166, "h": 72})  # fmt: skip
         if many:
