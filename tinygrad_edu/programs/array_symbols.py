@@ -16,8 +16,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from tinygrad_edu.programs.symbols import IndexSlot, Symbol
+from tinygrad_edu.programs.symbols import IndexSlot, Symbol, is_unwritten
 from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.own_rules import is_ours
+from tinygrad_edu.rules.rule import RULES
 from tinygrad_edu.rules.tables import arrays, formula_of
 
 
@@ -127,6 +129,8 @@ class _ArrayFunctions:
             return functools.partial(_reshaping, name)
         if name in _OWN_FORMS:
             return _OWN_FORMS[name]
+        if is_unwritten(name):
+            raise AttributeError(f"there is no function {name} of arrays")
         if name in OPERATIONS or is_elementwise(name):
             return functools.partial(operation, name)
         # A formula that was added with `plain_function`, such as softmax, is run on the symbols.
@@ -212,15 +216,19 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 
 def is_elementwise(name: str) -> bool:
     """Whether an operation is one of NumPy's ufuncs: it broadcasts, and takes `out`."""
-    return isinstance(getattr(np, name, None), np.ufunc) and name != "matmul"
+    return isinstance(_numpys(name), np.ufunc) and name != "matmul"
+
+
+def _numpys(name: str) -> Any:
+    """NumPy's function of a name; None for the rule of a user, who may mean something else."""
+    rule = RULES.get(name)
+    return getattr(np, name, None) if rule is None or is_ours(rule) else None
 
 
 def function_of(name: str) -> Callable[..., Any]:
     """The function of plain arrays that an operation is."""
-    if name in OPERATIONS:
-        return OPERATIONS[name]
-    numpys: Callable[..., Any] | None = getattr(np, name, None)
-    return numpys or getattr(arrays, name)
+    function: Callable[..., Any] = OPERATIONS.get(name) or _numpys(name) or getattr(arrays, name)
+    return function
 
 
 def operation(name: str, *operands: Any, **settings: Any) -> Any:

@@ -19,7 +19,8 @@ from typing import Any, ClassVar, NoReturn
 
 from tinygrad_edu.rules.constants import as_plain
 from tinygrad_edu.rules.operators import OPERATORS
-from tinygrad_edu.rules.rule import Rule, name_of
+from tinygrad_edu.rules.own_rules import is_ours
+from tinygrad_edu.rules.rule import RULES, Rule, facts_of, name_of
 from tinygrad_edu.rules.tables import formula_of, scalars
 
 Expression = Any
@@ -123,6 +124,12 @@ def as_operand(name: str, x: Any) -> Expression:
     return x.item() if hasattr(x, "item") else x
 
 
+def is_unwritten(name: str) -> bool:
+    """Whether a function is one that a user gave as `number=`: no language can call it."""
+    rule = RULES.get(name)
+    return rule is not None and not is_ours(rule) and facts_of(rule).number is not None
+
+
 class _Functions:
     """The functions of symbols, under NumPy's names.
 
@@ -132,7 +139,7 @@ class _Functions:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         function = getattr(scalars, name, None)
-        if function is None:
+        if function is None or is_unwritten(name):
             raise AttributeError(f"there is no function {name} of numbers")
         if formula_of(name):
             return function  # type: ignore[no-any-return]

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.rules.own_rules import is_ours
+from tinygrad_edu.rules.rule import RULES
 from tinygrad_edu.rules.tables import add_arrays
 
 # Small arrays spend more time in a call than in arithmetic; figures are for 30 × 30 float32.
@@ -69,12 +71,15 @@ def _put(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
 
 
 def elementwise_function(name: str, of_numbers: Any) -> Any:
-    """NumPy's function of a name; where it has none, such as erf, the one of numbers for each."""
+    """NumPy's function of a name; where it has none, such as erf, the one of numbers for each. So
+    are the functions of a user's rules: NumPy may mean something else by their names."""
+    if is_ours(RULES[name]) and hasattr(np, name):
+        return getattr(np, name)
 
     def number_by_number(*xs: Any) -> Any:
         return np.vectorize(of_numbers, otypes=[np.result_type(*xs, 1.0)])(*xs)
 
-    return getattr(np, name, number_by_number)
+    return number_by_number
 
 
 # Reductions are called with an `axis` always, and so can be the ufuncs' own, which take half as

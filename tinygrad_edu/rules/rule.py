@@ -34,7 +34,7 @@ from tinygrad_edu.rules.arguments import Arguments, show_as_public
 from tinygrad_edu.rules.constants import as_plain, copied
 from tinygrad_edu.rules.facts import Facts, stated
 from tinygrad_edu.rules.own_rules import Checks, check_symbol, is_ours
-from tinygrad_edu.rules.tables import P, R, operations, scalars
+from tinygrad_edu.rules.tables import P, R, number_function, operations
 
 Pullback = Callable[[Any], tuple[Any, ...]]
 Rule = Callable[..., tuple[Any, Pullback]]
@@ -87,7 +87,7 @@ def rule(symbol: str, **facts: Any) -> Callable[[Callable[P, tuple[R, Pullback]]
         RULES[name] = function
         setattr(operations, name, operation)
         if (of_numbers := known.function_of_numbers()) is not None:
-            setattr(scalars, name, of_numbers)
+            number_function(name, of_numbers)
         return operation
 
     return decorate

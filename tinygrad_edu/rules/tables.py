@@ -69,6 +69,12 @@ def of(x: Any, y: Any = 0.0, *more: Any) -> Any:
     return table
 
 
+def number_function(name: str, function: Callable[..., Any]) -> None:
+    """Let `of(x)` give a function for numbers, and for arrays what is made of it."""
+    setattr(scalars, name, function)
+    vars(arrays).pop(name, None)  # what was made of a rule that a user declares again
+
+
 def plain_function(function: Callable[P, R]) -> Callable[P, R]:
     """Add a forward formula that neither math nor NumPy has to both tables."""
     name = function.__name__.lstrip("_")

@@ -9,6 +9,7 @@ from tinygrad_edu.programs.languages.code import INFIX
 from tinygrad_edu.programs.languages.language import Form, Language, call, infix
 from tinygrad_edu.programs.symbols import SUM_OVER_POINTS, IndexSlot, Symbol
 from tinygrad_edu.rules.operators import ATOM, LOWEST, SUM
+from tinygrad_edu.rules.own_rules import is_ours
 from tinygrad_edu.rules.rule import RULES, facts_of
 
 _ARRAY_FORMS = {
@@ -18,6 +19,10 @@ _ARRAY_FORMS = {
     "matmul": infix("matmul"),
     SUM_OVER_POINTS: call("np.sum", 1),
 }
+
+
+_NUMPY_LACKS = {"erf", "erfc", "gamma", "lgamma"}
+"""Functions of Python's `math` that NumPy does not have."""
 
 
 def _array_form(symbol: Any) -> Form:
@@ -38,12 +43,12 @@ def _array_form(symbol: Any) -> Form:
 
 def _function(symbol: Any) -> str:
     """NumPy's function; where it has none, such as erf, Python's for each number."""
-    import numpy as np
-
-    if hasattr(np, symbol.name):
-        return f"np.{symbol.name}"
-    dtype = np.dtype(getattr(symbol, "dtype", float)).name
-    return f"np.vectorize(math.{facts_of(RULES[symbol.name]).math}, otypes=[np.{dtype}])"
+    rule = RULES.get(symbol.name)
+    in_math = facts_of(rule).math if rule else ""
+    if rule and in_math and (in_math in _NUMPY_LACKS or not is_ours(rule)):
+        dtype = getattr(getattr(symbol, "dtype", None), "name", "float64")
+        return f"np.vectorize(math.{in_math}, otypes=[np.{dtype}])"
+    return f"np.{symbol.name}"
 
 
 def _operands(symbol: Symbol) -> list[str]:
