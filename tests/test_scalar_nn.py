@@ -6,7 +6,6 @@ import io
 import random
 import re
 
-import graphviz
 import micrograd.engine
 import micrograd.nn
 import numpy as np
@@ -155,18 +154,6 @@ def test_parameters_outputs_and_gradients_equal_those_of_micrograd():
     assert text == theirs[5]
 
 
-def test_zero_grad_lets_the_next_backward_pass_start_from_nothing():
-    model, X, y = MLP(2, [4, 1], rng=random.Random(0)), *moons(6, np.random.default_rng(0))
-    regularised_loss(Value, model, X, y)[0].backward()
-    once = [p.grad for p in model.parameters()]
-    regularised_loss(Value, model, X, y)[0].backward()
-    assert [p.grad for p in model.parameters()] == approx([2 * g for g in once])
-    model.zero_grad()
-    assert not any(p.grad for p in model.parameters())
-    regularised_loss(Value, model, X, y)[0].backward()
-    assert [p.grad for p in model.parameters()] == once
-
-
 # --- micrograd's programs ------------------------------------------------------------------------
 
 
@@ -221,35 +208,6 @@ def trace(root):
 
     visit(root)
     return nodes, edges
-
-
-def draw_dot(root):
-    dot = graphviz.Digraph(format="svg", graph_attr={"rankdir": "LR"})
-    nodes, edges = trace(root)
-    for n in nodes:
-        name = str(id(n))
-        dot.node(name, f"{{ data {n.data:.4f} | grad {n.grad:.4f} }}", shape="record")
-        if n._op:
-            dot.node(name + n._op, n._op)
-            dot.edge(name + n._op, name)
-    for operand, result in edges:
-        dot.edge(str(id(operand)), str(id(result)) + result._op)
-    return dot
-
-
-def test_the_tracing_notebook_draws_a_neuron():
-    random.seed(1337)
-    n = Neuron(2)
-    x = [Value(1.0), Value(-2.0)]
-    y = n(x)
-    y.backward()
-    source = draw_dot(y).source
-    # the two inputs, two weights and the bias; two products, two sums, one ReLU
-    assert source.count("shape=record") == 10
-    assert "rankdir=LR" in source
-    assert source.count("->") == 5 + 2 * 4 + 1
-    for leaf in (*n.parameters(), *x):
-        assert f"{{ data {leaf.data:.4f} | grad {leaf.grad:.4f} }}" in source
 
 
 def test_tracing_sees_an_operand_used_twice_once_and_a_constant_as_a_leaf():

@@ -166,11 +166,6 @@ def test_ipython_in_a_terminal_is_no_notebook(shell, pages, browser, notebook, m
     assert notebook == []
 
 
-def test_show_takes_nodes_only(browser):
-    with pytest.raises(TypeError, match="show: expected a node, got float"):
-        show(3.0)
-
-
 def elements(html):
     """The elements of a text by their tags, with their attributes; what stands in them by \"\"."""
     found = {"": ""}
