@@ -47,16 +47,17 @@ def gradcheck(
     `inputs` are Values, Tensors, numbers or arrays. f gets a node for each of them (a Value for a
     number, a Tensor for an array) and returns a node, whose backward pass is checked. A result of
     several numbers is weighed with random numbers first. With `gradient`, a derivative by hand is
-    checked instead: f gets the inputs as they are given and returns a number, and
-    `gradient(*inputs)` its derivatives, one for each input in order.
+    checked instead: f gets copies of the inputs and returns a number, and `gradient(*inputs)`
+    returns its derivatives, one for each input in order.
 
-    The numerical derivatives are taken in float64, element by element, or along random directions
-    for inputs with more than 1000 elements. `rtol` and `atol` are what is tolerated: 1e-6, or 1e-3
+    Numerical derivatives are taken in float64, element by element, or along random directions for
+    inputs with more than 1000 elements. `rtol` and `atol` are what is tolerated: 1e-6, or 1e-3
     where the inputs are float32. At a kink any slope between those of the two sides is right.
     `second_order` checks the derivatives of the derivatives too.
 
-    Returns a Report, to be printed. Raises GradientError, with the report as its text, if something
-    is wrong, unless `raises` is False; TypeError if f returns no node. The inputs are not changed.
+    Returns a Report, which you can print. Raises GradientError, with the report as its text, if
+    something is wrong, unless `raises` is False; TypeError if f does not return a node. The inputs
+    are not changed.
     """
     check_function(f, "gradcheck")
     if not inputs:
@@ -176,16 +177,16 @@ def _second_order(f: Callable[..., Any], checked: _Checked) -> list[Row]:
 def _by_hand(
     f: Callable[..., Any], gradient: Callable[..., Any], inputs: Sequence[Any], checked: _Checked
 ) -> tuple[list[Row], list[str]]:
-    given = [copy_of_input(x, "gradcheck") for x in inputs]
+    copies = [copy_of_input(x, "gradcheck") for x in inputs]
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        y = f(*given)
+        y = f(*copies)
     problems = [f"the function warned: {w.message}" for w in warned]
     _one_plain_number(y)
-    problems += checked.written_into(given, "the function")
-    given = [copy_of_input(x, "gradcheck") for x in inputs]
-    parts = gradient(*given)
-    problems += checked.written_into(given, "the derivative")
+    problems += checked.written_into(copies, "the function")
+    copies = [copy_of_input(x, "gradcheck") for x in inputs]
+    parts = gradient(*copies)
+    problems += checked.written_into(copies, "the derivative")
     if len(inputs) == 1 and not (isinstance(parts, tuple) and len(parts) == 1):
         parts = (parts,)
     if not isinstance(parts, tuple | list) or len(parts) != len(inputs):

@@ -1,7 +1,7 @@
 """Numerical derivatives: what a function does when an input moves a little.
 
-Central differences in float64: df/dx ≈ (f(x + h) - f(x - h)) / 2h. Their error shrinks with h², so
-that two step sizes together cancel it (Richardson extrapolation), while rounding grows with 1/h;
+Central differences in float64: df/dx ≈ (f(x + h) - f(x - h)) / 2h. Their error shrinks with h²,
+which two step sizes together cancel (Richardson extrapolation), while rounding grows with 1/h;
 h = ε^(1/5) times the scale of x balances the two (Press et al., Numerical Recipes, section 5.7).
 Where a function takes complex numbers, Im f(x + ih) / h has no difference to round (Squire and
 Trapp, Using complex variables to estimate derivatives of real functions, 1998).
@@ -30,7 +30,7 @@ EPS = sys.float_info.epsilon
 STEP = EPS**0.2
 """The step of central differences with Richardson extrapolation, as a part of the scale."""
 TINY_STEP = 1e-100
-"""The complex step: its square is lost in rounding, so that it leaves the value as it is."""
+"""The complex step: its square is lost in rounding, so it leaves the value as it is."""
 LEAST = math.ulp(0.0)
 """What is lost of a result that is too small for the full precision."""
 
@@ -98,7 +98,7 @@ def derivative(path: Path, x: float = 0.0, cancelled: float = 0.0) -> Estimate:
     parts of the result that cancel, whose rounding shorter steps would only make larger. An
     exception of the function at every step is raised again.
     """
-    found: list[Estimate] = []
+    estimates: list[Estimate] = []
     size = cancelled
     for scale in dict.fromkeys((1.0, abs(x) or 1.0)):
         try:
@@ -110,12 +110,12 @@ def derivative(path: Path, x: float = 0.0, cancelled: float = 0.0) -> Estimate:
             continue  # what is so short is lost in the rounding of the other numbers
         doubt = abs(narrow - wide) + EPS * rounding
         value = (4 * narrow - wide) / 3
-        found.append(Estimate(value, doubt if math.isfinite(doubt) else math.inf))
-        if found[-1].doubt <= 1e-6 * abs(value):  # and the value is off by its square
-            return found[-1]
+        estimates.append(Estimate(value, doubt if math.isfinite(doubt) else math.inf))
+        if estimates[-1].doubt <= 1e-6 * abs(value):  # and the value is off by its square
+            return estimates[-1]
         size = max(size, rounding * STEP)
-    if found:
-        best = min(found, key=lambda estimate: estimate.doubt)
+    if estimates:
+        best = min(estimates, key=lambda e: e.doubt)
         if best.doubt <= max(1e-6 * abs(best.value), 1e-11 * size):
             return best
     return sides(path, x).middle
@@ -124,16 +124,19 @@ def derivative(path: Path, x: float = 0.0, cancelled: float = 0.0) -> Estimate:
 def careful_derivative(path: Path, x: float) -> Estimate:
     """The derivative, compared with a much shorter step: a function that changes over less than it
     was asked for, such as softplus(1e6 · x), can look straight from afar."""
-    found = derivative(path, x)
+    estimate = derivative(path, x)
     h = STEP * 1e-3 * min(1.0, abs(x) or 1.0)
     try:
         near, rounding = _slope(path, x, h)
     except (ArithmeticError, ValueError):
         near, rounding = math.nan, 0.0
-    if abs(near - found.value) <= 1e-6 * abs(found.value) + found.doubt + 8 * EPS * rounding:
-        return found
+    if (
+        abs(near - estimate.value)
+        <= 1e-6 * abs(estimate.value) + estimate.doubt + 8 * EPS * rounding
+    ):
+        return estimate
     best = sides(path, x).middle
-    return best if math.isfinite(best.value) else found
+    return best if math.isfinite(best.value) else estimate
 
 
 def _slope(path: Path, x: float, h: float) -> tuple[float, float]:
@@ -282,8 +285,8 @@ def _value(path: Path, t: float) -> tuple[float, Exception | None]:
 
 
 def _steps(x: float) -> list[float]:
-    """Step sizes, the shortest first, each four times the one before; no round numbers, so that a
-    staircase such as int(x) does not look straight."""
+    """Step sizes, the shortest first, each four times the one before. They are not round numbers: a
+    staircase such as int(x) must not look straight."""
     h, steps = 0.0917 * max(1.0, abs(x)), []
     while h > max(1e-12, 64 * math.ulp(x)):
         steps.append(h)
@@ -302,7 +305,7 @@ def _extrapolated(
     step with which their error shrinks. Steps so short that rounding leaves less than four digits
     of the steepest slope are asked only if there are no others.
     """
-    found: list[Estimate] = []
+    estimates: list[Estimate] = []
     before, last = 0.0, math.nan
     for (shorter, near, _), (step, far, size) in itertools.pairwise(slopes):
         ratio = step / shorter
@@ -314,9 +317,9 @@ def _extrapolated(
         last = value
         if math.isfinite(doubt):
             before = max(doubt, before / 16)  # rounding shrinks with the step; less is luck
-            found.append(Estimate(value, before))
+            estimates.append(Estimate(value, before))
     best = Estimate(math.nan, math.inf)
-    for new in [e for e in found if e.doubt <= 1e-4 * steepest] or found:
+    for new in [e for e in estimates if e.doubt <= 1e-4 * steepest] or estimates:
         gap = abs(new.value - best.value)
         if gap > 10 * best.doubt + new.doubt:
             break  # the function is another one over such a step

@@ -1,4 +1,4 @@
-"""What a gradient check found: a table, a picture, and an exception with the same text."""
+"""The report of a gradient check: a table, a picture, and an exception with the same text."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Row:
 
     Where all errors are rounding, the element with the largest derivative stands for the worst.
 
-    `errors` holds the error of every element that was tried, relative to what is tolerated, so that
-    1 is the limit, and nan for the others; None where the shapes differ. `kinks` says where the
-    function has one. `note` says what is wrong, as far as it was recognised.
+    `errors` holds the error of every element that was tried as a multiple of what is tolerated, and
+    nan for the others; None where the shapes differ. `kinks` says where the function has one.
+    `note` says what is wrong, as far as it was recognised.
     """
 
     parameter: str
@@ -71,9 +71,11 @@ OURS, THEIRS = COLUMNS.index("analytic"), COLUMNS.index("numeric")
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What a gradient check found: `rows`, one for each input and parameter, and `problems`, what
-    the checked code did besides, such as writing into an input. `compared` names the two
-    derivatives. Printed, it is a table; in a notebook, the table and a picture of where it fails.
+    """The result of a gradient check.
+
+    `rows` has one row for each input and parameter. `problems` is what the checked code did
+    besides, such as writing into an input. `compared` names the two derivatives. Printed, a report
+    is a table; in a notebook, it is the table and a picture of where the check fails.
     """
 
     what: str

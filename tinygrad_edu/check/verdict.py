@@ -31,7 +31,7 @@ CONFIRMED = 200
 
 @dataclass(eq=False)
 class Element:
-    """One element of an input with both derivatives, and what was found out about it.
+    """One element of an input with both derivatives, and what is known of it.
 
     `error` is a multiple of the tolerance, and nan where nothing can be said. `kink` holds the
     derivatives from both sides, if they differ.
@@ -227,8 +227,8 @@ def _both_sides(e: Element) -> str:
 def _note_on(case: Case, e: Element, elements: Sequence[Element]) -> str:
     if e.jumps:
         return (
-            "the result jumps at this input, so that it has no derivative: is it cut off by "
-            "int(), round() or a comparison?"
+            "the result jumps at this input, so it has no derivative: is it cut off by int(), "
+            "round() or a comparison?"
         )
     if e.kink:
         return (

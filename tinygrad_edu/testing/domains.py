@@ -17,7 +17,7 @@ from tinygrad_edu.rules.rule import RULES, facts_of
 class Domain:
     """Where a function of numbers, or of arrays element by element, may be tried.
 
-    `intervals` has (low, high) for each operand, well inside of where the function is defined;
+    `intervals` has (low, high) for each operand, well inside the domain of the function;
     None stands for a truth value, which has no derivative. `kinks` are the places of its one
     operand where it is not smooth; a string names the setting that is such a place. `ties` says
     that two equal operands are a kink. `settings` has a strategy for each setting. `exact` says

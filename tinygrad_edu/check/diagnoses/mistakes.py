@@ -207,7 +207,7 @@ def _path(case: Case) -> Iterator[str]:
             )
             if broken and _stays(case, moved):
                 yield (
-                    f"{change} leaves the result as it is, so that a right {what} sums to 0"
+                    f"{change} leaves the result as it is, so a right {what} sums to 0"
                     f"{along}; this one does not, as when the path through {through} is left out"
                 )
 

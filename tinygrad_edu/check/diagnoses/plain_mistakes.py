@@ -28,8 +28,8 @@ def nothing_or_the_sign(case: Case) -> Iterator[str]:
         )
     if all(abs(e.numeric) <= e.slack for e in known):
         yield (
-            "moving the input does not change the result, so that the derivative is 0: is a copy "
-            "used in its place, or does int(), round() or a comparison cut the number off?"
+            "moving the input does not change the result, so the derivative is 0: is a copy used "
+            "in its place, or does int(), round() or a comparison cut the number off?"
         )
     if known and all(abs(e.analytic + e.numeric) <= 4 * e.slack for e in known):
         yield "the sign is wrong: negate it"

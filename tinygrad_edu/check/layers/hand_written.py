@@ -31,21 +31,21 @@ def check_backward(
 ) -> Report:
     """Compare the gradients of a hand-written layer with numerical derivatives.
 
-    `layer` has `forward(*inputs)`, or is called, and `backward`; or give two functions,
+    `layer` has `forward(*inputs)`, or can be called, and `backward`; or give two functions,
     `check_backward(forward, backward, *inputs)`. `backward` is called as it is written: with the
     adjoint `dout` of the output; with the inputs and `dout`; with `dout` and a cache, if forward
-    gives an output and a cache; with the inputs alone, or with nothing, if the output is the loss
+    returns an output and a cache; with the inputs alone, or with nothing, if the output is the loss
     or the adjoint is looked for in `out.g`, `out.grad_` or `out.grad`.
 
     The gradients are what it returns (one for the first input, a tuple in order, or a dict by
     name), or what it leaves behind: for an array `W` in `dW`, `grad_W` or `W_grad` of the layer,
     or in `W.g`, `W.grad_` or `W.grad`. Parameters are the arrays and numbers that the layer holds,
-    also in dicts, lists and other layers; `parameters` names those to be checked, or gives the
+    also in dicts, lists and other layers. `parameters` names those to be checked, or gives the
     arrays that two functions share, as `{"W": W}`: those are moved in place, and put back.
 
     Layers are checked on copies. With `accumulate`, a second backward pass has to add its gradients
     to those that the first one left. A result of several numbers gets random numbers as adjoint, a
-    single number 1. `rtol`, `atol`, kinks and large inputs as in `gradcheck`.
+    single number 1. `rtol`, `atol`, kinks and large inputs are as in `gradcheck`.
 
     Returns a Report. Raises GradientError with its text for a wrong gradient, and for code that
     warns or writes into its inputs, its parameters or the adjoint, unless `raises` is False;

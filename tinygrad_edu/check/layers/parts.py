@@ -55,12 +55,12 @@ def array_of(x: Any, what: str = "") -> Array:
 
 def slots_of(owners: Sequence[Any]) -> dict[str, LayerSlot]:
     """Every place below these objects that holds real numbers, by its path."""
-    found: dict[str, LayerSlot] = {}
+    slots: dict[str, LayerSlot] = {}
     seen: set[int] = set()
     for owner in owners:
         for slot in _slots(owner, "", seen):
-            found.setdefault(slot.path, slot)
-    return found
+            slots.setdefault(slot.path, slot)
+    return slots
 
 
 def _slots(owner: Any, prefix: str, seen: set[int]) -> Iterator[LayerSlot]:
@@ -99,7 +99,7 @@ def _slot_names(kind: type) -> Iterator[str]:
 
 def objects_of(owners: Sequence[Any]) -> list[Any]:
     """The owners and every object below them that has attributes."""
-    found: list[Any] = []
+    objects: list[Any] = []
     seen: set[int] = set()
     waiting = list(owners)
     while waiting:
@@ -108,9 +108,9 @@ def objects_of(owners: Sequence[Any]) -> list[Any]:
             continue
         seen.add(id(x))
         if hasattr(x, "__dict__") and not callable(getattr(x, "__code__", None)):
-            found.append(x)
+            objects.append(x)
         waiting.extend(part for _, part in parts_of(x))
-    return found
+    return objects
 
 
 def is_real(x: Any) -> bool:
@@ -203,11 +203,11 @@ def copy_layer(
             "arrays they use as parameters={...}"
         ) from error
     owners = owners_of(forward, backward)
-    found = slots_of(owners)
+    copied_slots = slots_of(owners)
     for name, array in extra.items():
         if not any(slot.get() is array for slot in slots.values()):
-            found[name] = LayerSlot(name, {name: array}, name)
-    return Copied(forward, backward, owners, found)
+            copied_slots[name] = LayerSlot(name, {name: array}, name)
+    return Copied(forward, backward, owners, copied_slots)
 
 
 def owners_of(*functions: Callable[..., Any]) -> list[Any]:
