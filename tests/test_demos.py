@@ -93,7 +93,6 @@ def test_the_readme_shows_the_picture_that_the_demo_draws(tmp_path):
     assert shown.read_bytes() == (tmp_path / "apple_tax.svg").read_bytes()
 
 
-@pytest.mark.untraced
 @pytest.mark.deep
 def test_digits_reaches_a_true_validation_accuracy_of_97_percent(tmp_path):
     out, err = run("digits.py", tmp_path, "--page")
@@ -131,7 +130,6 @@ def test_digits_replayed_has_the_losses_of_its_recorded_graphs():
     assert replayed == pytest.approx(recorded, rel=1e-4)
 
 
-@pytest.mark.untraced
 @pytest.mark.deep
 def test_moons_separates_both_halves_and_draws_the_boundary(tmp_path):
     out, _ = run("moons.py", tmp_path)

@@ -13,7 +13,6 @@ def table(text):
     return np.array(rows, dtype=float)
 
 
-@pytest.mark.untraced
 @pytest.mark.deep
 def test_newton_reaches_the_minimum_where_gradient_descent_is_still_on_its_way(tmp_path):
     out, _ = run("newton.py", tmp_path)
@@ -54,7 +53,6 @@ def test_curvature_of_the_fit_is_close_to_that_of_the_truth(tmp_path):
     assert (tmp_path / "curvature.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.untraced
 @pytest.mark.deep
 def test_the_oscillator_is_learned_from_its_equation_alone(tmp_path):
     out, _ = run("oscillator.py", tmp_path)

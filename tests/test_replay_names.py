@@ -123,7 +123,6 @@ def test_hostile_labels_are_safe_names_in_every_language(javascript, start):
     check_javascript(javascript, run, leaves, expected)
 
 
-@pytest.mark.untraced
 @pytest.mark.deep
 def test_all_hostile_labels_at_once(javascript):
     root, leaves = labelled(HOSTILE)

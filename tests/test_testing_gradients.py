@@ -102,7 +102,6 @@ def test_strategies_inside_of_given_are_refused():
         draw()
 
 
-@pytest.mark.untraced
 @pytest.mark.deep
 def test_the_suite_of_a_user(tmp_path):
     (tmp_path / "test_users.py").write_text(textwrap.dedent("""

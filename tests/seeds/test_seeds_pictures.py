@@ -42,7 +42,6 @@ def test_pictures_a_graph_with_values_and_gradients():
     assert {"apple", "100", "2.2", "orange", "150", "3.3", "tax", "1.1", "650", "715"} <= shown
 
 
-@pytest.mark.untraced
 @pytest.mark.deep
 def test_pictures_what_bend_prints(tmp_path):
     out, _ = run("bend.py", tmp_path)
@@ -77,7 +76,6 @@ def test_pictures_the_scatter_of_predictions_on_the_way(plt):
             assert ((prediction - y) ** 2).mean() == pytest.approx(found[step - 1], rel=1e-9)
 
 
-@pytest.mark.untraced
 @pytest.mark.deep
 def test_pictures_the_tables_of_accuracies(tmp_path):
     out, _ = run("weights.py", tmp_path)
@@ -122,7 +120,6 @@ def test_pictures_the_heat_map_of_weights_and_the_digits(plt):
         assert image.axes.get_title() == title
 
 
-@pytest.mark.untraced
 @pytest.mark.deep
 def test_pictures_gradients_side_by_side(tmp_path):
     out, _ = run("by_hand.py", tmp_path)
