@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from random_graphs import GRAPHS, every_rule_at_once, follow, places
+from random_graphs import GRAPHS, follow, places
 from rule_table import ELEMENTWISE
 from test_replay_values import close, graph_of, points, recorded, rule_function
 
@@ -89,21 +89,6 @@ def test_rules_of_ones_own_over_columns(request, name):
     xs = np.array([0.0, -0.0, 1.5, -2.0, 40.0, -40.0])
     assert_same(replay(*graph_of(function, (0.3, 0.2))), function, (xs, 0.7))
     assert_same(replay(*graph_of(function, (0.3, 0.2))), function, (xs, xs[::-1]))
-
-
-@pytest.mark.parametrize("at_kinks", [False, True])
-def test_every_rule_at_once_over_columns(at_kinks):
-    graph = every_rule_at_once(at_kinks)
-    nodes = follow(graph)
-    run = replay(nodes[-1], [nodes[i] for i in places(graph)], backend="numpy")
-    others = [every_rule_at_once(at_kinks, seed) for seed in range(4)]
-    value, grads = run(*[np.array([r.inputs[i] for r in others]) for i in places(graph)])
-    for k, other in enumerate(others):
-        fresh = follow(graph, {i: other.inputs[i] for i in places(graph)})
-        fresh[-1].backward()
-        assert close(value[k], fresh[-1].data)
-        for i, g in zip(places(graph), grads, strict=True):
-            assert close(g[k], fresh[i].grad)
 
 
 @pytest.mark.untraced

@@ -106,31 +106,25 @@ def check_javascript(javascript, run, leaves, expected):
     assert grads == pytest.approx(list(expected[1]), rel=1e-12, abs=1e-15)
 
 
-def exact(root, leaves):
+def check_everywhere(javascript, labels):
+    root, leaves = labelled(labels)
+    run = replay(root, leaves)
     root.backward()
-    return root.data, tuple(leaf.grad for leaf in leaves)
+    expected = root.data, tuple(leaf.grad for leaf in leaves)
+    check_python(run, leaves, expected)
+    check_formulas(run)
+    check_javascript(javascript, run, leaves, expected)
 
 
 @pytest.mark.untraced
 @pytest.mark.parametrize("start", range(0, len(HOSTILE), 12))
 def test_hostile_labels_are_safe_names_in_every_language(javascript, start):
-    labels = HOSTILE[start : start + 12]
-    root, leaves = labelled(labels)
-    run = replay(root, leaves)
-    expected = exact(root, leaves)
-    check_python(run, leaves, expected)
-    check_formulas(run)
-    check_javascript(javascript, run, leaves, expected)
+    check_everywhere(javascript, HOSTILE[start : start + 12])
 
 
 @pytest.mark.deep
 def test_all_hostile_labels_at_once(javascript):
-    root, leaves = labelled(HOSTILE)
-    run = replay(root, leaves)
-    expected = exact(root, leaves)
-    check_python(run, leaves, expected)
-    check_formulas(run)
-    check_javascript(javascript, run, leaves, expected)
+    check_everywhere(javascript, HOSTILE)
 
 
 @pytest.mark.untraced
@@ -139,12 +133,7 @@ def test_all_hostile_labels_at_once(javascript):
 @example(labels=["da", "a", "dda", "d"])
 @example(labels=["x" * 50, "x" * 60, "x" * 70 + "_2"])
 def test_any_text_is_a_label(javascript, labels):
-    root, leaves = labelled(labels)
-    run = replay(root, leaves)
-    expected = exact(root, leaves)
-    check_python(run, leaves, expected)
-    check_formulas(run)
-    check_javascript(javascript, run, leaves, expected)
+    check_everywhere(javascript, labels)
 
 
 @given(label=st.text(max_size=12), other=st.text(max_size=12))

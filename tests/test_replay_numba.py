@@ -8,10 +8,9 @@ import warnings
 import numpy as np
 import pytest
 from random_graphs import every_rule_at_once, follow, places
-from rule_table import ELEMENTWISE
 from test_replay_columns import assert_same
 from test_replay_recording import newton, piecewise
-from test_replay_values import all_close, close, graph_of, points, recorded, rule_function
+from test_replay_values import all_close, close, graph_of, recorded
 
 from tinygrad_edu import Value, gradients, replay
 from tinygrad_edu.scalar_nn import MLP
@@ -243,23 +242,6 @@ def test_training_a_network_by_replay_is_training_it():
     assert values == pytest.approx([root.data for root in roots], rel=1e-12)
     by_point = [[node.data for node in gradients(root, *parameters)] for root in roots]
     assert g == pytest.approx(np.sum(by_point, axis=0), rel=1e-11, abs=1e-14)
-
-
-def test_second_derivatives():
-    run = replay(lambda x, a: gradients((x * a).sin(), x)[0], [0.3, 1.5], backend="numba")
-    value, (dx, da) = run(0.7, 2.0)
-    assert value == pytest.approx(2 * math.cos(1.4), rel=1e-13)
-    assert dx == pytest.approx(-4 * math.sin(1.4), rel=1e-13)
-    assert da == pytest.approx(math.cos(1.4) - 1.4 * math.sin(1.4), rel=1e-12)
-
-
-@pytest.mark.parametrize("name", ["power", "divide", "maximum"])
-def test_kinks_of_rules_by_themselves(name):
-    function, row = rule_function(name), ELEMENTWISE[name]
-    root, leaves = graph_of(function, points(row)[0])
-    run = replay(root, leaves, backend="numba")
-    for xs in points(row):
-        assert all_close(run(*xs), recorded(function, xs)), xs
 
 
 def test_without_numba_the_cure_is_named(monkeypatch):

@@ -38,15 +38,6 @@ def piecewise(x, y):
 # --- branches ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("backend", ["python", "numpy"])
-def test_a_function_is_recorded_once_for_numbers_that_go_the_same_way(backend):
-    f, calls = counted(lambda x, y: (x * y).tanh() + x)
-    run = replay(f, [1.0, 2.0], backend=backend)
-    for x in (0.5, -1.0, 3.0, 1.0):
-        assert all_close(run(x, 2.0), recorded(f, (x, 2.0)))
-    assert len(calls) == 1 + 3 + 4  # one to record, the looks at calls 1, 2 and 4, and ours
-
-
 @given(numbers=st.lists(st.tuples(*[st.sampled_from([-2.0, -1.0, 0.0, 0.5, 3.0])] * 2), max_size=8))
 def test_branches_give_right_results_in_any_order(numbers):
     run = replay(piecewise, [1.0, 2.0])

@@ -16,7 +16,7 @@ import pytest
 from effort import much
 from hypothesis import given
 from hypothesis import strategies as st
-from random_graphs import GRAPHS, IN_JAVASCRIPT, every_rule_at_once, follow, places
+from random_graphs import GRAPHS, follow, places
 from rule_table import ELEMENTWISE
 from test_replay_values import (
     all_close,
@@ -189,16 +189,6 @@ def test_every_rule_in_javascript_and_in_numpy(javascript, name):
             assert all_close((value, grads), recorded(function, xs)), xs
         by_point = [np.broadcast_to(g, columns[0].shape)[k] for g in column_grads]
         assert all_close((over_columns[k], by_point), recorded(function, xs)), xs
-
-
-@pytest.mark.parametrize("at_kinks", [False, True])
-def test_every_rule_at_once_in_javascript(javascript, at_kinks):
-    graph = every_rule_at_once(at_kinks, rules=IN_JAVASCRIPT)
-    nodes = follow(graph)
-    text = replay(nodes[-1], [nodes[i] for i in places(graph)]).text("javascript")
-    value, grads = javascript(None, CALL, text=text, xs=[nodes[i].data for i in places(graph)])
-    nodes[-1].backward()
-    assert all_close((value, grads), (nodes[-1].data, [nodes[i].grad for i in places(graph)]))
 
 
 @given(graph=GRAPHS)

@@ -9,10 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from random_graphs import (
-    ELEMENTWISE_RULES,
     GRAPHS,
     TO_THE_BIT,
-    every_rule_at_once,
     follow,
     places,
 )
@@ -21,7 +19,7 @@ from test_symbols import bits
 
 import tinygrad_edu as tg
 from tinygrad_edu import Value, gradients, replay
-from tinygrad_edu.rules import name_of, operations
+from tinygrad_edu.rules import operations
 
 softsign, swish = custom_rules.softsign, custom_rules.swish
 
@@ -85,23 +83,14 @@ elementwise = pytest.mark.parametrize("name", ELEMENTWISE)
 @elementwise
 def test_every_rule_gives_the_bits_of_recording_afresh_kinks_and_ties_too(name):
     function, row = rule_function(name), ELEMENTWISE[name]
-    first, *others = points(row)
-    root, leaves = graph_of(function, first)
-    run = replay(root, leaves)
-    text = program_of(run)
-    for xs in [first, *others]:
-        expected = all_bits(recorded(function, xs))
-        assert all_bits(run(*xs)) == expected, xs
-        assert all_bits(text(*xs)) == expected, xs
-
-
-@elementwise
-def test_a_graph_that_was_recorded_at_a_kink_is_right_elsewhere(name):
-    function, row = rule_function(name), ELEMENTWISE[name]
-    for kink in row.kinks:
-        root, leaves = graph_of(function, kink)
-        for xs in points(row, 5):
-            assert all_bits(replay(root, leaves)(*xs)) == all_bits(recorded(function, xs))
+    for first in (points(row)[0], *row.kinks):
+        root, leaves = graph_of(function, first)
+        run = replay(root, leaves)
+        text = program_of(run)
+        for xs in points(row):
+            expected = all_bits(recorded(function, xs))
+            assert all_bits(run(*xs)) == expected, xs
+            assert all_bits(text(*xs)) == expected, xs
 
 
 @pytest.mark.parametrize(
@@ -126,19 +115,6 @@ def test_a_rule_that_asks_for_plain_numbers_is_refused_by_name():
     my_erf = custom_rules.declare("def my_erf(x, /):\n    return math.erf(x), lambda g: (g,)")
     with pytest.raises(TypeError, match=r"my_erf cannot be replayed.*of\(x\)"):
         replay(my_erf(Value(0.5)))
-
-
-@pytest.mark.parametrize("exponent", [-2, -1, 0, 1, 2, 3, 4, 0.5, 2.5])
-@pytest.mark.parametrize("x", [0.7, 3.0, -1.5, 0.0])
-def test_powers_with_a_constant_exponent(exponent, x):
-    root, leaves = graph_of(lambda x: x**exponent * 2 + x, (1.5,))
-    try:
-        expected = recorded(lambda x: x**exponent * 2 + x, (x,))
-    except (ArithmeticError, ValueError) as error:
-        with pytest.raises(type(error), match="power"):
-            replay(root, leaves)(x)
-    else:
-        assert all_close(replay(root, leaves)(x), expected, rel=3e-16)
 
 
 @given(graph=GRAPHS, factors=st.lists(st.none() | st.floats(0.95, 1.05), max_size=12))
@@ -186,21 +162,6 @@ def test_arithmetic_and_roots_give_the_bits_of_recording_afresh(graph, numbers):
     )
 
 
-@pytest.mark.parametrize("at_kinks", [False, True])
-def test_every_rule_at_once(at_kinks):
-    graph = every_rule_at_once(at_kinks)
-    assert {name_of(node.rule) for node in follow(graph) if node.rule} == ELEMENTWISE_RULES
-    nodes = follow(graph)
-    run = replay(nodes[-1], [nodes[i] for i in places(graph)])
-    for seed in range(3):
-        other = every_rule_at_once(at_kinks, seed)
-        fresh = follow(graph, {i: other.inputs[i] for i in places(graph)})
-        fresh[-1].backward()
-        value, grads = run(*[fresh[i].data for i in places(graph)])
-        assert value == fresh[-1].data
-        assert grads == tuple(fresh[i].grad for i in places(graph))
-
-
 # --- derivatives of derivatives ------------------------------------------------------------------
 
 SMOOTH = [name for name, row in ELEMENTWISE.items() if not row.kinks and len(row.domains) == 1]
@@ -227,19 +188,6 @@ def test_second_derivatives_change_sides_with_their_comparisons(name):
     run = replay(slope, points(row)[0])
     for xs in points(row, 8):
         assert all_close(run(*xs), recorded(slope, xs)), xs
-
-
-def test_a_gradient_without_comparisons_is_replayed_from_its_root():
-    x = Value(0.4, "x")
-    slope = gradients((x * 3).sin() * x.exp(), x)[0]
-    found = replay(slope, [x])(0.9)
-    with mpmath.workdps(40):
-
-        def f(t):
-            return mpmath.sin(3 * t) * mpmath.exp(t)
-
-        exact = float(mpmath.diff(f, 0.9)), (float(mpmath.diff(f, 0.9, 2)),)
-    assert all_close(found, exact, rel=1e-13)
 
 
 def test_a_power_is_derived_twice_from_its_root():
