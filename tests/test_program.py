@@ -12,22 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from random_graphs import GRAPHS, follow
 from rule_table import ELEMENTWISE
+from test_replay_names import HOSTILE
 from test_symbols import PLAIN
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value
 from tinygrad_edu.rules import RULES, rule
-from tinygrad_edu.scalar_nn import MLP
 from tinygrad_edu.view.cards.listing import formula, identifiers, program, rule_source
 from tinygrad_edu.view.cards.reading import read
-
-HOSTILE = [
-    "</script><script>alert(1)</script>", "a b", "a b", "class", "None", "exp", "where", "nan",
-    "2x", "x\n= 1", "import os; os.remove('x')", "grad_a_b", "a_b", "v1", "v2", "grad_v1", "_",
-    "__import__", "'\"]]>", "\x00", "", "  ", "Ω", "Ω", "ﬁ", "fi", "é", "é", "שלום", "價格",
-    "a\u202eb", "a\u200bb", "y" * 10_000, "y" * 10_000, "y" * 39 + "z", "😀", "x²", "x2", "\u0301x",
-    "ª", "lambda", "self.x", "print", "\ud800",
-]  # fmt: skip
 
 
 def apples():
@@ -355,8 +347,3 @@ def test_a_rule_whose_formula_is_too_long_is_shown_by_its_name():
     forward, backward = program(*read(tg.rules.operations.tower(Value(1.0, "x"))))
     assert forward[1].text == "v1 = tower(x)"
     assert backward[1].text == "grad_x = pullback(tower, grad_v1)[0]"
-
-
-def test_the_program_of_a_network_of_values():
-    root = MLP(2, [5, 1])([0.3, -0.7])
-    assert_the_program_is_the_graph(root if isinstance(root, Value) else root[0])

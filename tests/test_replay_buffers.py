@@ -264,13 +264,6 @@ def read_only(x):
     return x
 
 
-@chosen
-def test_one_array_given_for_both_inputs(name):
-    replayed = replay(GRAPHS[name], arrays(0))
-    x = arrays(1)[0]
-    assert_same(replayed(x, x), eager(GRAPHS[name], [x, x]), 1e-12)
-
-
 # --- shapes at the end of what there is ----------------------------------------------------------
 
 

@@ -261,17 +261,6 @@ def test_lists_and_other_leaves_are_shared_by_all_points():
         run(xs, ys, np.ones((2, 2)))  # parameters are no columns
 
 
-def test_second_derivatives_over_columns():
-    from tinygrad_edu import gradients
-
-    run = replay(lambda x, a: gradients((x * a).sin(), x)[0], [0.3, 1.5])
-    xs = np.linspace(-2, 2, 11)
-    value, (dx, da) = run(xs, 2.0)
-    np.testing.assert_allclose(value, 2 * np.cos(2 * xs), atol=1e-13)
-    np.testing.assert_allclose(dx, -4 * np.sin(2 * xs), atol=1e-13)
-    assert da == pytest.approx((np.cos(2 * xs) - 2 * xs * np.sin(2 * xs)).sum(), rel=1e-12)
-
-
 # --- errors and warnings -------------------------------------------------------------------------
 
 

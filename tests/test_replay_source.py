@@ -16,7 +16,7 @@ import pytest
 from effort import much
 from hypothesis import given
 from hypothesis import strategies as st
-from random_graphs import GRAPHS, follow, places
+from random_graphs import GRAPHS, IN_JAVASCRIPT, follow, places
 from rule_table import ELEMENTWISE
 from test_replay_values import (
     all_close,

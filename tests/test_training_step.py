@@ -80,17 +80,6 @@ def pair(make, build=network, loss=cross_entropy):
 # --- the same as the eager loop ------------------------------------------------------------------
 
 
-@every_optimizer
-@both_dtypes
-def test_steps_one_by_one(make, dtype):
-    step, loss, own = pair(make, lambda: network(dtype))
-    x = X.astype(dtype)
-    for i in range(6):
-        batch = (x[i : i + 8], LABELS[i : i + 8]) if i % 3 else (x[:5], LABELS[:5])
-        assert step(*batch) == pytest.approx(eager_step(loss, own, *batch), rel=tolerance(dtype))
-        assert_same_state(step.optimizer, own, dtype)
-
-
 @pytest.mark.untraced
 @every_optimizer
 @both_dtypes
