@@ -61,7 +61,7 @@ class ArraySimplifier(Simplifier):
         simpler = super()._multiply(like, x, y)
         if simpler is None and _is_plain_number(y) and self.fits(x, like):
             n = self.inverses.get(float(y))
-            return None if n is None else self.made(like, "divide", x, n)
+            return None if n is None else self.expression(like, "divide", x, n)
         return simpler
 
     def _reshape(self, like: Symbol, x: Expression) -> Any:
@@ -76,12 +76,12 @@ class ArraySimplifier(Simplifier):
         # the places of labels in a flattened table: labels pick one entry of each row
         if is_operation(x, "reshape") and places and is_operation(places[0], "flat_places"):
             table, labels = x.operands[0], places[0].operands[0]
-            return self.made(like, "pick", table, labels) if table.ndim == 2 else None
+            return self.expression(like, "pick", table, labels) if table.ndim == 2 else None
         return None
 
     def _subtract(self, like: Any, x: Expression, y: Expression) -> Any:
         if is_operation(y, "one_hot") and self.fits(x, like) and like.ndim == 2:
-            return self.made(like, "minus_one_hot", x, y.operands[0])
+            return self.expression(like, "minus_one_hot", x, y.operands[0])
         return super()._subtract(like, x, y)
 
     def _exp(self, like: Symbol, x: Expression) -> Any:
@@ -89,7 +89,7 @@ class ArraySimplifier(Simplifier):
             return None
         # exp(z - log s) as exp(z) / s, which is softmax: exp(z) is there, as a part of s
         s = x.operands[1].operands[0]
-        return self.made(like, "divide", s.operands[0], s)
+        return self.expression(like, "divide", s.operands[0], s)
 
 
 class FewerCalls(ArraySimplifier):
@@ -100,9 +100,9 @@ class FewerCalls(ArraySimplifier):
         needed = ("exp", self.key(x)) in self.shared
         if not is_operation(x, "subtract") or not _is_column(x.operands[1]) or needed:
             return None
-        entry = self.made(like, "pick", x.operands[0], labels)
+        entry = self.expression(like, "pick", x.operands[0], labels)
         column = self.one(like, "reshape", (x.operands[1],), shape=like.shape)
-        return self.made(like, "subtract", entry, column)
+        return self.expression(like, "subtract", entry, column)
 
     def _multiply(self, like: Symbol, x: Expression, y: Expression) -> Any:
         simpler = super()._multiply(like, x, y)
@@ -116,7 +116,7 @@ class FewerCalls(ArraySimplifier):
             terms = x.operands[0]
             if isinstance(terms, ArraySymbol) and terms.ndim == 1 and terms.dtype == like.dtype:
                 parts = np.full(terms.shape, 1 / y, like.dtype)
-                return self.made(like, "dot", terms, parts)
+                return self.expression(like, "dot", terms, parts)
         if is_operation(x, "minus_one_hot") and _is_plain_number(y):
             return self.scaled(like, x, np.array(1 / y, like.dtype))
         return None
@@ -131,12 +131,12 @@ class FewerCalls(ArraySimplifier):
         if getattr(c, "shape", None) != ():
             return None
         e, s = quotient.operands
-        product = self.made(like, "multiply", e, self.made(s, "divide", c, s))
-        return self.made(like, "minus_one_hot", product, labels, c)
+        product = self.expression(like, "multiply", e, self.expression(s, "divide", c, s))
+        return self.expression(like, "minus_one_hot", product, labels, c)
 
     def _negative(self, like: Symbol, x: Expression) -> Any:
         if is_operation(x, "dot") and isinstance(x.operands[1], np.ndarray):
-            return self.made(like, "dot", x.operands[0], -x.operands[1])
+            return self.expression(like, "dot", x.operands[0], -x.operands[1])
         return super()._negative(like, x)
 
 

@@ -40,8 +40,8 @@ class ArraySymbol(Symbol):
         return array_functions
 
     def _operation(self, name: str, *operands: Any) -> ArraySymbol:
-        made: ArraySymbol = operation(name, *operands)
-        return made
+        symbol: ArraySymbol = operation(name, *operands)
+        return symbol
 
     @property
     def ndim(self) -> int:
@@ -173,15 +173,15 @@ def _reshaping(name: str, x: Any, *given: Any, **named: Any) -> Any:
 
 def _index_slots(index: Any) -> tuple[Any, list[Any]]:
     """An index with its arrays taken out: `(slice(None), i)` gives (:, IndexSlot(1)) and [i]."""
-    found: list[Any] = []
+    arrays_in_it: list[Any] = []
 
     def place(part: Any) -> Any:
         if isinstance(part, Symbol | np.ndarray):
-            found.append(part)
-            return IndexSlot(len(found))
+            arrays_in_it.append(part)
+            return IndexSlot(len(arrays_in_it))
         return part
 
-    return (tuple(map(place, index)) if isinstance(index, tuple) else place(index)), found
+    return (tuple(map(place, index)) if isinstance(index, tuple) else place(index)), arrays_in_it
 
 
 def index_with(index: Any, operands: Any) -> Any:

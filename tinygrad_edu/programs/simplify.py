@@ -42,9 +42,9 @@ def simplified(program: Program, seed: Expression | None, fast: bool = False) ->
     new = simplifier.new
     names: dict[Symbol, str] = {}
     for symbol, name in program.preferred_names.items():
-        expression = new(symbol)
-        if isinstance(expression, Symbol):
-            names.setdefault(expression, name)
+        simpler = new(symbol)
+        if isinstance(simpler, Symbol):
+            names.setdefault(simpler, name)
     return dataclasses.replace(
         program,
         value=new(program.value),
@@ -74,11 +74,11 @@ class Simplifier:
 
     def add(self, symbol: Symbol) -> None:
         if symbol.operands:
-            self.simpler[symbol] = self.made(symbol, symbol.name, *self.new_operands(symbol))
+            self.simpler[symbol] = self.expression(symbol, symbol.name, *self.new_operands(symbol))
         else:
             self.simpler.setdefault(symbol, symbol)
 
-    def made(self, like: Symbol, name: str, *operands: Expression) -> Expression:
+    def expression(self, like: Symbol, name: str, *operands: Expression) -> Expression:
         """An operation, or something simpler."""
         if not any(isinstance(x, Symbol) for x in operands):
             constant = self.constant(like, name, operands)
@@ -130,7 +130,7 @@ class Simplifier:
     # --- rewrites -------------------------------------------------------------------------------
 
     def _sum_over_points(self, like: Symbol, x: Expression) -> Any:
-        return None if x in self.varying else self.made(like, "multiply", x, POINTS)
+        return None if x in self.varying else self.expression(like, "multiply", x, POINTS)
 
     def _multiply(self, like: Symbol, x: Expression, y: Expression) -> Any:
         if is_number(x, 1.0) and self.fits(y, like):
@@ -138,7 +138,7 @@ class Simplifier:
         if is_number(y, 1.0) and self.fits(x, like):
             return x
         if is_number(x, -1.0) and self.fits(y, like):
-            return self.made(like, "negative", y)
+            return self.expression(like, "negative", y)
         return None
 
     def _divide(self, like: Symbol, x: Expression, y: Expression) -> Any:
@@ -149,12 +149,14 @@ class Simplifier:
 
     def _add(self, like: Symbol, x: Expression, y: Expression) -> Any:
         return (
-            self.made(like, "subtract", x, y.operands[0]) if is_operation(y, "negative") else None
+            self.expression(like, "subtract", x, y.operands[0])
+            if is_operation(y, "negative")
+            else None
         )
 
     def _subtract(self, like: Symbol, x: Expression, y: Expression) -> Any:
         minus = is_operation(y, "negative")
-        return self.made(like, "add", x, y.operands[0]) if minus else None
+        return self.expression(like, "add", x, y.operands[0]) if minus else None
 
     def _power(self, like: Symbol, x: Expression, y: Expression) -> Any:
         if is_number(y, 1.0) and self.fits(x, like):
@@ -162,11 +164,11 @@ class Simplifier:
         if not self.raises_nothing(x):
             return None
         if is_number(y, 2.0):  # a tenth of the time of a power
-            return self.made(like, "multiply", x, x)
+            return self.expression(like, "multiply", x, x)
         if is_number(y, 0.5):
-            return self.made(like, "sqrt", x)
+            return self.expression(like, "sqrt", x)
         if is_number(y, 3.0):
-            return self.made(like, "multiply", self.made(like, "multiply", x, x), x)
+            return self.expression(like, "multiply", self.expression(like, "multiply", x, x), x)
         return None
 
     def _where(self, like: Symbol, condition: Expression, x: Expression, y: Expression) -> Any:

@@ -332,8 +332,8 @@ class Emitter:
             self.names[key] = f"t{len(self.names)}"
             self.namespace["flat_places"] = arrays.flat_places
             columns = self.text(labels)
-            found = f"flat_places({columns}, {shape[1]}, {columns_first})"
-            self.lines.append(f"{self.names[key]} = {found}")
+            checked = f"flat_places({columns}, {shape[1]}, {columns_first})"
+            self.lines.append(f"{self.names[key]} = {checked}")
             if columns_first and labels.dtype == np.int64:
                 # the same without a check, for a loop that has checked all labels before it
                 step, rows = self.text(np.array(shape[0])), self.text(np.arange(shape[0]))
@@ -345,6 +345,11 @@ class Emitter:
                 self.namespace |= {"add": np.add, "multiply": np.multiply}
                 self.classes[labels] = shape[1]
         return text, self.names[key]
+
+
+def result_at(place: Any, variables: Mapping[str, Any]) -> Any:
+    """A result after a run: an array, or the variable of this name. See `Emitter.value`."""
+    return variables[place] if isinstance(place, str) else place
 
 
 def warnings_of(order: Iterable[Any]) -> Callable[[], Any]:

@@ -26,7 +26,7 @@ from tinygrad_edu.programs.symbols import (
     symbols_of,
 )
 from tinygrad_edu.programs.trace import POINTS, Program
-from tinygrad_edu.replay.buffers import Emitter
+from tinygrad_edu.replay.buffers import Emitter, result_at
 
 BLOCK = 8192
 """Points in a block: a column of them takes 64 kB."""
@@ -77,9 +77,9 @@ class Columns:
             block.early[:] = early
             for buffer, column in zip(block.columns, columns, strict=True):
                 buffer[:] = column[part]
-            found = block.run()
+            results = block.run()
             sums += block.sums
-            for column, result in zip(varying, found, strict=True):
+            for column, result in zip(varying, results, strict=True):
                 column[part] = result
             self.blocks[size] = block
             for old in list(self.blocks)[:-4]:  # whole blocks and the last, of two or three lengths
@@ -116,37 +116,43 @@ class _PointBlock:
         """The operations on columns, as those of arrays, in order."""
         varying, arrays = columns.program.varying, self.arrays
         needed = list(operations_in([*columns.parts.varying, *columns.sums]))
-        # the sum of a product of two columns, if nothing else needs them, is their dot product
-        uses = Counter(x for symbol in needed for x in symbols_of(symbol))
-        products = {
-            x.operands[0] for x in columns.sums if _factors(x, varying) and uses[x.operands[0]] == 1
-        } - set(columns.parts.varying)
+        products = _summed_products(columns, needed)
         order: list[ArraySymbol] = []
         for symbol in needed:
             is_sum = symbol.name == SUM_OVER_POINTS
             if symbol in arrays or symbol in products or not (symbol in varying or is_sum):
                 continue
+            operands = [arrays.get(x, x) if isinstance(x, Symbol) else x for x in symbol.operands]
             if is_sum and symbol.operands[0] in products:
                 factors = tuple(arrays[x] for x in _factors(symbol, varying))
-                array = ArraySymbol("dot", factors)
+                arrays[symbol] = ArraySymbol("dot", factors)
             elif is_sum:
                 settings = {"axis": None, "keepdims": False}
-                array = ArraySymbol("sum", (arrays[symbol.operands[0]],), settings)
+                arrays[symbol] = ArraySymbol("sum", tuple(operands), settings)
             else:
-                operands = [arrays[x] if isinstance(x, Symbol) else x for x in symbol.operands]
                 if symbol.name in ("add", "subtract", "negative") and _all_truths(operands):
                     operands = list(map(_as_numbers, operands))
                     order += [x for x in operands if isinstance(x, ArraySymbol)]
                 dtype = _dtype(symbol.name, operands)
-                array = ArraySymbol(symbol.name, tuple(operands), {}, (size,), dtype)
-            arrays[symbol] = array
-            order.append(array)
+                arrays[symbol] = ArraySymbol(symbol.name, tuple(operands), {}, (size,), dtype)
+            order.append(arrays[symbol])
         return order
 
     def run(self) -> list[Any]:
         """Fill the buffers; what varies of the value and the gradients."""
         variables = self.compute()
-        return [variables[x] if isinstance(x, str) else x for x in self.places]
+        return [result_at(x, variables) for x in self.places]
+
+
+def _summed_products(columns: Columns, needed: Sequence[Symbol]) -> set[Symbol]:
+    """Products of two columns of which only the sum is needed, which is a dot product."""
+    uses = Counter(x for symbol in needed for x in symbols_of(symbol))
+    products = {
+        x.operands[0]
+        for x in columns.sums
+        if _factors(x, columns.program.varying) and uses[x.operands[0]] == 1
+    }
+    return products - set(columns.parts.varying)
 
 
 def _factors(symbol: Symbol, varying: set[Symbol]) -> list[Symbol]:

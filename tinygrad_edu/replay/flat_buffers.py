@@ -12,7 +12,7 @@ from tinygrad_edu.programs.generated import compiled
 from tinygrad_edu.programs.simplify import simplified
 from tinygrad_edu.programs.symbols import Symbol, operations_in, symbols_of
 from tinygrad_edu.programs.trace import in_order, trace_graph
-from tinygrad_edu.replay.buffers import Emitter, warnings_of
+from tinygrad_edu.replay.buffers import Emitter, result_at, warnings_of
 from tinygrad_edu.replay.recording import Recording
 from tinygrad_edu.replay.tensor_replay import changed
 
@@ -208,13 +208,12 @@ class Gradients:
         self.set_rate(update.rate_now())
         for buffer, node in self.others:
             np.copyto(buffer, node.data)
-        found = self.compute()
-        if self.guards and changed(self.guards, found):
+        variables = self.compute()
+        if self.guards and changed(self.guards, variables):
             return None
         for view, x in self.copies:
-            np.copyto(view, found[x] if isinstance(x, str) else x)
-        value = found[self.value] if isinstance(self.value, str) else self.value
-        return float(value.item())
+            np.copyto(view, result_at(x, variables))
+        return float(result_at(self.value, variables).item())
 
 
 def _is_steady(symbol: Symbol, seed: Symbol) -> bool:

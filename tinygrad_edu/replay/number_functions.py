@@ -41,18 +41,7 @@ def python_function(
     namespace: dict[str, Any] = {
         **MATH, "_otherwise": otherwise, "_array": array_function(), "_BranchChanged": BranchChanged
     }  # fmt: skip
-    parameters, lists, checks = [], [], []
-    for i, x in enumerate(inputs):
-        name = code.names[x] if isinstance(x, Symbol) else f"_inputs{i}"
-        parameters.append(name)
-        if isinstance(x, Symbol):
-            checks.append(f"type({name}) is float")
-            continue
-        lists.append(f"if hasattr({name}, 'tolist'): {name} = {name}.tolist()")
-        checks.append(f"type({name}) in (list, tuple) and len({name}) == {len(x)}")
-        if x:
-            checks.append(f"set(map(type, {name})) == {{float}}")
-            code.unpack(x, name)
+    parameters, lists, checks = _parameters_and_checks(inputs, code)
     for i, (symbol, node) in enumerate(program.others.items()):
         namespace[f"_node{i}"] = node
         code.lines.append(f"{code.names[symbol]} = _node{i}.data")
@@ -79,3 +68,23 @@ def python_function(
         *counting(origin, called, namespace),
     ]
     return compiled(parameters, body, namespace)
+
+
+def _parameters_and_checks(
+    inputs: Parameters, code: Code
+) -> tuple[list[str], list[str], list[str]]:
+    """The parameters, lines that make lists of arrays, and what holds for ordinary inputs; `code`
+    begins with taking the inputs out of their lists."""
+    parameters, lists, checks = [], [], []
+    for i, x in enumerate(inputs):
+        name = code.names[x] if isinstance(x, Symbol) else f"_inputs{i}"
+        parameters.append(name)
+        if isinstance(x, Symbol):
+            checks.append(f"type({name}) is float")
+            continue
+        lists.append(f"if hasattr({name}, 'tolist'): {name} = {name}.tolist()")
+        checks.append(f"type({name}) in (list, tuple) and len({name}) == {len(x)}")
+        if x:
+            checks.append(f"set(map(type, {name})) == {{float}}")
+            code.unpack(x, name)
+    return parameters, lists, checks

@@ -93,32 +93,32 @@ class Replay:
         """There is a look at the first call, and at the first with other inputs than those it was
         recorded with; the later ones are counted by what is called."""
         replay, self._looked = self._replay, False
-        found = replay.run(*inputs)
+        results = replay.run(*inputs)
         if replay is not self._replay:  # it was recorded again, with these inputs
-            return found
+            return results
         same = replay.is_recorded_with(replay.point(inputs))
         if not (same and self._repeated):  # the same inputs again find random numbers
             if not self._looked:
-                self._look(found, *inputs)
+                self._look(results, *inputs)
             self._repeated = True
             if not same:
                 self.__call__ = replay.run
-        return found
+        return results
 
-    def _look(self, found: Any, *inputs: Any) -> None:
-        """Compare the value and gradients that were found, those of one point of columns, with the
+    def _look(self, results: Any, *inputs: Any) -> None:
+        """Compare the value and gradients of a replay, over columns those of one point, with the
         function itself, so that what it computes outside the graph is an error and not a wrong
         number."""
         assert self._function is not None
         replay = self._replay
-        point, found = replay.at_one_point(inputs, found)
+        point, results = replay.at_one_point(inputs, results)
         fresh = record(self._function, point, self._recording)
 
         def is_the_same() -> bool:
             backend = "python" if isinstance(fresh.root, Value) else None
             return same_program(replay.program, self._replay_of(fresh, backend, None).program)
 
-        check_same(fresh.root, self._leaves(fresh), found, is_the_same)
+        check_same(fresh.root, self._leaves(fresh), results, is_the_same)
         self._looked = True
 
     @property
@@ -159,16 +159,16 @@ def _places(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> list
             raise TypeError(f"replay: wrt has {leaf!r}, which is not a leaf")
         return place_of.get(id(leaf), leaf)
 
-    found: list[Any] = []
+    chosen: list[Any] = []
     for x in wrt:
         same = [i for i, y in zip(places, given, strict=True) if _same_leaves(x, y)]
         if len(same) > 1:
             raise ValueError(f"replay: wrt has {x!r}, which is several inputs; give leaves instead")
-        found += same or shaped([x], place)
-    for leaf in flattened(_leaves_at(found, recording)):
+        chosen += same or shaped([x], place)
+    for leaf in flattened(_leaves_at(chosen, recording)):
         if not isinstance(leaf, Node):
             raise TypeError("replay: wrt has a plain array, which is not a leaf")
-    return found
+    return chosen
 
 
 def _leaves_at(places: Sequence[Any], recording: Recording) -> list[Any]:

@@ -23,7 +23,7 @@ from tinygrad_edu.replay.recording import eager
 @dataclass
 class Origin:
     """The function that a replay came from: `again(inputs)` records it once more and gives its
-    value and gradients; `look(found, *inputs)` compares what was found with it."""
+    value and gradients; `look(results, *inputs)` compares results with it."""
 
     again: Callable[[Sequence[Any]], Any]
     look: Callable[..., None]
@@ -45,14 +45,14 @@ class Counted:
     def __init__(self, origin: Origin | None) -> None:
         self.origin, self.calls = origin, 0
 
-    def after(self, found: Any, inputs: Sequence[Any]) -> Any:
-        """Count a call, and give what it found; after a look, if one is due. RuntimeError if the
+    def after(self, results: Any, inputs: Sequence[Any]) -> Any:
+        """Count a call, and give its results; after a look, if one is due. RuntimeError if the
         function gives something else, at this call and at all that follow."""
         if self.origin is not None:
             if self.calls and is_due(self.calls + 1):
-                self.origin.look(found, *inputs)
+                self.origin.look(results, *inputs)
             self.calls += 1
-        return found
+        return results
 
 
 def counting(origin: Origin | None, inputs: str, namespace: dict[str, Any]) -> list[str]:
@@ -65,12 +65,12 @@ def counting(origin: Origin | None, inputs: str, namespace: dict[str, Any]) -> l
         return ["return _found"]
     look, calls = origin.look, 1
 
-    def after_a_look(found: Any, *inputs: Any) -> Any:
+    def after_a_look(results: Any, *inputs: Any) -> Any:
         nonlocal calls
-        look(found, *inputs)
+        look(results, *inputs)
         calls *= 2
         namespace["_calls"] = itertools.repeat(None, calls_before_a_look(calls))
-        return found
+        return results
 
     namespace |= {"_calls": itertools.repeat(None, calls), "_after_a_look": after_a_look}
     return ["for _ in _calls:", "    return _found", f"return _after_a_look(_found, {inputs})"]

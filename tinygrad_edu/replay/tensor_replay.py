@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.programs.simplify import simplified
 from tinygrad_edu.programs.trace import in_order, trace_graph
-from tinygrad_edu.replay.buffers import Emitter, warnings_of
+from tinygrad_edu.replay.buffers import Emitter, result_at, warnings_of
 from tinygrad_edu.replay.input_lists import Leaves, flattened, shaped
 from tinygrad_edu.replay.recording import Recording
 from tinygrad_edu.replay.staleness import Counted, Origin
@@ -56,49 +56,44 @@ class TensorReplay:
             raise TypeError(
                 f"replay: {len(self.arguments)} inputs were recorded, not {len(arguments)}"
             )
-        given = [
-            y
-            for x, expected in zip(arguments, self.arguments, strict=True)
-            for y in (x if isinstance(expected, list) else [x])
-        ]
+        pairs = list(zip(arguments, self.arguments, strict=True))
+        arrays = [y for x, like in pairs for y in (x if isinstance(like, list) else [x])]
         try:
-            checked = [
-                checked_array(x, like) for x, like in zip(given, self.program.inputs, strict=True)
-            ]
+            likes = self.program.inputs
+            arrays = [checked_array(x, like) for x, like in zip(arrays, likes, strict=True)]
         except (TypeError, ValueError):
             if self.again is None:
                 raise
             return self.again(
-                [
-                    x if isinstance(expected, list) else as_plain(x, "replay: an input")
-                    for x, expected in zip(arguments, self.arguments, strict=True)
-                ]
-            )
+                [x if isinstance(like, list) else as_plain(x, "replay: an input")
+                 for x, like in pairs]
+            )  # fmt: skip
         with self.lock:  # one thread at a time in the buffers
-            for buffer, array in zip(self.buffers, checked, strict=True):
+            for buffer, array in zip(self.buffers, arrays, strict=True):
                 np.copyto(buffer, array)
             for buffer, node in self.others:
                 np.copyto(buffer, checked_array(node.data, buffer, node.label))
             with self.warnings():
-                found = self.compute()
-            on_another_branch = changed(self.guards, found)
-            value, *gradients = [result_copy(x, found) for x in self.results]
+                variables = self.compute()
+            on_another_branch = changed(self.guards, variables)
+            value, *gradients = [np.array(result_at(x, variables)) for x in self.results]
         if on_another_branch:
             assert self.again is not None
             return self.again(arguments)
-        if value.ndim == 0:
-            value = value.item()
         rest = iter(gradients)
-        results = value, tuple(shaped(self.wrt, lambda x: next(rest)))
+        results = (
+            (value if value.ndim else value.item()),
+            tuple(shaped(self.wrt, lambda x: next(rest))),
+        )
         return self.counted.after(results, arguments)
 
     def point(self, arguments: Sequence[Any]) -> Sequence[Any]:
         """The arguments as they are: a graph of Tensors is replayed for all of them at once."""
         return arguments
 
-    def at_one_point(self, arguments: Sequence[Any], found: Any) -> tuple[Sequence[Any], Any]:
-        """The arguments, and what was found for them."""
-        return arguments, found
+    def at_one_point(self, arguments: Sequence[Any], results: Any) -> tuple[Sequence[Any], Any]:
+        """The arguments, and what the replay gave for them."""
+        return arguments, results
 
     def is_recorded_with(self, point: Sequence[Any]) -> bool:
         """Whether these are the arrays with which the graph was recorded."""
@@ -106,17 +101,11 @@ class TensorReplay:
         return all(map(np.array_equal, flattened(point), recorded))
 
 
-def changed(guards: Sequence[tuple[Any, Any]], found: Mapping[str, Any]) -> bool:
-    """Whether a comparison comes out differently than it did when the graph was recorded."""
+def changed(guards: Sequence[tuple[Any, Any]], variables: Mapping[str, Any]) -> bool:
+    """Whether a comparison gives another result than when the graph was recorded."""
     return any(
-        not np.array_equal(found[place] if isinstance(place, str) else place, expected)
-        for place, expected in guards
+        not np.array_equal(result_at(place, variables), expected) for place, expected in guards
     )
-
-
-def result_copy(place: Any, found: Mapping[str, Any]) -> Any:
-    """A copy of a result: of a buffer, or of the variable that holds it."""
-    return np.array(found[place] if isinstance(place, str) else place)
 
 
 def checked_array(x: Any, like: Any, label: str = "") -> Any:

@@ -57,12 +57,12 @@ class ValueReplay:
             for x, leaf in zip(self._checked(arguments), self.inputs, strict=True)
         ]  # fmt: skip
 
-    def at_one_point(self, arguments: Sequence[Any], found: Any) -> tuple[Sequence[Any], Any]:
-        """The first point, and what was found for it: over columns, of this point alone."""
+    def at_one_point(self, arguments: Sequence[Any], results: Any) -> tuple[Sequence[Any], Any]:
+        """The first point, and what the replay gave for it: over columns, of this point alone."""
         point, given = self.point(arguments), self._checked(arguments)
         columns = self._which_are_columns(given)
         if not any(columns):
-            return point, found
+            return point, results
         import numpy as np
 
         one = [
