@@ -129,9 +129,11 @@ def elements_of(x: Plain) -> list[float]:
 
 def same_numbers(x: Plain, y: Plain) -> bool:
     """Whether two numbers, or two arrays, are equal; nan is equal to nan."""
-    return shape_of(x) == shape_of(y) and all(
-        a == b or (a != a and b != b) for a, b in zip(elements_of(x), elements_of(y), strict=True)
-    )
+    if not shape_of(x) and not shape_of(y):
+        return bool(x == y or (x != x and y != y))
+    import numpy as np
+
+    return bool(np.array_equal(x, y, equal_nan=True))
 
 
 def largest(x: Plain) -> float:
@@ -200,15 +202,16 @@ def like(x: Any, data: Plain) -> Any:
         return Value(float(data), x.label)
     if isinstance(x, Node):
         return type(x)(data, x.label)
-    if is_foreign(x):
-        kind = x.dtype if data.dtype == plain(x, "").dtype else x.double().dtype
-        return x.new_tensor(data, dtype=kind)
     if not hasattr(x, "dtype"):
         if shape_of(data):
             return data.copy()
         return data.item() if hasattr(data, "dtype") else data
     import numpy as np
 
+    if is_foreign(x):
+        array = np.asarray(data)
+        kind = x.dtype if array.dtype == plain(x, "").dtype else x.double().dtype
+        return x.new_tensor(array, dtype=kind)
     return np.array(data) if isinstance(x, np.ndarray) else np.asarray(data)[()]
 
 

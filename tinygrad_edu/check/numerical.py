@@ -17,7 +17,14 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tinygrad_edu.check.kinds import check_function, elements_of, like, moved, plain
+from tinygrad_edu.check.kinds import (
+    check_function,
+    elements_of,
+    like,
+    moved,
+    plain,
+    quietly,
+)
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules.constants import as_plain, quiet
 from tinygrad_edu.view.cards.reading import shape_of
@@ -150,7 +157,8 @@ def _slope(path: Path, x: float, h: float) -> tuple[float, float]:
 def complex_derivative(path: Path) -> Estimate | None:
     """The derivative by the complex step, or None where the function does not take it."""
     try:
-        y = complex(path(complex(0.0, TINY_STEP)))
+        with quietly():
+            y = complex(path(complex(0.0, TINY_STEP)))
     except Exception:  # whatever it is, this function is not made for complex numbers
         return None
     value = y.imag / TINY_STEP
