@@ -309,7 +309,6 @@ def assert_same(p, theirs):
             assert (their["x"], their["y"]) == pytest.approx(our, abs=1e-6)
 
 
-@pytest.mark.untraced
 @settings(max_examples=much(12, 4))
 @given(st.lists(pictures(), min_size=1, max_size=12))
 def test_javascript_arranges_as_python_does(batch):

@@ -11,8 +11,6 @@ from array_replays import assert_replays
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, gradients
 
-pytestmark = pytest.mark.untraced
-
 
 def logsumexp(x, axis=None, keepdims=False):
     np.max(x, axis=axis)  # refuses a slice without elements
@@ -57,7 +55,6 @@ def numerical(function, x, seed):
     return slopes
 
 
-@pytest.mark.untraced
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's mean of nothing
 @pytest.mark.parametrize("name", [*REDUCTIONS, *ALONG])
 @pytest.mark.parametrize("shape", SHAPES)

@@ -23,7 +23,6 @@ TWO_OPERANDS = [name for name, row in ELEMENTWISE.items() if len(row.domains) ==
 # --- every rule ----------------------------------------------------------------------------------
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @given(data=st.data())
 def test_three_derivatives_of_every_elementwise_rule_are_those_of_mpmath(name, data):
@@ -121,7 +120,6 @@ def polynomials(draw):
     return lambda x, y, z: sum(c * x**i * y**j * z**k for c, i, j, k in terms)
 
 
-@pytest.mark.untraced
 @settings(max_examples=much(20, 5))
 @given(polynomials(), polynomials(), polynomials(), st.floats(-2, 2))
 def test_random_nested_derivatives_are_those_of_sympy(p, q, r, at):
@@ -224,7 +222,6 @@ def numbers(x):
     return x.data if isinstance(x, Tensor) else x
 
 
-@pytest.mark.untraced
 @every_rule
 def test_the_hessian_of_every_array_rule_is_symmetric_and_that_of_differences_of_gradients(call):
     xs, rng = inputs_of(call, 2)

@@ -37,7 +37,6 @@ def verdict(f, derivative, x, **options):
 # --- scales --------------------------------------------------------------------------------------
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scale", SIZES)
 def test_right_and_wrong_are_told_apart_at_every_scale_of_input_and_result(size, scale):
@@ -118,7 +117,6 @@ def test_random_graphs_of_tensors_pass(graph):
     gradcheck(graph, *graph.new_leaves())
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", sorted(ARRAYS))
 def test_every_rule_for_arrays_passes_to_second_order(name):
     rng = np.random.default_rng(11)
@@ -129,7 +127,6 @@ def test_every_rule_for_arrays_passes_to_second_order(name):
         gradcheck(call.ours, *map(Tensor, xs), second_order=True)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("distance", [0, 1e-12, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
 @pytest.mark.parametrize("centre", [0.0, 1.0, -100.0])
 @pytest.mark.parametrize("side", [1, -1])
@@ -171,7 +168,6 @@ def test_kinks_ties_and_edges_are_no_mistakes(call):
     assert set(verdicts(f, *inputs)) <= {"ok", "kink"}
 
 
-@pytest.mark.untraced
 def test_relu_networks_of_any_size_pass():
     rng = np.random.default_rng(3)
     for d, h in [(3, 5), (20, 50), (40, 30)][: much(3, 1)]:

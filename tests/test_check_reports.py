@@ -42,7 +42,6 @@ def test_any_name_gives_a_table_of_one_line_a_row_and_a_picture_that_parses(name
     assert "var(" not in svg
 
 
-@pytest.mark.untraced
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_any_names_of_inputs_keep_the_table_in_shape(first, second):
     report = gradcheck(lambda x, y: cut(x) + y, X, X, names=[first, second], raises=False)
@@ -74,7 +73,6 @@ def test_an_error_survives_pickling_with_the_text_of_its_report():
     assert repr(again.report) == str(again)
 
 
-@pytest.mark.untraced
 def test_a_table_of_long_names_and_large_shapes_fits_on_a_line():
     x = Tensor(np.ones((12, 13, 14, 15)), "layers.3.attention.self.query.weight")
     report = gradcheck(lambda x: x.detach().sum() + 0 * x[0, 0, 0, 0], x, raises=False)

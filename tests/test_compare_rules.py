@@ -75,7 +75,6 @@ def test_rules_of_arrays(call, name):
     assert {row.verdict for row in report.rows} == {"ok"}
 
 
-@pytest.mark.untraced
 @every_library
 @given(graph=value_graphs(smooth=True))
 def test_random_graphs_of_numbers(name, graph):
@@ -131,7 +130,6 @@ def gradients_of(f, graph):
     return np.concatenate([np.ravel(leaf.grad) for leaf in leaves])
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize(("graphs", "name"), [(value_graphs, "sympy"), (tensor_graphs, "autograd")])
 @given(data=st.data())
 def test_a_wrong_derivative_anywhere_in_a_graph_is_found(graphs, name, data):

@@ -12,8 +12,6 @@ import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, gradients, replay
 from tinygrad_edu.rules import operations, softmax_cross_entropy
 
-pytestmark = pytest.mark.untraced
-
 X = np.random.default_rng(0).permutation(np.linspace(-1.4, 1.6, 6)).reshape(2, 3)
 TRUTHS = np.array([True, False, True])
 ONES, ROWS = np.array([1, 0, 2]), np.array([[0, 1, 0], [1, 0, 0]])

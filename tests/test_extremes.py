@@ -139,7 +139,6 @@ def points(name, dtype):
         yield xs
 
 
-@pytest.mark.untraced
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize(
     ("kind", "dtype"), [(Value, np.float64), (Tensor, np.float64), (Tensor, np.float32)]

@@ -61,7 +61,6 @@ def chain(n):
 # --- graphs of Values ----------------------------------------------------------------------------
 
 
-@pytest.mark.untraced
 @given(root=GRAPHS.map(lambda graph: graph.root) | graphs_with_modules())
 def test_cards_and_links_are_the_nodes_and_their_operands(root):
     data = in_page(to_html(root))
@@ -235,7 +234,6 @@ def test_many_inputs_are_cut_in_the_table_of_a_graph_too_large():
     assert "200" in data["instead"]
 
 
-@pytest.mark.untraced
 def test_a_graph_of_just_1500_nodes_is_drawn():
     data = in_page(to_html(chain(1499)))
     assert data["drawn"]
@@ -309,7 +307,6 @@ def test_the_nodes_stay_as_they_were():
         assert [state(node) for node in nodes] == before
 
 
-@pytest.mark.untraced
 def test_two_threads_at_once_make_the_same_pages():
     roots = list(several())
     wanted = [to_html(root) for root in roots]
@@ -334,7 +331,6 @@ for root in test_page_data.several():
 """
 
 
-@pytest.mark.untraced
 def test_the_same_bytes_in_every_process():
     def pages(seed):
         run = subprocess.run(

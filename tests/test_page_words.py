@@ -205,7 +205,6 @@ def test_a_right_answer_is_told_why(javascript, typed):
     assert answer == [[True, "Right: 3 arriving × 5 local = 15."]]
 
 
-@pytest.mark.untraced
 @given(graph=GRAPHS, factor=st.sampled_from([-1.0, 0.0, 0.5, 0.99, 1.01, 2.0, 1000.0]))
 def test_right_is_right_and_wrong_is_wrong_on_any_edge(javascript, graph, factor):
     page = open_page(graph.root)
@@ -217,7 +216,6 @@ def test_right_is_right_and_wrong_is_wrong_on_any_edge(javascript, graph, factor
         assert answers[3 * n : 3 * n + 3] == [True, True, x == x * factor]
 
 
-@pytest.mark.untraced
 @given(graph=GRAPHS)
 def test_the_most_telling_edge_is_asked_for(javascript, graph):
     page = open_page(graph.root)

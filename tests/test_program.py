@@ -134,7 +134,6 @@ def test_a_leaf_alone():
     assert formula(cards, links) == ""
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @given(data=st.data())
 def test_every_rule_of_numbers_is_a_program_of_plain_python(name, data):

@@ -20,7 +20,6 @@ graphs = tensor_graphs(sorted(ON_WHOLE_NUMBERS), most=10)
 exact_graphs = tensor_graphs(sorted(EXACT_RULES), most=20)
 
 
-@pytest.mark.untraced
 @given(graphs)
 def test_random_graphs_give_what_their_own_backward_pass_gives(graph):
     assert_replays(graph, *graph.other_inputs(2), tolerance=1e-10)
@@ -31,7 +30,6 @@ def test_random_graphs_in_single_precision(graph):
     assert_replays(graph, *graph.other_inputs(2, np.float32), tolerance=2e-4)
 
 
-@pytest.mark.untraced
 @given(exact_graphs, st.booleans())
 def test_graphs_of_exact_operations_give_the_same_bits(graph, second):
     rounded = {step.name for step in graph.steps} & {"max", "min"}  # a third is rounded
@@ -67,7 +65,6 @@ def weighed(call, dtype):
     return total
 
 
-@pytest.mark.untraced
 @every_rule
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_every_call_of_an_array_rule(call, dtype):
@@ -92,7 +89,6 @@ def flat_numbers(call, xs):
     return [value, *slopes]
 
 
-@pytest.mark.untraced
 @every_rule
 def test_the_sum_alone_has_constants_as_adjoints(call):
     inputs = [operands_for(call, seed) for seed in range(3)]
@@ -101,7 +97,6 @@ def test_the_sum_alone_has_constants_as_adjoints(call):
         assert_replays(lambda *xs: tg.mean(call.ours(*xs)), *inputs)
 
 
-@pytest.mark.untraced
 @every_rule
 def test_second_derivatives_of_every_array_rule(call):
     def slope(*xs):
@@ -119,7 +114,6 @@ def elementwise_inputs(name, shapes, seed):
     return [rng.uniform(a, b, shape) for (a, b), shape in zip(domains, shapes, strict=False)]
 
 
-@pytest.mark.untraced
 @elementwise
 @pytest.mark.parametrize("shapes", [((), ()), ((3,), (2, 1)), ((2, 3), (2, 3)), ((0, 2), (1, 2)),
                                     ((1, 1), (4, 1)), ((2, 3), ())])  # fmt: skip

@@ -91,7 +91,6 @@ def test_rules_of_ones_own_over_columns(request, name):
     assert_same(replay(*graph_of(function, (0.3, 0.2))), function, (xs, xs[::-1]))
 
 
-@pytest.mark.untraced
 @given(
     graph=GRAPHS,
     factors=st.lists(st.tuples(*[st.floats(0.95, 1.05)] * 3) | st.none(), max_size=12),

@@ -15,8 +15,6 @@ import tinygrad_edu as tg
 from tinygrad_edu import Value, replay
 from tinygrad_edu.rules import operations
 
-pytestmark = pytest.mark.untraced
-
 ERRORS = (ArithmeticError, ValueError)
 EDGES = [
     0.0, -0.0, 1.0, -1.0, 2.0, -3.0, 0.5, 5e-324, -1e-310, 1e-200, 1e154, -1e200, 1e308, 720.0,

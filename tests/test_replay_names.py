@@ -116,7 +116,6 @@ def check_everywhere(javascript, labels):
     check_javascript(javascript, run, leaves, expected)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("start", range(0, len(HOSTILE), 12))
 def test_hostile_labels_are_safe_names_in_every_language(javascript, start):
     check_everywhere(javascript, HOSTILE[start : start + 12])
@@ -127,7 +126,6 @@ def test_all_hostile_labels_at_once(javascript):
     check_everywhere(javascript, HOSTILE)
 
 
-@pytest.mark.untraced
 @given(labels=st.lists(st.text(max_size=12), min_size=1, max_size=6))
 @example(labels=["a", "a_2", "a", "a"])
 @example(labels=["da", "a", "dda", "d"])

@@ -169,7 +169,6 @@ def test_there_are_five_languages():
 # --- the texts compute the same ------------------------------------------------------------------
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_every_rule_in_javascript_and_in_numpy(javascript, name):
     function, row = rule_function(name), ELEMENTWISE[name]
@@ -327,7 +326,6 @@ for root in (here.shopping()[0], every_rule.root):
     return run.stdout
 
 
-@pytest.mark.untraced
 def test_the_text_is_the_same_on_every_run():
     first = fresh_interpreter("1")
     assert len(first) > 5000

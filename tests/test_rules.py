@@ -53,7 +53,6 @@ def adjoints_of(rule, xs, g=1.0, **settings):
     return [a() if callable(a) else a for a in rule(*xs, **settings)[1](g)]
 
 
-@pytest.mark.untraced
 @elementwise
 @given(data=st.data())
 def test_on_floats_value_and_local_derivatives_are_those_of_mpmath(name, data):
@@ -66,7 +65,6 @@ def test_on_floats_value_and_local_derivatives_are_those_of_mpmath(name, data):
         assert_close(adjoint, partial_derivative(row.oracle, xs, i), scale=2.0)
 
 
-@pytest.mark.untraced
 @elementwise
 @given(data=st.data())
 def test_a_value_gives_the_same_bits_as_floats(name, data):
@@ -79,7 +77,6 @@ def test_a_value_gives_the_same_bits_as_floats(name, data):
     assert [v.grad for v in values] == adjoints_of(RULES[name], xs, **row.settings)
 
 
-@pytest.mark.untraced
 @elementwise
 @given(data=st.data())
 def test_a_tensor_of_any_shape_gives_what_floats_give_element_by_element(name, data):
@@ -133,14 +130,12 @@ def test_an_array_rule_gives_what_numpy_gives(call):
     np.testing.assert_allclose(y.data, expected, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.untraced
 @every_call
 @pytest.mark.parametrize("seed", range(3))
 def test_the_gradients_of_an_array_rule_agree_with_central_differences(call, seed):
     gradcheck(call.ours, *[Tensor(a) for a in operands_for(call, seed)])
 
 
-@pytest.mark.untraced
 @every_rule
 def test_run_on_nodes_an_array_rule_gives_the_same_gradient_and_a_right_second_one(call):
     tensors = [Tensor(a) for a in operands_for(call)]

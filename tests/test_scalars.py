@@ -65,7 +65,6 @@ def assert_owners(opened):
     assert sums <= max(opened.elements[-1][0].size, 1)
 
 
-@pytest.mark.untraced
 @every_rule
 @pytest.mark.parametrize("seed", range(2))
 def test_every_array_rule_opens(call, seed):
@@ -90,7 +89,6 @@ def elementwise_operands(row, shapes, seed):
     return [rng.uniform(*d, s) for d, s in zip(row.domains, shapes, strict=False)]
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @given(
     shapes=st.sampled_from([((), ()), ((3,), (2, 1)), ((2, 3), ()), ((1, 3), (2, 3)), ((0,), ())]),

@@ -52,7 +52,6 @@ VIEW = """(() => {
 })()"""
 
 
-@pytest.mark.untraced
 @settings(max_examples=much(50, 10))
 @given(root=graphs_with_modules(), folds=FOLDS)
 def test_units_run_after_those_that_they_use(javascript, root, folds):
@@ -219,7 +218,6 @@ def outputs_of(page, unit, units):
     return leaving | (own & {page.data["root"]})
 
 
-@pytest.mark.untraced
 @settings(max_examples=much(50, 10))
 @given(root=graphs_with_modules(), folds=FOLDS, limit=st.sampled_from([1, 6, 50]))
 def test_a_gradient_is_the_sum_over_its_paths(javascript, root, folds, limit):
@@ -315,7 +313,6 @@ def doublings(n):
     return open_page(x)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize(("n", "limit", "found"), [(3, 8, 8), (3, 7, None), (40, 6, None),
                                                    (40, 2**39, None), (1200, 6, None)])  # fmt: skip
 def test_many_paths_are_counted_and_not_walked(javascript, n, limit, found):
@@ -325,7 +322,6 @@ def test_many_paths_are_counted_and_not_walked(javascript, n, limit, found):
     assert (None if paths is None else len(paths)) == found
 
 
-@pytest.mark.untraced
 def test_a_long_chain_is_one_path(javascript):
     y = Value(1.0, "x")
     for _ in range(1400):

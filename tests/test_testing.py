@@ -42,7 +42,6 @@ def test_the_kinks_of_a_domain_are_those_that_derivatives_are_agreed_on_for(name
         assert set(domain.kinks_at(row.settings)) == {at[0] for at in row.kinks}
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", ELEMENTWISE)
 @given(data=st.data())
 def test_inside_its_domain_a_rule_and_its_derivatives_are_finite(name, data):

@@ -80,7 +80,6 @@ def pair(make, build=network, loss=cross_entropy):
 # --- the same as the eager loop ------------------------------------------------------------------
 
 
-@pytest.mark.untraced
 @every_optimizer
 @both_dtypes
 @pytest.mark.parametrize("shuffle", [True, False])
@@ -96,7 +95,6 @@ def test_epochs_whose_last_batch_is_shorter(make, dtype, shuffle):
     assert loaders[0].rng.random() == loaders[1].rng.random()
 
 
-@pytest.mark.untraced
 @every_optimizer
 @given(
     plan=st.lists(
@@ -234,7 +232,6 @@ THREE = ("plain SGD", "Nesterov", "AdamW")
 three_optimizers = pytest.mark.parametrize("make", [OPTIMIZERS[x] for x in THREE], ids=THREE)
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", MODELS)
 @three_optimizers
 def test_models(name, make):
@@ -279,7 +276,6 @@ def test_one_hot_loss_with_the_rate_0_changes_nothing_and_comes_back():
         assert same == (own.steps <= 10)
 
 
-@pytest.mark.untraced
 @every_optimizer
 def test_training_that_is_resumed_is_training_straight_through(make):
     straight, _, _ = pair(make)
