@@ -90,6 +90,8 @@ def test_roots_inputs_and_backends_that_cannot_be():
         replay(x.sum(), backend="numba")
     with pytest.raises(TypeError, match="was compared"):
         replay(tg.where(x > 0, x, 0.0).sum())
+    with pytest.raises(TypeError, match=r"compares Tensor.* returns a Value; .* do not mix"):
+        replay(lambda x, t: x * 2 if t.sum() > 0 else x, [1.0, X])
 
 
 # --- when a function is recorded anew ------------------------------------------------------------

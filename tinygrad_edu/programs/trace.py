@@ -120,6 +120,12 @@ def _below(roots: Sequence[Node]) -> tuple[list[Node], list[Node]]:
     operands."""
     if len(roots) == 1:
         return leaves_and_inner(roots[0])
+    for node in roots:
+        if type(node) is not type(roots[0]):
+            raise TypeError(
+                f"replay: the function compares {node!r} and returns a {type(roots[0]).__name__}; "
+                "a Value and a Tensor do not mix"
+            )
     top = object.__new__(type(roots[0]))
     top.operands = tuple(roots)
     leaves, inner = leaves_and_inner(top)
