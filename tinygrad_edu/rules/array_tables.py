@@ -15,7 +15,7 @@ from tinygrad_edu.rules.tables import add_arrays
 # Small arrays spend more time in a call than in arithmetic; figures are for 30 × 30 float32.
 
 
-def _where(condition: Any, x: Any, y: Any) -> Any:
+def _choose(condition: Any, x: Any, y: Any) -> Any:
     """np.where, with a constant as an array: 3.2 instead of 6.4 µs."""
     if type(x) is float and type(y) is np.ndarray:
         if x == 0.0 and y.size >= 2000 and y.dtype.itemsize in (4, 8) and y.dtype.kind == "f":
@@ -46,7 +46,7 @@ def _matmul(x: Any, y: Any) -> Any:
     return x.dot(y) if both_are_matrices else np.matmul(x, y)
 
 
-def _einsum(subscripts: str, *operands: Any) -> Any:
+def _contract(subscripts: str, *operands: Any) -> Any:
     """np.einsum; three operands and more are multiplied two by two where that pays.
 
     NumPy does it only if asked, since finding the order takes 0.1 ms: so long as 10 000 products.
@@ -59,7 +59,7 @@ def _einsum(subscripts: str, *operands: Any) -> Any:
     return np.einsum(subscripts, *operands, optimize=math.prod(lengths.values()) > 10_000)
 
 
-def _put(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
+def _scatter(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros with x added at an index: what indexing has for an adjoint, and NumPy has not."""
     y = np.zeros(shape, dtype=x.dtype)
     parts = index if isinstance(index, tuple) else (index,)
@@ -86,8 +86,8 @@ def elementwise_function(name: str, of_numbers: Any) -> Any:
 # long as `np.sum` on small arrays.
 add_arrays(
     np.ndarray, np.generic,
-    power=operator.pow, where=_where, mean=np.mean, cumsum=np.cumsum,
+    power=operator.pow, where=_choose, mean=np.mean, cumsum=np.cumsum,
     sum=np.add.reduce, max=np.maximum.reduce, min=np.minimum.reduce, prod=np.multiply.reduce,
-    matmul=_matmul, einsum=_einsum, reshape=np.reshape, transpose=np.transpose,
-    broadcast_to=np.broadcast_to, concatenate=np.concatenate, stack=np.stack, put=_put,
+    matmul=_matmul, einsum=_contract, reshape=np.reshape, transpose=np.transpose,
+    broadcast_to=np.broadcast_to, concatenate=np.concatenate, stack=np.stack, put=_scatter,
 )  # fmt: skip

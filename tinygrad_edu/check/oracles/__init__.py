@@ -36,7 +36,7 @@ def opened(name: str) -> Oracle:
                 f"compare: {name} cannot be imported ({error}); install it: {INSTALL[name]}"
             ) from error
         module = import_module(f"tinygrad_edu.check.oracles.{name}_oracle")
-        _OPENED[name] = module.make()
+        _OPENED[name] = getattr(module, f"{name}_oracle")()
     return _OPENED[name]
 
 

@@ -57,19 +57,19 @@ class AutogradOracle(Oracle):
         return np.array(x)
 
 
-def _logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+def _stable_logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     top = np.max(getval(x), axis=axis, keepdims=True)
     y = anp.log(anp.sum(anp.exp(x - top), axis=axis, keepdims=True)) + top
     return y if keepdims else anp.reshape(y, np.squeeze(top, axis).shape)
 
 
-def _log_softmax(x: Any, axis: Axis = -1) -> Any:
-    return x - _logsumexp(x, axis=axis, keepdims=True)
+def _stable_log_softmax(x: Any, axis: Axis = -1) -> Any:
+    return x - _stable_logsumexp(x, axis=axis, keepdims=True)
 
 
-def make() -> Oracle:
+def autograd_oracle() -> Oracle:
     return AutogradOracle({
-        **functions_of(anp), "logsumexp": _logsumexp, "log_softmax": _log_softmax,
-        "softmax": lambda x, axis=-1: anp.exp(_log_softmax(x, axis)),
-        **cross_entropies(_log_softmax),
+        **functions_of(anp), "logsumexp": _stable_logsumexp, "log_softmax": _stable_log_softmax,
+        "softmax": lambda x, axis=-1: anp.exp(_stable_log_softmax(x, axis)),
+        **cross_entropies(_stable_log_softmax),
     })  # fmt: skip

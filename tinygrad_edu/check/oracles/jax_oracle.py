@@ -15,7 +15,7 @@ jax: Any = import_module("jax")
 jnp: Any = import_module("jax.numpy")
 
 
-def _in_float64() -> Any:
+def _with_64_bits() -> Any:
     """A block in which jax has 64 bits, whatever the user has set."""
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
@@ -29,7 +29,7 @@ class JaxOracle(Oracle):
     def differentiate(
         self, f: Callable[..., Any], inputs: Sequence[Array], adjoint: Array
     ) -> Found:
-        with _in_float64():
+        with _with_64_bits():
             y, pullback = jax.vjp(f, *(jnp.asarray(x, jnp.float64) for x in inputs))
             value = np.array(y)
             if value.shape != adjoint.shape:
@@ -45,7 +45,7 @@ class JaxOracle(Oracle):
         return np.array(jax.lax.stop_gradient(x))
 
 
-def make() -> Oracle:
+def jax_oracle() -> Oracle:
     nn = import_module("jax.nn")
     return JaxOracle({
         **functions_of(jnp), "relu": nn.relu, "leaky_relu": nn.leaky_relu, "sigmoid": nn.sigmoid,

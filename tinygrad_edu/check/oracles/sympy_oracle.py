@@ -72,7 +72,7 @@ class SympyOracle(Oracle):
     def run(
         self, function: Callable[..., Any], operands: Sequence[Any], settings: dict[str, Any]
     ) -> Any:
-        if function is _where:
+        if function is _side_of:
             return function(*operands)
         constants = tuple(None if x.slopes else x.value for x in operands)
         key = function, constants, tuple(sorted(settings.items()))
@@ -133,24 +133,24 @@ def _found(value: Any, slopes: Sequence[Any], adjoint: Array) -> Found:
     )
 
 
-def _where(condition: Any, x: Any, y: Any) -> Any:
+def _side_of(condition: Any, x: Any, y: Any) -> Any:
     return x if condition.value != 0 else y
 
 
-def _clip(x: Any, min: Any = None, max: Any = None) -> Any:
+def _clip_formula(x: Any, min: Any = None, max: Any = None) -> Any:
     x = x if max is None else sympy.Min(x, _exact(float(max)))
     return x if min is None else sympy.Max(x, _exact(float(min)))
 
 
-def _leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+def _leaky_formula(x: Any, negative_slope: float = 0.01) -> Any:
     return sympy.Piecewise((x, x > 0), (_exact(float(negative_slope)) * x, True))
 
 
-def make() -> Oracle:
+def sympy_oracle() -> Oracle:
     return SympyOracle({
         "expm1": lambda x: sympy.exp(x) - 1, "log1p": lambda x: sympy.log(1 + x),
         "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)),
         "softplus": lambda x: sympy.log(1 + sympy.exp(x)),
-        "relu": lambda x: sympy.Max(x, 0), "leaky_relu": _leaky_relu, "clip": _clip,
-        "where": _where,
+        "relu": lambda x: sympy.Max(x, 0), "leaky_relu": _leaky_formula, "clip": _clip_formula,
+        "where": _side_of,
     })  # fmt: skip

@@ -58,11 +58,11 @@ class TorchOracle(Oracle):
         return np.array(x.detach().cpu().numpy())
 
 
-def _where(condition: Any, x: Any, y: Any) -> Any:
+def _torch_where(condition: Any, x: Any, y: Any) -> Any:
     return torch.where(condition.bool(), x, y)
 
 
-def _clip(x: Any, min: Any = None, max: Any = None) -> Any:
+def _clamp(x: Any, min: Any = None, max: Any = None) -> Any:
     low, high = (None if end is None else torch.as_tensor(end, dtype=x.dtype) for end in (min, max))
     return x if low is high is None else torch.clamp(x, low, high)
 
@@ -78,7 +78,7 @@ def _of_axes(function: Callable[..., Any]) -> Callable[..., Any]:
     return reduce
 
 
-def _spread(function: Callable[..., Any]) -> Callable[..., Any]:
+def _spread_along(function: Callable[..., Any]) -> Callable[..., Any]:
     reduce = _of_axes(lambda x, ddof, **where: function(x, correction=ddof, **where))
 
     def spread(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any:
@@ -96,7 +96,7 @@ def _cumsum(x: Any, axis: int | None = None) -> Any:
     return x.reshape(-1).cumsum(0) if axis is None else x.cumsum(axis)
 
 
-def _softmax(function: Callable[..., Any]) -> Callable[..., Any]:
+def _softmax_along(function: Callable[..., Any]) -> Callable[..., Any]:
     """torch's function of one axis, for several."""
 
     def along(x: Any, axis: Axis = -1) -> Any:
@@ -124,12 +124,12 @@ def _cross_entropy_of_labels(logits: Any, labels: Any, reduction: str = "mean") 
     return _cross_entropy(logits, torch.as_tensor(np.array(labels, np.int64)), reduction)
 
 
-def _getitem(x: Any, index: Any) -> Any:
+def _taken(x: Any, index: Any) -> Any:
     where = torch.as_tensor(places(index, tuple(x.shape)))
     return x.reshape(-1)[where]
 
 
-def _put(x: Any, index: Any, shape: Any) -> Any:
+def _added_at(x: Any, index: Any, shape: Any) -> Any:
     where = torch.as_tensor(places(index, tuple(np.empty(shape, bool).shape)).ravel())
     y = torch.zeros(int(np.prod(shape)), dtype=x.dtype)
     return y.index_add(0, where, x.broadcast_to(places(index, shape).shape).reshape(-1)).reshape(
@@ -137,15 +137,16 @@ def _put(x: Any, index: Any, shape: Any) -> Any:
     )
 
 
-def make() -> Oracle:
+def torch_oracle() -> Oracle:
     return TorchOracle({
         "power": torch.pow,
         "softplus": lambda x: torch.logaddexp(x, torch.zeros_like(x)),
-        "leaky_relu": torch.nn.functional.leaky_relu, "where": _where, "clip": _clip,
+        "leaky_relu": torch.nn.functional.leaky_relu, "where": _torch_where, "clip": _clamp,
         "sum": _of_axes(torch.sum), "mean": _of_axes(torch.mean), "max": _of_axes(torch.amax),
         "min": _of_axes(torch.amin), "logsumexp": _of_axes(torch.logsumexp),
-        "var": _spread(torch.var), "std": _spread(torch.std), "prod": _prod, "cumsum": _cumsum,
-        "softmax": _softmax(torch.softmax), "log_softmax": _softmax(torch.log_softmax),
+        "var": _spread_along(torch.var), "std": _spread_along(torch.std),
+        "prod": _prod, "cumsum": _cumsum,
+        "softmax": _softmax_along(torch.softmax), "log_softmax": _softmax_along(torch.log_softmax),
         "softmax_cross_entropy": _cross_entropy,
         "softmax_cross_entropy_of_labels": _cross_entropy_of_labels,
         "affine": lambda x, weight, bias: torch.matmul(x, weight) + bias,
@@ -160,5 +161,5 @@ def make() -> Oracle:
         "expand_dims": lambda x, axis: x.reshape(with_new_axes(tuple(x.shape), axis)),
         "concatenate": lambda *xs, axis=0: torch.cat(xs, dim=axis),
         "stack": lambda *xs, axis=0: torch.stack(xs, dim=axis),
-        "getitem": _getitem, "put": _put,
+        "getitem": _taken, "put": _added_at,
     })  # fmt: skip

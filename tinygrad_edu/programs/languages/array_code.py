@@ -38,10 +38,10 @@ def _array_form(symbol: Any) -> Form:
         if value is not None and value is not False
     ]
     operands = ", ".join([*_operands(symbol), *shown])
-    return _call(symbol, f"{_function(symbol)}({operands})")
+    return _call(symbol, f"{_numpy_function(symbol)}({operands})")
 
 
-def _function(symbol: Any) -> str:
+def _numpy_function(symbol: Any) -> str:
     """NumPy's function; where it has none, such as erf, Python's for each number."""
     rule = RULES.get(symbol.name)
     in_math = facts_of(rule).math if rule else ""
