@@ -108,7 +108,7 @@ SLIPS = {
     "a width as text": (lambda: nn.Linear("3", 2), "inputs is '3'; the width of a layer is"),
     "half a neuron": (lambda: scalar_nn.Neuron(2.5), "nin is 2.5; the width of a layer is"),
     "no neuron": (lambda: scalar_nn.Layer(2, 0), "nout is 0; the width of a layer is"),
-    "one number for a neuron": (lambda: scalar_nn.Neuron(2)(1.0), "a list of 2 numbers, got a fl"),
+    "one number for a neuron": (lambda: scalar_nn.Neuron(2)(1.0), "a list of 2 numbers, got float"),
     "Sequential([...])": (lambda: nn.Sequential([nn.ReLU()]), "give layers one by one"),
     "a class as a layer": (lambda: nn.Sequential(nn.ReLU), "a class; make a layer of it: ReLU()"),
     "a wrong width": (lambda: MODEL(np.ones((2, 5))), "as long as the first of the weight"),
