@@ -184,3 +184,10 @@ def test_no_symbol_becomes_markup_or_code(javascript, symbol):
 
 
 # --- the page of the documentation ---------------------------------------------------------------
+
+
+def test_the_first_array_that_a_process_meets_has_the_functions_of_rules():
+    code = "import numpy as np; from tinygrad_edu.rules import of as f; x = np.ones(1)"
+    code += "; print(f(x).erf(x))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout.startswith("[0.84270079"), run.stderr

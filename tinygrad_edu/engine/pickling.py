@@ -2,7 +2,7 @@
 
 Python's deepcopy and pickle follow operands by recursion and give up some hundred nodes down. Here
 a node hands over its whole graph in topological order, so that every operand is known before it
-is met. Pullbacks are closures, which cannot be pickled: running the rule again makes them anew. A
+is met. Pullbacks are closures, which cannot be pickled: they are made again by running the rule. A
 deepcopy copies them with the arrays that they hold, so that it shares nothing with the original.
 
 Unpickle only what comes from a source that you trust: a pickle can run any code. Files of `save`

@@ -9,6 +9,7 @@ name. What neither of them has is written next to the rule that needs it, and ad
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
@@ -65,6 +66,9 @@ def of(x: Any, y: Any = 0.0, *more: Any) -> Any:
         if isinstance(operand, _array_kinds):
             table = arrays
         elif hasattr(operand, "__array_namespace__"):
+            if hasattr(operand, "__array_interface__"):  # the first array: its table comes now
+                import_module("tinygrad_edu.rules.array_tables")
+                return arrays
             return operand.__array_namespace__()
     return table
 
