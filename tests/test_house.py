@@ -21,8 +21,8 @@ MAY_IMPORT = {
     "engine": {"rules"},
     "files": {"engine"},
     "calculus": {"rules", "engine"},
-    "csv_reader": {"engine"},
-    "data": {"csv_reader", "engine"},
+    "csv_reader": {"engine", "rules"},
+    "data": {"csv_reader", "engine", "rules"},
     "summaries": {"engine"},
     "module": {"engine", "summaries"},
     "nn": {"rules", "engine", "data", "module", "summaries"},
@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "view": {"rules", "engine", "programs", "files"},
     "check": {"rules", "engine", "view"},
     "testing": {"rules", "engine", "check"},
-    "saving": {"data", "files", "engine", "nn", "module", "optim"},
+    "saving": {"rules", "data", "files", "engine", "nn", "module", "optim"},
     "commands": {"rules", "engine", "check", "files", "view"},
 }
 """What each part of the package may import of the others."""

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu.engine.names import escaped
+from tinygrad_edu.rules.operand_types import Array
 
-Array = npt.NDArray[Any]
 NUMBER = (int, float, np.number)
 if TYPE_CHECKING:  # numpy.random is loaded only when somebody draws from it
     from pathlib import Path

@@ -26,7 +26,7 @@ from tinygrad_edu.check.report import Report, concluded
 from tinygrad_edu.engine.contexts import watched
 from tinygrad_edu.engine.graph import Node, topological_order
 from tinygrad_edu.engine.value import Value
-from tinygrad_edu.rules.array_constants import Array
+from tinygrad_edu.rules.operand_types import Array
 from tinygrad_edu.view.cards.reading import shape_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from tinygrad_edu.check.kinds import largest, moved
 from tinygrad_edu.check.numerical import Path, derivative, quiet_path, sides
 from tinygrad_edu.check.report import Row, Verdict
 from tinygrad_edu.check.verdict import CONFIRMED
-from tinygrad_edu.rules.array_constants import Array
+from tinygrad_edu.rules.operand_types import Array
 
 US = "tinygrad_edu"
 USUAL, USUAL_BELOW_FLOAT64 = 1e-8, 1e-4

@@ -11,7 +11,7 @@ import numpy as np
 from tinygrad_edu.check.case import Case
 from tinygrad_edu.check.kinds import largest
 from tinygrad_edu.check.numerical import derivative
-from tinygrad_edu.rules.array_constants import Array
+from tinygrad_edu.rules.operand_types import Array
 
 DIRECTIONS, SAMPLES = 8, 100
 

@@ -29,9 +29,8 @@ from tinygrad_edu.engine.pickling import Portable
 from tinygrad_edu.rules import name_of, of
 from tinygrad_edu.rules.array_constants import unchanging
 from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.operand_types import Array
 from tinygrad_edu.rules.rule import Rule, bind, deferred
-
-Array = npt.NDArray[Any]
 
 
 @final

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 import tinygrad_edu.rules.array_tables  # noqa: F401  arrays are here: `of` has to know them
 from tinygrad_edu.rules.constants import not_an_operand, short
-from tinygrad_edu.rules.operand_types import Axis
+from tinygrad_edu.rules.operand_types import Array, Axis
 from tinygrad_edu.rules.tables import arrays
-
-Array = npt.NDArray[Any]
 
 
 def plain_array(x: Any, operation: str) -> Any:

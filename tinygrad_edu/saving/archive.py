@@ -21,11 +21,9 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu.engine.names import escaped
-
-Array = npt.NDArray[Any]
+from tinygrad_edu.rules.operand_types import Array
 
 DIRECTORY_LIMIT = 4 << 20
 """Bytes of the list of members at the end of a file, enough for some forty thousand of them."""

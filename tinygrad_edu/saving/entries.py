@@ -20,7 +20,8 @@ from tinygrad_edu.data import DataLoader
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.module import Module
 from tinygrad_edu.optim import Optimizer
-from tinygrad_edu.saving.archive import Array, check_entry_name, descr_of
+from tinygrad_edu.rules.operand_types import Array
+from tinygrad_edu.saving.archive import check_entry_name, descr_of
 from tinygrad_edu.saving.generators import set_words, words_of
 
 Setter = Callable[[Any], Any]

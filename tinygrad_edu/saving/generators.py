@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.saving.archive import Array
+from tinygrad_edu.rules.operand_types import Array
 
 _WORD = 2**64 - 1
 _LARGEST = {

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.names import escaped
 from tinygrad_edu.module import Module
 from tinygrad_edu.nn import Linear, Sequential
-
-Array = npt.NDArray[Any]
+from tinygrad_edu.rules.operand_types import Array
 
 
 def to_state_dict(model: Module) -> dict[str, Array]:

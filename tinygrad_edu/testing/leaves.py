@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as hnp
 
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
+from tinygrad_edu.rules.operand_types import Array
 
-Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 Draw = st.DrawFn
 

@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_edu.check.case import RESULT, Case
 from tinygrad_edu.check.diagnoses.plain_mistakes import nothing_or_the_sign, wrong_factor
 from tinygrad_edu.check.diagnoses.wrong_parts import wrong_part, wrong_where_taken_twice
-from tinygrad_edu.rules.array_constants import Array
+from tinygrad_edu.rules.operand_types import Array
 
 
 def diagnosis(case: Case) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tinygrad_edu.check.case import Case
-from tinygrad_edu.rules.array_constants import Array
+from tinygrad_edu.rules.operand_types import Array
 
 
 def _wrong_elements(case: Case) -> Array:

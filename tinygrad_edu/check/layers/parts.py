@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.kinds import is_foreign, plain
-from tinygrad_edu.rules.array_constants import Array
+from tinygrad_edu.rules.operand_types import Array
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from tinygrad_edu.check.layers.parts import (
     owners_of,
     slots_of,
 )
-from tinygrad_edu.rules.array_constants import Array
+from tinygrad_edu.rules.operand_types import Array
 
 
 @dataclass(eq=False)

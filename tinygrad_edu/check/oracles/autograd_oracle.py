@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.check.oracles.foreign import Array, Found, Oracle
+from tinygrad_edu.check.oracles.foreign import Found, Oracle
 from tinygrad_edu.check.oracles.numpy_names import cross_entropies, functions_of
-from tinygrad_edu.rules.operand_types import Axis
+from tinygrad_edu.rules.operand_types import Array, Axis
 
 autograd: Any = import_module("autograd")
 anp: Any = import_module("autograd.numpy")

@@ -16,7 +16,6 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu.engine.array_methods import ArrayMethods
 from tinygrad_edu.engine.contexts import rules_run
@@ -24,11 +23,10 @@ from tinygrad_edu.engine.conversions import warn_if_gradient_is_lost
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules import operations
 from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.operand_types import Array
 from tinygrad_edu.rules.own_rules import is_ours
 from tinygrad_edu.rules.rule import Rule, facts_of, name_of, settings_of
 from tinygrad_edu.rules.tables import arrays, formula_of, scalars
-
-Array = npt.NDArray[Any]
 
 
 class Found(NamedTuple):

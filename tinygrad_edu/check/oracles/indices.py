@@ -6,12 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tinygrad_edu.rules.operand_types import Axis
-
-Array = npt.NDArray[Any]
+from tinygrad_edu.rules.operand_types import Array, Axis
 
 
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:

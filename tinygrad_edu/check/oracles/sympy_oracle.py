@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_edu.check.oracles.foreign import Array, Found, Oracle
+from tinygrad_edu.check.oracles.foreign import Found, Oracle
+from tinygrad_edu.rules.operand_types import Array
 
 sympy: Any = import_module("sympy")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_edu.check.oracles.foreign import Array, Found, Oracle
+from tinygrad_edu.check.oracles.foreign import Found, Oracle
 from tinygrad_edu.check.oracles.indices import (
     axes_of,
     brought_last,
@@ -17,7 +17,7 @@ from tinygrad_edu.check.oracles.indices import (
     with_new_axes,
     without_axes,
 )
-from tinygrad_edu.rules.operand_types import Axis
+from tinygrad_edu.rules.operand_types import Array, Axis
 
 torch: Any = import_module("torch")
 

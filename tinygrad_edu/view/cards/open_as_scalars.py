@@ -18,9 +18,9 @@ from tinygrad_edu.engine.graph import leaves_and_inner
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.programs.symbols import trace
+from tinygrad_edu.rules.operand_types import Array
 from tinygrad_edu.rules.rule import Rule, bind, name_of, settings_of
 from tinygrad_edu.view.cards.scalar_arrays import (
-    Array,
     Count,
     Scalars,
     TooManyError,

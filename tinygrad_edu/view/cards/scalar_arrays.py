@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_edu.engine.value import Value
-
-Array = npt.NDArray[Any]
+from tinygrad_edu.rules.operand_types import Array
 
 
 class TooManyError(ValueError):
