@@ -11,7 +11,16 @@ import pytest
 from hypothesis import given
 from picture_reader import SVG, apple_and_tax, graphs, operand_count, parsed
 
-from tinygrad_edu import Tensor, Value, to_dot, to_graphviz, to_svg, topological_order
+from tinygrad_edu import (
+    Tensor,
+    Value,
+    show,
+    to_dot,
+    to_graphviz,
+    to_html,
+    to_svg,
+    topological_order,
+)
 
 HOSTILE = {
     "script": "</script><script>alert(1)</script>",
@@ -97,7 +106,7 @@ def test_labels_cannot_break_out_of_the_dot_language():
         assert texts is None or label in texts
 
 
-@pytest.mark.parametrize("draw", [to_svg, to_dot, to_graphviz])
+@pytest.mark.parametrize("draw", [to_svg, to_dot, to_graphviz, to_html, show])
 @pytest.mark.parametrize("thing", [3.0, None, "x", [Value(1)], Value, np.ones(2)], ids=repr)
 def test_only_nodes_are_drawn(draw, thing):
     kind = type(thing).__name__
