@@ -83,9 +83,9 @@ def test_permissions_links_and_what_is_no_file(path, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["fifo", "link.npz", "model.npz"]
     with pytest.raises(ValueError, match=r"fifo is not a regular file"):
         tg.load(model, fifo)
-    with pytest.raises(IsADirectoryError):
+    with pytest.raises(IsADirectoryError, match=r"^load: .* is a folder"):
         tg.load(model, tmp_path)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match=r"^load: there is no file missing\.npz"):
         tg.load(model, Path("missing.npz"))
     with pytest.raises(ValueError, match="null"):
         tg.load(model, "a\0b")

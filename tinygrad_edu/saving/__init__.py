@@ -82,16 +82,12 @@ def _check_names(archive: Archive, wanted: Collection[str], allow_extra: bool) -
     if extra:
         from tinygrad_edu.saving.archive import cut_short
 
-        said.append(
-            f"nothing here has the name {_first_names([cut_short(name) for name in extra])}"
-        )
+        said.append(f"nothing here has the name {_first_names(list(map(cut_short, extra)))}")
     cure = "rebuild it exactly as when it was saved"
     if missing:
         ending = "." + missing[0]
-        under = {name.removesuffix(ending) for name in extra if name.endswith(ending)}
-        under = {prefix for prefix in under if prefix.isidentifier()}
-        if under:
-            name = min(under)
+        prefixes = {name.removesuffix(ending) for name in extra if name.endswith(ending)}
+        if name := min(filter(str.isidentifier, prefixes), default=""):
             cure = f'the file\'s names start with "{name}."; use load({{"{name}": ...}}, path)'
     if extra:
         cure += ", and allow_extra=True leaves the rest of a file unread"

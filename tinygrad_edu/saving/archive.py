@@ -184,7 +184,13 @@ class Archive:
 def open_archive(path: str) -> Iterator[Archive]:
     """An .npz file for reading; ValueError if it is not one, OSError if it cannot be opened."""
     shown = escaped(path)
-    if not stat.S_ISREG(os.stat(path).st_mode) and not os.path.isdir(path):
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"load: there is no file {shown}") from error
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(f"load: {shown} is a folder")
+    if not stat.S_ISREG(mode):
         raise ValueError(f"load: {shown} is not a regular file")
     with _Bounded(io.FileIO(path)) as file:
         try:
