@@ -112,7 +112,7 @@ def test_closed_files_are_no_failure(closed, script):
 
 
 def test_ctrl_c_while_the_package_is_imported(folder):
-    (folder / "numpy.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    (folder / "difflib.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
     assert ended(["--help"], first=folder) == (130, "tinygrad-edu: interrupted\n")
 
 

@@ -250,28 +250,30 @@ def _program(node: Node, seen: Seen) -> dict[str, list[tuple[str, int]]]:
 def _python_numbers(seen: Seen, cards: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """Gradients, local derivatives and what each link sends, from Python's own pullbacks."""
     root = seen.cards[-1].item
-    nothing = {"g": [None] * len(seen.cards), "local": [None] * len(seen.links),
-               "sent": [None] * len(seen.links)}  # fmt: skip
+    recorded = {"g": [None] * len(seen.cards), "local": [None] * len(seen.links),
+                "sent": [None] * len(seen.links)}  # fmt: skip
     with quiet():
         try:
             adjoints = sweep(root, ones_like(root.data), lambda x: x.pullback)  # type: ignore[arg-type, return-value]
         except (ArithmeticError, ValueError):
-            return nothing
+            return recorded
         for i, card in enumerate(seen.cards):
-            if card.item in adjoints if isinstance(card.item, Node) else False:
-                nothing["g"][i] = _single(adjoints[card.item])
+            if not card.is_constant and card.item in adjoints:
+                g = adjoints[card.item]
+                recorded["g"][i] = _single(g)
                 if "array" in cards[i]:
-                    cards[i]["strip"]["g"] = [_json_number(x) for x in strip(adjoints[card.item])]
-                    cards[i]["stats"]["g"] = _extremes(adjoints[card.item])
+                    cards[i]["strip"]["g"] = [_json_number(x) for x in strip(g)]
+                    cards[i]["stats"]["g"] = _extremes(g)
         for k, link in enumerate(seen.links):
-            head, tail = seen.cards[link.head].item, seen.cards[link.tail].item
-            if isinstance(tail, Node) and not shape_of(tail.data):
-                for key, g in (("local", ones_like(head.data)), ("sent", adjoints[head])):
-                    if key == "sent" or not shape_of(head.data):
-                        adjoint = head.pullback(g)[link.operand]
-                        adjoint = adjoint() if callable(adjoint) else adjoint
-                        nothing[key][k] = _single(tail._fit(adjoint))
-    return nothing
+            head, tail = seen.cards[link.head], seen.cards[link.tail]
+            if tail.is_constant or shape_of(tail.data):
+                continue
+            for key, g in (("local", ones_like(head.data)), ("sent", adjoints[head.item])):
+                if key == "sent" or not shape_of(head.data):
+                    adjoint = head.item.pullback(g)[link.operand]
+                    adjoint = adjoint() if callable(adjoint) else adjoint
+                    recorded[key][k] = _single(tail.item._fit(adjoint))
+    return recorded
 
 
 def _single(x: Any) -> Any:
