@@ -16,8 +16,8 @@ ASKED = 2
 def values_made(monkeypatch):
     """How many Values have been made since the test began."""
     made = []
-    new, init = value_module._new, Value.__init__
-    monkeypatch.setattr(value_module, "_new", lambda kind: made.append(1) or new(kind))
+    new, init = value_module.new_node, Value.__init__
+    monkeypatch.setattr(value_module, "new_node", lambda kind: made.append(1) or new(kind))
     monkeypatch.setattr(Value, "__init__", lambda v, *a: made.append(1) or init(v, *a))
     return made
 
