@@ -203,6 +203,14 @@ def test_one_loss_for_each_sample_and_labels_that_stay():
                    .repeat(3, 1)[:, :5]], [LOGITS[:2, :4].repeat(2, 1)[:, :5]])  # fmt: skip
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_one_hot_rows_and_label_smoothing(smoothing):
+    rows = np.eye(4)[LABELS]
+    for target in (rows, LABELS, rows * 0.5 + 0.125):
+        assert_replays(lambda x, y=target: cross_entropy(x, y, label_smoothing=smoothing),
+                       [LOGITS], [-LOGITS])  # fmt: skip
+
+
 @pytest.mark.parametrize("wrong", [-1, 4, -4, 100])
 @pytest.mark.parametrize("shape", ["a table", "one row"])
 def test_labels_out_of_range_are_named(wrong, shape):
