@@ -1,6 +1,7 @@
 """The house: what each part may import, what needs NumPy, and how much there is to read."""
 
 import ast
+import collections
 import io
 import subprocess
 import sys
@@ -169,6 +170,29 @@ def test_no_function_is_longer_than_fifty_lines_beside_its_docstring():
                 documented = ast.get_docstring(node) is not None and len(node.body) > 1
                 first = node.body[1] if documented else node
                 assert node.end_lineno - first.lineno < 50, f"{path}: {node.name}"
+
+
+def top_level_names(tree):
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+TWINS = {"MLP", "arrays"}
+"""Names that stand twice on purpose: the networks of `nn` and `scalar_nn`, and the strategy
+`arrays` beside the table of functions of arrays."""
+
+
+def test_a_name_and_a_file_name_stand_once():
+    files, names = collections.Counter(), collections.Counter()
+    for path, tree in TREES.items():
+        files[path.name] += 1
+        names.update({x for x in top_level_names(tree) if not x.startswith("__")})
+    assert [x for x, n in files.items() if n > 1] == ["__init__.py"]
+    assert {x for x, n in names.items() if n > 1} <= TWINS
 
 
 @pytest.mark.parametrize("folder", ["tinygrad_edu", "tests", "demos"])

@@ -36,7 +36,7 @@ def node_texts(node: Node, name: str, operands: Sequence[str]) -> tuple[str, lis
     traced = _short_trace(node)
     if traced is None:
         rule = name_of(node.rule)
-        settings = [f"{k}={_shown_setting(v)}" for k, v in settings_of(node.rule).items()]
+        settings = [f"{k}={_setting_text(v)}" for k, v in settings_of(node.rule).items()]
         text = f"{rule}({', '.join([*operands, *settings])})"
         return text, [(i, f"pullback({rule}, grad_{name})[{i}]") for i in wanted]
     names = traced.names(operands, name, f"grad_{name}")
@@ -109,7 +109,7 @@ def plain_number(x: Any) -> Any:
     return x.item() if hasattr(x, "item") else x
 
 
-def _shown_setting(value: Any) -> str:
+def _setting_text(value: Any) -> str:
     """A setting as it is shown: an array by its shape, anything else cut where it is long."""
     if hasattr(value, "dtype"):
         return constant_text(value)
