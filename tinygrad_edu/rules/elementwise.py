@@ -11,12 +11,10 @@ import math
 from typing import Any
 
 from tinygrad_edu.rules.constants import as_plain
+from tinygrad_edu.rules.facts import ANY, NOT_ZERO, POSITIVE
 from tinygrad_edu.rules.operand_types import Operand, T
 from tinygrad_edu.rules.rule import Pullback, Recorded, deferred, rule
 from tinygrad_edu.rules.tables import of, operations, plain_function
-
-ANY, POSITIVE, NOT_ZERO = (-3.0, 3.0), (0.1, 4.0), (0.3, 3.0)
-"""Intervals to try rules on."""
 
 
 def _pass_on(g: Any) -> tuple[Any, Any]:

@@ -18,12 +18,16 @@ from typing import Any
 
 Interval = tuple[float, float]
 
+ANY: Interval = (-3.0, 3.0)
+POSITIVE: Interval = (0.1, 4.0)
+NOT_ZERO: Interval = (0.3, 3.0)
+
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
     """What a declaration may say. The defaults are right for a smooth function of all numbers."""
 
-    domain: tuple[Interval | None, ...] = ((-3.0, 3.0),)
+    domain: tuple[Interval | None, ...] = (ANY,)
     """Where to try the rule: (low, high) for every operand, or one of them for each. Stay well
     inside where the rule is defined. None stands for a truth value, which has no derivative."""
 
