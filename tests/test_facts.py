@@ -116,6 +116,7 @@ def test_a_number_outside_says_what_the_facts_say():
             r"domain of f is \(1.0, 0.0\); give \(low, high\)",
         ),
         ({"domain": ((0, 1), (0, 1))}, ValueError, "one interval for each operand"),
+        ({"domain": ()}, ValueError, "one interval for each operand"),
         ({"math": "cube"}, ValueError, "math has no function 'cube'; give number="),
     ],
 )

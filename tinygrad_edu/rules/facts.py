@@ -83,10 +83,11 @@ def stated(name: str, operands: int, ours: bool, given: dict[str, Any]) -> Facts
     if unknown := sorted(given.keys() - set(known)):
         raise TypeError(f"rule: {name} has no fact {unknown[0]!r}; a rule has {', '.join(known)}")
     facts = Facts(**given)
-    one = facts.domain if isinstance(facts.domain[0], int | float) else None
-    domain: Any = (one,) if one else facts.domain
+    domain: Any = tuple(facts.domain)
+    if domain and isinstance(domain[0], int | float):
+        domain = (domain,)
     if len(domain) == 1:
-        domain = tuple(domain) * max(operands, 1)
+        domain *= max(operands, 1)
     if not _fits(domain, operands):
         raise ValueError(
             f"rule: the domain of {name} is {facts.domain}; give (low, high), or a tuple with one "
@@ -98,7 +99,7 @@ def stated(name: str, operands: int, ours: bool, given: dict[str, Any]) -> Facts
     if in_math and not hasattr(math, in_math):
         raise ValueError(f"rule: math has no function {in_math!r}; give number=, a function")
     method = facts.method and facts.public
-    return dataclasses.replace(facts, domain=tuple(domain), math=in_math, method=method)
+    return dataclasses.replace(facts, domain=domain, math=in_math, method=method)
 
 
 def _fits(domain: Any, operands: int) -> bool:
