@@ -76,6 +76,10 @@ for _ in range(20):
     optimizer.step()
     losses.append(loss.data)
 assert losses[-1] < losses[0]
+try:
+    tg.softmax
+except AttributeError as error:
+    assert "need NumPy" in str(error)
 loaded = [name for name, module in sys.modules.items() if module and name.startswith("numpy")]
 assert not loaded, loaded
 """

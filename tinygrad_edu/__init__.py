@@ -7,6 +7,7 @@ price.backward()
 apple.grad  # 2.2
 """
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
@@ -59,7 +60,8 @@ def __getattr__(name: str) -> Any:
         return globals()[name]
     from tinygrad_edu.rules.numpy_forms import instead_of
 
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{instead_of(name)}")
+    hint = instead_of(name) if sys.modules.get("numpy") else "; operations on arrays need NumPy"
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
 
 
 def __dir__() -> list[str]:
