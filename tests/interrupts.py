@@ -8,6 +8,7 @@ function that raises there is a Ctrl-C that strikes at a chosen place, on every 
 import dis
 import gc
 import sys
+from collections import deque
 
 LOOKS = {"CALL", "CALL_FUNCTION_EX", "CALL_KW", "JUMP_BACKWARD"}
 
@@ -24,12 +25,15 @@ class Interrupter:
         self.before = {}  # what each frame did last
 
     def __call__(self, function):
-        outer = sys.gettrace()
+        outer, hook = sys.gettrace(), sys.unraisablehook
+        # what an earlier interrupt left half made may be collected now: a hook without a frame
+        sys.unraisablehook = deque(maxlen=0).append
         sys.settrace(self.trace)
         try:
             return function()
         finally:
             sys.settrace(outer)
+            sys.unraisablehook = hook
 
     def trace(self, frame, event, _):
         if event == "call":
