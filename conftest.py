@@ -14,7 +14,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, find, settings
+from hypothesis.strategies import booleans
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
@@ -94,6 +95,8 @@ def _tries_more(item):
 
 def pytest_collection_finish():
     """Python's collector need not look again and again at what all tests share."""
+    # Old versions of Hypothesis ask the collector about NumPy's generator when a first test runs.
+    find(booleans(), lambda _: True)
     gc.collect()
     gc.freeze()
 
