@@ -306,12 +306,13 @@ def test_settings_are_shown_short_and_arrays_by_their_shape():
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_the_source_of_a_rule_is_python_without_its_docstring(name):
+def test_the_source_of_a_rule_is_python_without_its_docstring_and_facts(name):
     text = rule_source(RULES[name])
     function = ast.parse(text).body[0]
     assert isinstance(function, ast.FunctionDef)
     assert function.name.lstrip("_") == name
     assert ast.get_docstring(function) is None
+    assert not any(decorator.keywords for decorator in function.decorator_list)
     assert "return" in text
     assert rule_source(partial(RULES[name], axis=0)) == text
 

@@ -82,7 +82,7 @@ def lines_of(
 
 
 def _leaf_names(program: Program, needed: Iterable[Symbol], free: FreeNames) -> dict[Symbol, str]:
-    """The names of the inputs, of the other leaves, and of what else is no operation."""
+    """The names of the inputs, of the other leaves, and of what else is not an operation."""
     leaves = dict.fromkeys([*program.inputs, *program.others])
     names = {x: free(program.preferred_names.get(x, x.name)) for x in leaves}
     for x in needed:

@@ -180,7 +180,7 @@ class _Tracer:
             self.preferred_names[output] = self.free(label)
 
     def symbol_of(self, x: Any, name: str = "") -> Any:
-        """The symbol of an operand; that of a constant array, which is no input, is made here."""
+        """The symbol of an operand; that of a constant array, not an input, is made here."""
         if _symbol_key(x) in self.symbols:
             return self.symbols[_symbol_key(x)]
         if not getattr(x, "ndim", 0):

@@ -37,8 +37,8 @@ def record(
 
     A leaf, or a list of leaves, is handed on as it is. A number becomes a Value, an array of floats
     a Tensor; whole numbers and truths stay plain arrays, as labels and indices are. Leaves keep the
-    labels that they had in the recording `before`. TypeError if the result is no node, or depends
-    on nodes that were made and compared before.
+    labels that they had in the recording `before`. TypeError if the result is not a node, or
+    depends on nodes that were made and compared before.
     """
     with outside_of_blocks(), watched() as watch:
         leaves = shaped(inputs, _new_leaf)

@@ -142,7 +142,7 @@ class Replay:
 
 def _places(wrt: Sequence[Any] | None, given: Any, recording: Recording) -> list[Any]:
     """What to differentiate by: the place of an input among all of them, one by one, and the leaf
-    itself where it is no input; lists of those where lists were asked for."""
+    itself where it is not an input; lists of those where lists were asked for."""
     inputs = recording.inputs
     count = itertools.count()
     places = shaped(inputs, lambda x: next(count))

@@ -110,7 +110,7 @@ def changed(guards: Sequence[tuple[Any, Any]], variables: Mapping[str, Any]) -> 
 
 def checked_array(x: Any, like: Any, label: str = "") -> Any:
     """An array that fits what was recorded. ValueError for another shape, TypeError for another
-    dtype, a node, or anything that is no array of real numbers."""
+    dtype, a node, or anything that is not an array of real numbers."""
     name = label or getattr(like, "name", "an input")
     if isinstance(x, Node):
         raise TypeError(f"replay: {name} is a {type(x).__name__}; give plain arrays (.data)")

@@ -42,7 +42,7 @@ def checked_path(path: Target | None, writer: str) -> Path | None:
 
 
 def deliver(content: PictureContent, path: Path | None) -> PictureContent | Path:
-    """The content; with a path, write it there, whole or not at all, and give the path."""
+    """The content; with a path, write it there atomically, and give the path."""
     if path is None:
         return content
     write_whole(path, content)

@@ -30,14 +30,6 @@ def functions_of(numpy: Any) -> dict[str, Callable[..., Any]]:
         low, high = (-np.inf if min is None else min), (np.inf if max is None else max)
         return numpy.clip(x, low, high)
 
-    def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-        # factor by factor: a quotient of the product has no derivative at 0
-        order, shape = brought_last(x.shape, axis)
-        flat = numpy.reshape(numpy.transpose(x, order), shape)
-        ones = numpy.ones(shape[:-1])
-        product = reduce(operator.mul, (flat[..., i] for i in range(shape[-1])), ones)
-        return numpy.reshape(product, reduced(x.shape, axis, keepdims))
-
     def broadcast_to(x: Any, shape: Any) -> Any:
         return x * numpy.ones(shape)  # autograd's own takes no new axes
 
@@ -64,7 +56,7 @@ def functions_of(numpy: Any) -> dict[str, Callable[..., Any]]:
         "softplus": lambda x: numpy.logaddexp(0.0, x),
         "relu": lambda x: numpy.maximum(x, 0.0),
         "leaky_relu": lambda x, negative_slope=0.01: numpy.where(x > 0, x, negative_slope * x),
-        "clip": clip, "prod": prod,
+        "clip": clip, "prod": _prod_of(numpy),
         "affine": lambda x, weight, bias: numpy.matmul(x, weight) + bias,
         "einsum": _einsum_of(numpy), "where": where, "transpose": transpose,
         "broadcast_to": broadcast_to,
@@ -74,6 +66,18 @@ def functions_of(numpy: Any) -> dict[str, Callable[..., Any]]:
         "stack": lambda *xs, axis=0: numpy.stack(xs, axis=axis),
         "getitem": getitem, "put": put,
     }  # fmt: skip
+
+
+def _prod_of(numpy: Any) -> Callable[..., Any]:
+    def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+        # factor by factor: a quotient of the product has no derivative at 0
+        order, shape = brought_last(x.shape, axis)
+        flat = numpy.reshape(numpy.transpose(x, order), shape)
+        ones = numpy.ones(shape[:-1])
+        product = reduce(operator.mul, (flat[..., i] for i in range(shape[-1])), ones)
+        return numpy.reshape(product, reduced(x.shape, axis, keepdims))
+
+    return prod
 
 
 def _einsum_of(numpy: Any) -> Callable[..., Any]:

@@ -102,7 +102,7 @@ def formula(cards: Sequence[Card], links: Sequence[Link], limit: int = 90) -> st
 
 
 def rule_source(rule: Rule) -> str:
-    """The Python source of a rule and of the helpers in its module, without docstrings.
+    """The Python source of a rule and of the helpers in its module, without docstrings and facts.
 
     Where there is none, as for a rule typed at a prompt, its formulas: what running it says.
     """
@@ -135,6 +135,10 @@ def _source(function: Any) -> str | None:
             del lines[docstring.lineno - 1 : docstring.end_lineno]
             if not lines[docstring.lineno - 1].strip():
                 del lines[docstring.lineno - 1]
+    for decorator in getattr(definition, "decorator_list", ()):
+        if isinstance(decorator, ast.Call) and decorator.keywords and decorator.args:
+            parts = [ast.get_source_segment(source, x) for x in (decorator.func, decorator.args[0])]
+            lines[decorator.lineno - 1 : decorator.end_lineno] = ["@{}({})".format(*parts)]
     return "\n".join(lines)
 
 

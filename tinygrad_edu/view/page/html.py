@@ -33,7 +33,7 @@ def to_html(
     The reader walks the forward and the backward pass, moves the inputs and asks why a gradient is
     what it is. It opens with every gradient known if `node.backward()` has run, else at the start.
     `ranges` gives the ends of sliders by label: `{"tax": (1, 1.5)}`, or `(low, high, step)`. The
-    page is one file that asks for nothing else, written whole or not at all. TypeError unless
+    page is one file that asks for nothing else, written atomically. TypeError unless
     given a node; ValueError for a range that fits no leaf, or a path that ends in anything but
     .html.
     """

@@ -49,7 +49,7 @@ def to_pdf(item: Any, path: Target) -> Path: ...
 def to_pdf(item: Any, path: Target | None = None) -> bytes | Path:
     """The picture of a node, or of a report of a check, as the bytes of a PDF file of one page.
 
-    With `path`, write them there, whole or not at all, and return the path. ValueError for a path
+    With `path`, write them there atomically, and return the path. ValueError for a path
     that ends in anything but .pdf; TypeError for what has no picture. Needs the extra `figures`.
     """
     file = checked_path(path, "to_pdf")

@@ -54,7 +54,7 @@ def to_svg(node: Node, path: Target | None = None) -> str | Path:
     operation in a circle; every edge shows the local derivative. Modules stand in frames; above
     300 cards they are folded. Point at a card to see all digits. TypeError unless given a node,
     ValueError for more than 1500 cards, or for a path that ends in anything but .svg. A file is
-    written whole or not at all.
+    written atomically.
     """
     check_node(node, "to_svg")
     file = checked_path(path, "to_svg")
