@@ -156,16 +156,16 @@ def precision(*numbers: Plain) -> str:
     return str(least) if least is not None and least.itemsize < 8 else "float64"
 
 
-def weights_for(shape: tuple[int, ...]) -> Plain:
+def weights_for(shape: tuple[int, ...], seed: int = 0) -> Plain:
     """The adjoint that a result of this shape is weighed with: 1 for one number, else random
-    numbers of both signs, none near 0, the same on every run."""
+    numbers of both signs, none near 0, the same on every run; another seed gives others."""
     if shape == ():
         return 1.0
     import numpy as np
 
     if math.prod(shape) == 1:
         return np.ones(shape)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     weights = np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape))
     if weights.size and abs(weights.sum()) == np.abs(weights).sum():
         weights.flat[-1] *= -1
