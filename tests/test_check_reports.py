@@ -2,6 +2,7 @@
 
 import pickle
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -78,6 +79,16 @@ def test_a_table_of_long_names_and_large_shapes_fits_on_a_line():
     report = gradcheck(lambda x: x.detach().sum() + 0 * x[0, 0, 0, 0], x, raises=False)
     assert max(map(len, str(report).splitlines())) <= 100
     assert "query.weight" in str(report).splitlines()[2]
+
+
+def test_the_call_of_backward_is_a_line_under_the_table():
+    report = replace(gradcheck(cut, X, raises=False), called="backward(dout, x, w)")
+    _, _, row, called, *notes = str(report).splitlines()
+    assert row.endswith("WRONG")
+    assert called == "called as backward(dout, x, w)"
+    assert notes
+    report.rows.clear()
+    assert str(report).splitlines()[1:] == [called]
 
 
 @pytest.mark.parametrize("name", ["rtol", "atol"])

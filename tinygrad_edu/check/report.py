@@ -74,8 +74,9 @@ class Report:
     """The result of a gradient check.
 
     `rows` has one row for each input and parameter. `problems` is what the checked code did
-    besides, such as writing into an input. `compared` names the two derivatives. Printed, a report
-    is a table; in a notebook, it is the table and a picture of where the check fails.
+    besides, such as writing into an input. `compared` names the two derivatives. `called` is the
+    call that was made of a backward pass, as `backward(dout, cache)`. Printed, a report is a table;
+    in a notebook, it is the table and a picture of where the check fails.
     """
 
     what: str
@@ -83,6 +84,7 @@ class Report:
     problems: list[str] = field(default_factory=list)
     compared: tuple[str, str] = (COLUMNS[OURS], COLUMNS[THEIRS])
     agreement: str = "analytic and numeric derivatives agree"
+    called: str = ""
 
     @property
     def ok(self) -> bool:
@@ -104,13 +106,12 @@ class Report:
         else:
             head = f"{what}: {len(self.problems)} problem" + "s" * (len(self.problems) > 1)
         notes = [f"{_short(row.parameter)}: {row.note}" for row in self.rows if row.note]
-        wrapped = [
-            textwrap.fill(shown_text(note), width - 2, subsequent_indent="  ")
-            for note in [*notes, *self.problems]
-        ]
+        wrapped = [_wrapped(note, width) for note in [*notes, *self.problems]]
         table = _table(self.rows, self.compared)
         if max(map(len, table), default=0) > width:
             table = _table(self.rows, self.compared, narrow=True)
+        if self.called:
+            wrapped.insert(0, _wrapped(f"called as {self.called}", width))
         return "\n".join([head, *table, *wrapped])
 
     def __repr__(self) -> str:
@@ -159,6 +160,10 @@ def concluded(report: Report, raises: bool = True) -> Report:
     if raises and not report.ok:
         raise GradientError(report)
     return report
+
+
+def _wrapped(note: str, width: int) -> str:
+    return textwrap.fill(shown_text(note), width - 2, subsequent_indent="  ")
 
 
 def _table(rows: list[Row], compared: tuple[str, str], narrow: bool = False) -> list[str]:
