@@ -66,7 +66,9 @@ class Case:
     numbers that a mean may divide by, with what they count, `doubled` is what backward gave for
     twice the adjoint, `others` are the other inputs, the parameters and the result, and `assigned`
     is what the gradient was set to, one after the other. `numeric` is nan where it was not
-    computed; `slack` is what may lie between both derivatives.
+    computed; `slack` is what may lie between both derivatives. `again` gives the same case under
+    another adjoint in another direction (its analytic, adjoint and result), and runs nothing before
+    it is called; None where there is no other adjoint.
     """
 
     parameter: str
@@ -84,6 +86,7 @@ class Case:
     assigned: list[Plain] = field(default_factory=list)
     numeric: Plain = math.nan
     slack: Plain = math.nan
+    again: Callable[[], Case | None] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -16,12 +16,13 @@ from tinygrad_edu.view.targets import Target, checked_path, deliver
 if TYPE_CHECKING:
     from tinygrad_edu.view.picture.heat_map import HeatMap
 
-Verdict = Literal["ok", "kink", "wrong", "unsure", "missing", "not given"]
+Verdict = Literal["ok", "kink", "wrong", "unsure", "unused", "missing", "not given"]
 
-FAILING = ("wrong", "missing", "unsure")
+FAILING = ("wrong", "missing", "unsure", "unused")
 MEANINGS = {
     "kink": "the derivative jumps here; the analytic one lies between those of the two sides",
     "unsure": "the function is too rough here for a numerical derivative",
+    "unused": "moving it changes nothing at all in the result",
     "not given": "backward gave no gradient for it",
 }
 """What the verdicts say that neither pass nor fail by themselves."""
