@@ -67,8 +67,9 @@ class Case:
     twice the adjoint, `others` are the other inputs, the parameters and the result, and `assigned`
     is what the gradient was set to, one after the other. `numeric` is nan where it was not
     computed; `slack` is what may lie between both derivatives. `again` gives the same case under
-    another adjoint in another direction (its analytic, adjoint and result), and runs nothing before
-    it is called; None where there is no other adjoint.
+    another adjoint in another direction (its analytic, adjoint and result), or under the adjoint
+    that it is called with, and runs nothing before it is called; None where there is no other
+    adjoint. `outputs` gives the result before it is weighed, for other numbers in the place of x.
     """
 
     parameter: str
@@ -86,7 +87,8 @@ class Case:
     assigned: list[Plain] = field(default_factory=list)
     numeric: Plain = math.nan
     slack: Plain = math.nan
-    again: Callable[[], Case | None] | None = None
+    again: Callable[..., Case | None] | None = None
+    outputs: Callable[[Plain], Plain] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

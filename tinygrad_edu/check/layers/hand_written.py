@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.case import RESULT, Case, Tolerance
-from tinygrad_edu.check.kinds import check_repeats, floating, precision, title_of, undisturbed
+from tinygrad_edu.check.kinds import (
+    check_repeats,
+    floating,
+    precision,
+    title_of,
+    undisturbed,
+    weights_for,
+)
 from tinygrad_edu.check.layers.calling import takes_nothing
 from tinygrad_edu.check.layers.parts import array_of
 from tinygrad_edu.check.layers.runs import HandWrittenLayer, Pass, Variable
@@ -133,6 +140,16 @@ def _case_of(
         other = twice.variables[once.variables.index(variable)].gradient
         doubled = None if other is None else floating(array_of(other))
     others = {v.own_name: v.given for v in once.variables if v is not variable}
+
+    def again(adjoint: Any = None) -> Case | None:
+        other = layer.run(
+            adjoint=weights_for(once.adjoint.shape, 1) if adjoint is None else adjoint
+        )
+        same = next((v for v in other.variables if v.name == variable.name), None)
+        if same is None or same.gradient is None:
+            return None
+        return _case_of(same, layer, other, None, rtol, atol)
+
     return Case(
         variable.name,
         floating(variable.given),
@@ -154,6 +171,8 @@ def _case_of(
             for x in variable.assigned
             if isinstance(x, float | np.floating | np.ndarray)
         ],
+        again=again if once.adjoint.size > 1 else None,
+        outputs=layer.outputs_of(variable),
     )
 
 

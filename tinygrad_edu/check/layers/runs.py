@@ -112,20 +112,23 @@ class HandWrittenLayer:
 
     # --- analytic --------------------------------------------------------------------------------
 
-    def run(self, adjoint_times: float = 1.0, passes: int = 1) -> Pass:
-        """Run both passes on a copy, and look for the gradients.
+    def run(
+        self, adjoint_times: float = 1.0, passes: int = 1, adjoint: Array | None = None
+    ) -> Pass:
+        """Run both passes on a copy, and look for the gradients. The adjoint is random, if none is
+        given.
 
         Code that sets attributes of its arrays is run again with arrays that take them.
         """
         try:
-            return self._run(adjoint_times, passes)
+            return self._run(adjoint_times, passes, adjoint)
         except AttributeError as error:
             if self._noted or "ndarray' object has no attribute" not in str(error):
                 raise
             self._noted = True
-            return self._run(adjoint_times, passes)
+            return self._run(adjoint_times, passes, adjoint)
 
-    def _run(self, adjoint_times: float, passes: int) -> Pass:
+    def _run(self, adjoint_times: float, passes: int, given: Array | None) -> Pass:
         layer = copy_layer(self.forward, self.backward, self._copied, self.extra)
         notes = {id(o): (o, note_assignments(o)) for o in objects_of(layer.owners)}
         inputs = [self._copied(x) for x in self.inputs]
@@ -139,7 +142,8 @@ class HandWrittenLayer:
             output, cache = split_output(output, self.backward)
             numbers = array_of(output, "check_backward: the output of forward")
             self._note_changes("forward", inputs, layer, variables)
-            adjoint = np.asarray(weights_for(numbers.shape) * adjoint_times)
+            weights = weights_for(numbers.shape) if given is None else given
+            adjoint = np.asarray(weights * adjoint_times)
             if not np.isfinite(numbers).all():
                 problems.append(
                     "forward gives nan or infinity here, so there is nothing to compare"
@@ -251,7 +255,12 @@ class HandWrittenLayer:
     # --- numerical -------------------------------------------------------------------------------
 
     def result_of(self, variable: Variable | None, adjoint: Array) -> Callable[[Array], Any]:
-        """The weighed result of forward, in float64, for other numbers in one variable, or none."""
+        """The weighed result of forward for other numbers in one variable, or none."""
+        outputs = self.outputs_of(variable)
+        return lambda moved: (outputs(moved) * adjoint).sum().item()
+
+    def outputs_of(self, variable: Variable | None) -> Callable[[Array], Array]:
+        """The result of forward, in float64, for other numbers in one variable, or none."""
         if self._moving is None:
             self._moving = copy_layer(self.forward, self.backward, self._in_float64, self.extra)
         layer = self._moving
@@ -259,7 +268,7 @@ class HandWrittenLayer:
         base = slots[0].get() if slots else None
         held = [(s, s.get(), array_of(s.get())) for s in layer.slots.values()]
 
-        def result(moved: Array) -> Any:
+        def outputs(moved: Array) -> Array:
             inputs = [self._moved(i, variable, moved) for i in range(len(self.inputs))]
             if slots:
                 _set_numbers(slots, base, moved)
@@ -271,10 +280,9 @@ class HandWrittenLayer:
                     _set_numbers([slot], x, numbers)
                     slot.keep(x)
             output, _ = split_output(output, self.backward)
-            numbers = np.asarray(output.detach() if is_foreign(output) else output)
-            return (numbers * adjoint).sum().item()
+            return np.asarray(output.detach() if is_foreign(output) else output)
 
-        return result
+        return outputs
 
     def _in_float64(self, x: Any) -> Any:
         x = like(x, floating(array_of(x)))
