@@ -76,6 +76,7 @@ def test_a_rule_of_a_user_runs_on_the_functions_of_the_library(name):
     assert f"compare of bad_gauss with {name}: wrong for x\n" in said
     assert f"central differences give -0.857677, as {name} does" in said
     assert [row.verdict for row in caught.value.report.rows] == ["ok", "wrong"]
+    assert len(caught.traceback) == 2, "the test, and one frame of ours, which pytest hides"
 
 
 @every_array_library

@@ -22,7 +22,7 @@ from tinygrad_edu.check.kinds import (
     title_of,
     weights_for,
 )
-from tinygrad_edu.check.report import Report, concluded
+from tinygrad_edu.check.report import Report, a_check, concluded
 from tinygrad_edu.engine.contexts import watched
 from tinygrad_edu.engine.graph import Node, topological_order
 from tinygrad_edu.engine.value import Value
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Library = Literal["torch", "jax", "sympy", "autograd"]
 
 
+@a_check
 def compare(
     f: Callable[..., Any] | Node,
     *inputs: Any,

@@ -16,13 +16,13 @@ from tinygrad_edu.check.kinds import (
     like,
     plain,
     same_numbers,
-    undisturbed,
 )
+from tinygrad_edu.check.report import a_check
 
 ATTEMPTS = 10
 
 
-@undisturbed()
+@a_check
 def check_inputs_matter(f: Callable[..., Any], *inputs: Any) -> None:
     """AssertionError naming each input that can be replaced without changing the result of f.
 
@@ -31,6 +31,7 @@ def check_inputs_matter(f: Callable[..., Any], *inputs: Any) -> None:
     random numbers of its range; f is called with the other inputs as they are. The inputs are not
     changed. ValueError if f gives two results for the same inputs.
     """
+    __tracebackhide__ = True
     check_function(f, "check_inputs_matter")
     names = input_names(f, len(inputs))
 

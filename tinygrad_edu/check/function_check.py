@@ -22,16 +22,15 @@ from tinygrad_edu.check.kinds import (
     quietly,
     same_numbers,
     title_of,
-    undisturbed,
     weights_for,
 )
-from tinygrad_edu.check.report import Report, Row, concluded
+from tinygrad_edu.check.report import Report, Row, a_check, concluded
 from tinygrad_edu.check.verdict import judged_together
 from tinygrad_edu.engine.graph import Node, gradients, topological_order
 from tinygrad_edu.view.cards.reading import shape_of
 
 
-@undisturbed()
+@a_check
 def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,

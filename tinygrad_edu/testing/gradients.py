@@ -30,6 +30,7 @@ def assert_gradients(
     Raises GradientError with the table of `gradcheck` and, for drawn inputs, the simplest failing
     call; TypeError for strategies inside a test with `@given`, which draws them itself.
     """
+    __tracebackhide__ = True  # of pytest, as in the checks
     if not callable(f):
         raise TypeError(f"assert_gradients: expected a function of nodes first, got {f!r}")
     if not any(isinstance(x, SearchStrategy) for x in inputs):

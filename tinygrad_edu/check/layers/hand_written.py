@@ -9,24 +9,17 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.case import RESULT, Case, Tolerance
-from tinygrad_edu.check.kinds import (
-    check_repeats,
-    floating,
-    precision,
-    title_of,
-    undisturbed,
-    weights_for,
-)
+from tinygrad_edu.check.kinds import check_repeats, floating, precision, title_of, weights_for
 from tinygrad_edu.check.layers.calling import takes_nothing
 from tinygrad_edu.check.layers.parts import array_of
 from tinygrad_edu.check.layers.runs import HandWrittenLayer, Pass, Variable
 from tinygrad_edu.check.numerical import derivative
-from tinygrad_edu.check.report import Report, Row, concluded
+from tinygrad_edu.check.report import Report, Row, a_check, concluded
 from tinygrad_edu.check.sampling import along, directions
 from tinygrad_edu.check.verdict import judged, with_swaps_named
 
 
-@undisturbed()
+@a_check
 def check_backward(
     layer: Any,
     *inputs: Any,
