@@ -18,8 +18,8 @@ from tinygrad_edu.view.targets import Target, checked_path, deliver
 if TYPE_CHECKING:
     from tinygrad_edu.view.picture.heat_map import HeatMap
 
-P = ParamSpec("P")
-T = TypeVar("T")
+CheckArguments = ParamSpec("CheckArguments")
+CheckResult = TypeVar("CheckResult")
 
 Verdict = Literal["ok", "kink", "wrong", "unsure", "unused", "missing", "not given"]
 
@@ -171,12 +171,14 @@ def _gradient_error(report: Report, text: str) -> GradientError:
     return error
 
 
-def a_check(function: Callable[P, T]) -> Callable[P, T]:
+def a_check(
+    function: Callable[CheckArguments, CheckResult],
+) -> Callable[CheckArguments, CheckResult]:
     """A check as its callers see it: random generators stand where they stood, and an error that
     it raises begins here, so that pytest shows the test and the table and nothing between."""
 
     @functools.wraps(function)
-    def check(*args: P.args, **options: P.kwargs) -> T:
+    def check(*args: CheckArguments.args, **options: CheckArguments.kwargs) -> CheckResult:
         __tracebackhide__ = True
         try:
             with undisturbed():
