@@ -1,6 +1,7 @@
 """Reports: tables, pictures and errors for any name, any shape and any mistake."""
 
 import pickle
+import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinygrad_edu import Tensor, check_backward, gradcheck
-from tinygrad_edu.check import GradientError, check_inputs_matter
+from tinygrad_edu.check import GradientError, Report, Row, check_inputs_matter
+from tinygrad_edu.check.report import MEANINGS
 
 X = np.arange(6.0).reshape(2, 3) + 0.5
 
@@ -89,6 +91,57 @@ def test_the_call_of_backward_is_a_line_under_the_table():
     assert notes
     report.rows.clear()
     assert str(report).splitlines()[1:] == [called]
+
+
+def test_the_first_line_says_wrong_of_what_is_wrong_alone():
+    rows = [
+        Row("W", (2,), "wrong"), Row("b", (2,), "missing"), Row("x", (), "unsure"),
+        Row("t", (), "unused", note="moving t changes nothing; is s used instead?"),
+        Row("g", (), "ok"),
+    ]  # fmt: skip
+    report = Report("check of f", rows)
+    head, *_, unsure, unused = str(report).splitlines()
+    assert head == report.verdict == "check of f: wrong for W, b; unsure for x; unused: t"
+    assert unsure == f"x: {MEANINGS['unsure']}", "a row that fails says what its verdict means"
+    assert unused == "t: moving t changes nothing; is s used instead?"
+    assert Report("f", rows[3:]).verdict == "f: unused: t"
+    assert Report("f", [], ["it wrote into x"]).verdict == "f: 1 problem"
+    many = Report("f", [Row(f"w{i}", (), "wrong") for i in range(50)])
+    assert many.verdict == "f: wrong for w0, w1, w2, w3, w4, w5, w6, w7, and 42 more"
+    assert str(many).count("WRONG") == 50
+
+
+@pytest.mark.parametrize(("verdict", "colour"), [("unsure", "unknown"), ("unused", "unknown"),
+                                                 ("wrong", "wrong")])  # fmt: skip
+@pytest.mark.parametrize("errors", [None, np.array([3.0, 0.0])])
+def test_what_cannot_be_told_is_grey_with_its_words_in_the_picture(verdict, colour, errors):
+    report = Report("f", [Row("x", (2,), verdict, note="the numbers are too rough", errors=errors)])
+    cells, legend = report.to_svg().split("the numbers are too rough")
+    assert verdict in cells
+    assert re.findall(r'<g class="(wrong|unknown)"', cells) == [colour]
+    assert "wrong" in legend
+
+
+def test_rows_that_agree_are_folded_and_those_that_do_not_stand_in_the_table():
+    def lines_of(agreeing):
+        rows = [Row(f"w{i}", (2, 3), "ok", (0, 1), 1.0, 1.0, 1.0) for i in range(agreeing)]
+        rows[4:4] = [Row("b", (2,), "wrong", (0,), 1.0, 1.0, 2.0)]
+        rows += [Row("c", (2,), "kink", (0,), 1.0, 1.0, 2.0)]
+        return str(Report("f", rows)).splitlines()
+
+    assert len(lines_of(30)) == 34
+    many = lines_of(38)
+    assert many[-1] == "  28 more parameters agree"
+    assert [line.split()[0] for line in many[2:-1]] == [
+        "w0", "w1", "w2", "w3", "b", "w4", "w5", "w6", "w7", "w8", "w9", "c"
+    ]  # fmt: skip
+
+
+def test_numbers_are_not_broken_at_the_end_of_a_line():
+    note = " ".join(["it is 1.2e-16"] * 40)
+    lines = Report("f", [], [note]).text(80).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert not any(line.endswith("-") for line in lines)
 
 
 @pytest.mark.parametrize("name", ["rtol", "atol"])

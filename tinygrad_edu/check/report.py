@@ -31,6 +31,14 @@ MEANINGS = {
     "not given": "backward gave no gradient for it",
 }
 """What the verdicts say that neither pass nor fail by themselves."""
+HEADLINES = {
+    "wrong for": ("wrong", "missing"), "unsure for": ("unsure",), "unused:": ("unused",),
+}  # fmt: skip
+"""How the first line of a report speaks of the verdicts that fail."""
+MOST_NAMES = 8
+"""The first line has at most so many names for each of them."""
+MOST_AGREEING, AGREEING_SHOWN = 30, 10
+"""Of more rows that agree than the first number, the table shows the second and a line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,22 +111,30 @@ class Report:
     def text(self, width: int = 100) -> str:
         """The verdict, the table and what is wrong, for lines of so many characters: where the
         table is wider, its words are shorter and its numbers have five digits."""
-        wrong = [_short(row.parameter) for row in self.rows if row.verdict in FAILING]
-        what = shown_text(self.what)
-        if self.ok:
-            head = f"{what}: {self.agreement}"
-        elif wrong:
-            head = f"{what}: wrong for {', '.join(wrong)}"
-        else:
-            head = f"{what}: {len(self.problems)} problem" + "s" * (len(self.problems) > 1)
-        notes = [f"{_short(row.parameter)}: {row.note}" for row in self.rows if row.note]
-        wrapped = [_wrapped(note, width) for note in [*notes, *self.problems]]
+        notes = [f"{_short(row.parameter)}: {_note(row)}" for row in self.rows if _note(row)]
+        called = [f"called as {self.called}"] if self.called else []
+        wrapped = [_wrapped(note, width) for note in [*called, *notes, *self.problems]]
         table = _table(self.rows, self.compared)
         if max(map(len, table), default=0) > width:
             table = _table(self.rows, self.compared, narrow=True)
-        if self.called:
-            wrapped.insert(0, _wrapped(f"called as {self.called}", width))
-        return "\n".join([head, *table, *wrapped])
+        return "\n".join([self.verdict, *table, *wrapped])
+
+    @property
+    def verdict(self) -> str:
+        """What was checked and what came out, on one line."""
+        what = shown_text(self.what)
+        if self.ok:
+            return f"{what}: {self.agreement}"
+        said = []
+        for words, verdicts in HEADLINES.items():
+            names = [_short(row.parameter) for row in self.rows if row.verdict in verdicts]
+            more = len(names) - MOST_NAMES
+            if more > 1:
+                names[MOST_NAMES:] = [f"and {more} more"]
+            said += [f"{words} {', '.join(names)}"] if names else []
+        if not said:
+            said = [f"{len(self.problems)} problem" + "s" * (len(self.problems) > 1)]
+        return f"{what}: {'; '.join(said)}"
 
     def __repr__(self) -> str:
         return self.text()
@@ -197,12 +213,22 @@ def concluded(report: Report, raises: bool = True) -> Report:
 
 
 def _wrapped(note: str, width: int) -> str:
-    return textwrap.fill(shown_text(note), width - 2, subsequent_indent="  ")
+    return textwrap.fill(
+        shown_text(note), width - 2, subsequent_indent="  ", break_on_hyphens=False
+    )
+
+
+def _note(row: Row) -> str:
+    """What a row says: its note; for one that fails without a note, what its verdict means."""
+    return row.note or (MEANINGS.get(row.verdict, "") if row.verdict in FAILING else "")
 
 
 def _table(rows: list[Row], compared: tuple[str, str], narrow: bool = False) -> list[str]:
     if not rows:
         return []
+    agreeing = [row for row in rows if row.verdict == "ok"]
+    folded = set(agreeing[AGREEING_SHOWN:] if len(agreeing) > MOST_AGREEING else [])
+    rows = [row for row in rows if row not in folded]
     head: tuple[str, ...] = (*COLUMNS[:OURS], *compared, *COLUMNS[THEIRS + 1 :])
     if narrow:
         head = tuple(SHORT.get(word, word) for word in head)
@@ -210,12 +236,13 @@ def _table(rows: list[Row], compared: tuple[str, str], narrow: bool = False) -> 
     used = [i for i in range(len(COLUMNS)) if i == 0 or any(row[i] for row in texts[1:])]
     widths = {i: max(len(row[i]) for row in texts) for i in used}
     words = {0, 1, 2, len(COLUMNS) - 1}  # to the left; numbers to the right
-    return [
+    lines = [
         "  " + "  ".join(
             row[i].ljust(widths[i]) if i in words else row[i].rjust(widths[i]) for i in used
         ).rstrip()
         for row in texts
     ]  # fmt: skip
+    return lines + [f"  {len(folded)} more parameters agree"] * bool(folded)
 
 
 def _cells(row: Row, digits: int) -> tuple[str, ...]:
@@ -250,9 +277,11 @@ def _heat_map(row: Row) -> HeatMap:
     title = f"{row.parameter} {row.shape or ''}".rstrip()
     said = row.note or MEANINGS.get(row.verdict, "")
     if row.errors is None:
-        colour = "wrong" if row.verdict in FAILING else "unknown"
+        colour = "wrong" if row.verdict in HEADLINES["wrong for"] else "unknown"
         return HeatMap(title, row.verdict, said, np.array([[colour]]))
     errors = np.asarray(row.errors)
+    if row.verdict in ("unsure", "unused"):
+        return HeatMap(title, row.verdict, said, np.full(errors.shape, "unknown"))
     names = np.where(errors > 1, "wrong", "right")
     names = np.where(np.isnan(errors), "unknown", names)
     if row.kinks is not None:

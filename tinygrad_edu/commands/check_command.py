@@ -45,7 +45,8 @@ WRONG = 1
 """The exit status if something is wrong."""
 
 LIBRARIES = ("torch", "jax", "sympy", "autograd")
-COLOURS = {"ok": GREEN, "kink": YELLOW, "WRONG": RED, "MISSING": RED, "UNSURE": YELLOW}
+COLOURS = {"ok": GREEN, "kink": YELLOW, "WRONG": RED, "MISSING": RED, "UNSURE": YELLOW,
+           "UNUSED": YELLOW}  # fmt: skip
 
 
 def check_parser() -> Parser:
@@ -242,8 +243,8 @@ def _lines(report: Report) -> list[str]:
     """The report for the terminal, with its verdicts in colour."""
     lines = report.text(width()).split("\n")
     lines[0] = coloured(lines[0], GREEN if report.ok else RED)
-    for i in range(2, 2 + len(report.rows)):
-        verdict = re.search(rf"\b({'|'.join(COLOURS)})(, judged as \w+)?$", lines[i])
+    for i, line in enumerate(lines):
+        verdict = re.search(rf"(?<=  )({'|'.join(COLOURS)})(, judged as \w+)?$", line)
         if verdict is not None:
-            lines[i] = lines[i][: verdict.start()] + coloured(verdict[0], COLOURS[verdict[1]])
+            lines[i] = line[: verdict.start()] + coloured(verdict[0], COLOURS[verdict[1]])
     return lines
