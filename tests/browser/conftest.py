@@ -51,7 +51,7 @@ def browser():
     """One Chromium for all tests."""
     chromium = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
     if chromium is None:
-        missing("there is no Chromium here (apt-get install chromium)")
+        missing("there is no Chromium here (apt-get install chromium-headless-shell)")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
