@@ -114,6 +114,7 @@ BAD_CALLS = {
     "transpose twice": (lambda w: w.x.transpose(0, 0), ValueError, r"transpose\(x.*repeated"),
     "einsum": (lambda w: einsum("ij,jk", w.x, w.x), ValueError, r"einsum\(x.*\(2, 3\).*'ij,jk'"),
     "einsum, operands": (lambda w: einsum("ij,jk", w.x), ValueError, "names 2 operands but 1"),
+    "einsum, no operand": (lambda w: einsum("i->i"), ValueError, "einsum: got no operand"),
     "einsum, axes": (lambda w: einsum("i->i", w.x), ValueError, "'i' .*does not fit.* 2 axes"),
     "einsum, too few axes": (
         lambda w: einsum("ijk->i", w.x),

@@ -104,7 +104,8 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = None, **settings: An
         raise TypeError('einsum: subscripts come first, as a string such as "ij,jk->ik"')
     if settings:
         settings = under_our_names("einsum", settings, ())
-    if operands and isinstance(operands[0], list | tuple):  # one operand, not a list of them
+    _at_least_one("einsum", operands)
+    if isinstance(operands[0], list | tuple):  # one operand, not a list of them
         operands = (as_plain(operands[0], "einsum"), *operands[1:])
     arrays = [np.asarray(x) if isinstance(x, int | float) else x for x in operands]
     return _einsum(*arrays, subscripts=subscripts, **settings)
@@ -245,7 +246,7 @@ def stack(*operands: Any, axis: int = 0) -> Recorded[Any]:
 
 def _at_least_one(operation: str, operands: tuple[Any, ...]) -> None:
     if not operands:
-        raise ValueError(f"{operation}: got an empty list; give at least one operand")
+        raise ValueError(f"{operation}: got no operand; give at least one")
 
 
 @rule("[ ]", arrays=True, public=False)
@@ -276,7 +277,7 @@ def put(x: A, index: Any, shape: tuple[int, ...]) -> A:
     return _put(x, index=_plain_index(index), shape=shape)
 
 
-vars(operations).update(getitem=getitem, put=put)
+vars(operations).update(put=put)
 
 
 def _plain_index(index: Any) -> Any:
