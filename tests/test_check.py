@@ -168,7 +168,7 @@ def test_a_wrong_factor_is_reported_with_the_name_the_place_and_both_derivatives
     assert (row.parameter, row.at, row.analytic) == ("weight", 2, 8)
     assert row.numeric == pytest.approx(12, rel=1e-9)
     assert row.relative == pytest.approx(1 / 3)
-    assert wrong_rows(cube, 2)[0].parameter == "input 0"
+    assert wrong_rows(cube, 2)[0].parameter == "x"
     report = gradcheck(cube, Value(2, "weight"), raises=False)
     assert re.search(r"weight +2 +8 +1[12][.\d]* +3\.3e-01 +WRONG", str(report))
 
@@ -190,7 +190,7 @@ def test_of_several_inputs_only_the_wrong_ones_are_named(wrong_rule):
     (row,) = wrong_rows(lambda x, y: x * x + double(y), Value(1, "first"), Value(2, "second"))
     assert (row.parameter, row.analytic) == ("second", 1)
     rows = wrong_rows(lambda x, y: double(x) + double(y), 3, 4)
-    assert [(row.parameter, row.at) for row in rows] == [("input 0", 3), ("input 1", 4)]
+    assert [(row.parameter, row.at) for row in rows] == [("x", 3), ("y", 4)]
     with pytest.raises(GradientError, match="wrong for second\n"):
         gradcheck(lambda x, y: x * x + double(y), Value(1, "first"), Value(2, "second"))
 
@@ -294,7 +294,7 @@ print(numerical_gradient(lambda x: x * x, 3.0))
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert re.search(r"y +3 +2 +2 .* ok", run.stdout)
-    assert re.search(r"input 0 +2 +6 +12 +5.0e-01 +WRONG", run.stdout)
+    assert re.search(r"x +2 +6 +12 +5.0e-01 +WRONG", run.stdout)
     assert "it is half of what it should be" in run.stdout
     assert "a kink at 1 of 1" in run.stdout
     assert float(run.stdout.split()[-1]) == pytest.approx(6)

@@ -112,13 +112,17 @@ CALLS = {
         TypeError, lambda: gradcheck(np.hypot, 3.0, 4.0, gradient=lambda x, y: x),
         "gave float for 2 inputs; it returns a tuple with one derivative for each input",
     ),
-    "a function by hand that gives an array": (
-        TypeError, lambda: gradcheck(np.sin, X, gradient=np.cos),
-        r"gives one number, not shape \(2, 2\); for layers with an adjoint there is check_backwar",
+    "the gradient of a function that gives another shape": (
+        ValueError, lambda: gradcheck(lambda x: x.sum(1, keepdims=True), X, gradient=np.cos),
+        r"gives shape \(2, 1\) for x of shape \(2, 2\); gradient= is for .* as jacobian=, or a bac",
+    ),
+    "the gradient of a function that is not one-to-one": (
+        ValueError, lambda: gradcheck(lambda x: np.cumsum(x, 1), X, gradient=np.ones_like),
+        "a result of the function depends on more than its own element of x, .* as jacobian=, or",
     ),
     "a function by hand that gives nothing": (
         TypeError, lambda: gradcheck(lambda x: None, 1.0, gradient=np.cos),
-        "gives one number, not NoneType",
+        "the function returns numbers, not NoneType",
     ),
     "a node with inputs": (
         TypeError, lambda: compare(Tensor(X).sum(), X, with_="autograd"),

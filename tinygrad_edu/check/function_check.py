@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tinygrad_edu.check.case import RESULT, Case, Tolerance
@@ -11,22 +12,19 @@ from tinygrad_edu.check.kinds import (
     Plain,
     check_function,
     check_repeats,
-    copy_of_input,
     floating,
-    largest,
-    leaf,
-    like,
-    names_for,
-    plain,
+    input_names,
     precision,
     quietly,
-    same_numbers,
     title_of,
+    undisturbed,
     weights_for,
 )
-from tinygrad_edu.check.report import Report, Row, a_check, concluded
+from tinygrad_edu.check.report import Report, a_check, concluded
+from tinygrad_edu.check.variables import CheckedInputs
 from tinygrad_edu.check.verdict import judged_together
 from tinygrad_edu.engine.graph import Node, gradients, topological_order
+from tinygrad_edu.rules.constants import short
 from tinygrad_edu.view.cards.reading import shape_of
 
 
@@ -35,82 +33,118 @@ def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,
     gradient: Callable[..., Any] | None = None,
+    jacobian: Callable[..., Any] | None = None,
+    hessian: Callable[..., Any] | None = None,
+    jvp: Callable[..., Any] | None = None,
+    adjoint: Callable[..., Any] | None = None,
     second_order: bool = False,
     rtol: float | None = None,
     atol: float | None = None,
     names: Sequence[str] | None = None,
     raises: bool = True,
 ) -> Report:
-    """Compare the gradients of f with numerical derivatives, and say where they differ.
+    """Compare the derivatives of f with numerical ones, and say where they differ.
 
-    `inputs` are Values, Tensors, numbers or arrays. f gets a node for each of them (a Value for a
-    number, a Tensor for an array) and returns a node, whose backward pass is checked. A result of
-    several numbers is weighed with random numbers first. With `gradient`, a derivative by hand is
-    checked instead: f gets copies of the inputs and returns a number, and `gradient(*inputs)`
-    returns its derivatives, one for each input in order.
+    `inputs` are numbers, arrays, Values, Tensors, or dicts, lists and tuples of arrays; anything
+    else is handed on as it is. f gets a node for each of them (a Value for a number, a Tensor for
+    an array) and returns a node, whose backward pass is checked. A leaf that you give is handed in
+    itself. Without inputs, the leaves from outside that f uses are checked: those with labels, or
+    all if none has one.
 
-    Numerical derivatives are taken in float64, element by element, or along random directions for
-    inputs with more than 1000 elements. `rtol` and `atol` are what is tolerated: 1e-6, or 1e-3
-    where the inputs are float32. At a kink any slope between those of the two sides is right.
-    `second_order` checks the derivatives of the derivatives too.
+    With a derivative by hand, f gets copies of the inputs and returns numbers, and this is checked:
+
+    - `gradient(*inputs)`: the derivatives of one number by each input, in order or by name; or
+      f'(x), element by element, where f maps an array to an array element by element;
+    - `jacobian(*inputs)`: J[i..., j...] = ∂f[i...]/∂x[j...], or flattened to a matrix;
+    - `hessian(*inputs)`: the second derivatives of one number, against differences of `gradient`
+      if that is given too;
+    - `jvp(x, v)` or `jvp((x, y), (v, w))`: the derivative of f along v, alone or after f(x);
+    - `adjoint(y)`: Aᵀy for a linear f, by the dot-product test ⟨A x, y⟩ = ⟨x, Aᵀ y⟩, to rounding.
+
+    The result of several numbers is weighed with random numbers, unless each depends on elements of
+    its own. Numerical derivatives are taken in float64. `rtol` and `atol` are what is tolerated:
+    1e-6, or 1e-3 where the inputs are float32. At a kink any slope between those of the two sides
+    is right. `second_order` checks the derivatives of the derivatives too.
 
     Returns a Report, which you can print. Raises GradientError, with the report as its text, if
-    something is wrong, unless `raises` is False; TypeError if f does not return a node. The inputs
-    are not changed.
+    something is wrong, unless `raises` is False; TypeError if f does not return a node, or numbers
+    where a derivative by hand is given. The inputs are not changed.
     """
     check_function(f, "gradcheck")
+    by_hand = {"gradient": gradient, "jacobian": jacobian, "hessian": hessian, "jvp": jvp,
+               "adjoint": adjoint}  # fmt: skip
+    derivatives = {kind: d for kind, d in by_hand.items() if d is not None}
+    if second_order and derivatives:
+        raise ValueError(
+            f"gradcheck: second_order needs a function of nodes, not {next(iter(derivatives))}="
+        )
+
+    def tolerance(dtype: str) -> Tolerance:
+        return Tolerance.of(dtype, rtol, atol, "gradcheck")
+
+    report = Report(f"gradcheck of {title_of(f)}", [])
+    if derivatives:
+        from tinygrad_edu.check.derivatives_by_hand import check_by_kind
+
+        checked = _inputs(f, inputs, names)
+        check_by_kind(report, f, derivatives, checked, tolerance)
+    else:
+        _check_nodes(report, f, inputs, names, tolerance, second_order)
+    return concluded(report, raises)
+
+
+def _inputs(
+    f: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str] | None
+) -> CheckedInputs:
     if not inputs:
         raise ValueError("gradcheck: give at least one input for the function")
-    if second_order and gradient is not None:
-        raise ValueError("gradcheck: second_order needs a function of nodes, not gradient=")
-    usual = [f"input {i}" for i in range(len(inputs))]
-    numbers = [plain(x, f"gradcheck: {name}") for x, name in zip(inputs, usual, strict=True)]
-    called = names_for(inputs, usual, names, "gradcheck")
-    checked = _Checked(called, numbers, rtol, atol)
-    if gradient is not None:
-        rows, problems = _by_hand(f, gradient, inputs, checked)
-    else:
-        rows, problems = _of_nodes(f, checked)
-        if second_order and not any(row.verdict == "wrong" for row in rows):
-            rows += _second_order(f, checked)
-    return concluded(Report(f"gradcheck of {title_of(f)}", rows, problems), raises)
-
-
-class _Checked:
-    """The inputs of a check: their names, the numbers as they were given and in float64, and what
-    is tolerated."""
-
-    def __init__(
-        self, names: list[str], numbers: list[Plain], rtol: float | None, atol: float | None
-    ) -> None:
-        self.names, self.numbers, self.rtol, self.atol = names, numbers, rtol, atol
-        self.doubles = [floating(x) for x in numbers]
-
-    def tolerance(self, dtype: str) -> Tolerance:
-        return Tolerance.of(dtype, self.rtol, self.atol, "gradcheck")
-
-    def result_of(self, i: int, result: Callable[[list[Plain]], Any]) -> Callable[[Plain], Any]:
-        """The result of all inputs as a function of one of them."""
-        return lambda moved: result([*self.doubles[:i], moved, *self.doubles[i + 1 :]])
-
-    def others(self, i: int) -> dict[str, Plain]:
-        return {name: x for j, (name, x) in enumerate(zip(self.names, self.doubles, strict=True))
-                if j != i}  # fmt: skip
-
-    def written_into(self, inputs: Sequence[Any], who: str) -> list[str]:
-        """What to say of the inputs that have other numbers now."""
-        return [
-            f"{name}: {who} wrote into it; work on a copy"
-            for x, before, name in zip(inputs, self.numbers, self.names, strict=True)
-            if not same_numbers(plain(x, ""), before)
-        ]
+    checked = CheckedInputs(inputs, input_names(f, len(inputs)), names, "gradcheck")
+    if not checked.variables:
+        raise TypeError(
+            f"gradcheck: none of the inputs holds real numbers, such as {short(inputs[0])} of type "
+            f"{type(inputs[0]).__name__}; give numbers, arrays, Values or Tensors"
+        )
+    return checked
 
 
 # --- functions of nodes --------------------------------------------------------------------------
 
 
-def _root(f: Callable[..., Any], nodes: Sequence[Any]) -> Any:
-    root = f(*nodes)
+def _check_nodes(
+    report: Report, f: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str] | None,
+    tolerance: Callable[[str], Tolerance], second_order: bool,
+) -> None:  # fmt: skip
+    """Check the backward pass of what f returns."""
+    if inputs:
+        checked = _inputs(f, inputs, names)
+        nodes = [v.node() for v in checked.variables]
+
+        def record() -> Any:
+            with undisturbed():
+                return _root(f(*checked.filled(nodes)))
+
+    else:
+
+        def record() -> Any:
+            with undisturbed():
+                return _root(f())
+
+        nodes, unlabelled = _leaves_from_outside(record)
+        checked = CheckedInputs(nodes, _names_of_leaves(nodes), names, "gradcheck")
+        if unlabelled:
+            report.notes.append(f"{unlabelled} leaves without a label are not checked")
+    first = _Recorded(record, nodes, checked, tolerance)
+    report.rows.extend(judged_together(first.cases("")))
+    report.notes.extend(first.weighed())
+    report.problems.extend(checked.written_into(nodes, "the function"))
+    if second_order and not any(row.verdict == "wrong" for row in report.rows):
+        if len({hasattr(v.numbers, "dtype") for v in checked.variables}) > 1:
+            raise ValueError("gradcheck: second_order needs inputs of one kind, numbers or arrays")
+        slopes = _Recorded(lambda: _summed_gradients(record(), nodes), nodes, checked, tolerance)
+        report.rows.extend(judged_together(slopes.cases("second order: ")))
+
+
+def _root(root: Any) -> Any:
     if not isinstance(root, Node):
         raise TypeError(
             f"gradcheck: the function returned {type(root).__name__}, not a node; for a function "
@@ -119,111 +153,132 @@ def _root(f: Callable[..., Any], nodes: Sequence[Any]) -> Any:
     return root
 
 
-def _of_nodes(f: Callable[..., Any], checked: _Checked) -> tuple[list[Row], list[str]]:
-    def leaves(numbers: Sequence[Plain]) -> list[Any]:
-        return [leaf(x, name) for x, name in zip(numbers, checked.names, strict=True)]
+def _leaves_from_outside(record: Callable[[], Any]) -> tuple[list[Any], int]:
+    """The leaves that two calls have in common: those with labels, or all; and how many have
+    none beside them."""
+    first, second = (topological_order(record()) for _ in range(2))
+    shared = set(second)
+    leaves = [x for x in first if not x.operands and x in shared]
+    if not leaves:
+        raise ValueError(
+            "gradcheck: the function takes no inputs and uses no leaf from outside; give at least "
+            "one input, or make the leaves before the function is called"
+        )
+    labelled = [x for x in leaves if x.label]
+    return labelled or leaves, len(leaves) - len(labelled) if labelled else 0
 
-    nodes = leaves(checked.numbers)
-    root = _root(f, nodes)
-    adjoint = weights_for(shape_of(root.data))
-    order = topological_order(root)
-    others = {x: x.grad * 1 for x in order if not x.operands and x not in set(nodes)}
-    root.backward(adjoint)
-    for other, grad in others.items():  # such as the weights of a model that the function uses
-        other.grad = grad
-    magnitude = max(largest(x.data) for x in order)
 
-    def weighed(numbers: Sequence[Plain]) -> float:
-        with quietly():
-            terms = _root(f, leaves(numbers)).data * adjoint
+def _names_of_leaves(leaves: Sequence[Any]) -> list[str]:
+    return [f"leaf {i}" for i in range(len(leaves))]
+
+
+def _summed_gradients(root: Any, nodes: Sequence[Any]) -> Any:
+    """The gradients of a root, each weighed to one number, and summed."""
+    total: Any = 0.0
+    for part in gradients(root, *nodes, gradient=weights_for(shape_of(root.data))):
+        weighed: Any = part
+        if shape_of(part.data):
+            weighed = (weighed * weights_for(part.data.shape)).sum()
+        total = total + weighed
+    return total
+
+
+class _Recorded:
+    """A function of nodes: the graph that it records at the inputs, and its results for others."""
+
+    def __init__(
+        self, record: Callable[[], Any], nodes: list[Any], inputs: CheckedInputs,
+        tolerance: Callable[[str], Tolerance],
+    ) -> None:  # fmt: skip
+        self.record, self.nodes, self.inputs, self.tolerance = record, nodes, inputs, tolerance
+        self.root = record()
+        self.output = floating(self.root.data)
+        self.shape = shape_of(self.output)
+        self.own = [self._has_own_elements(i) for i in range(len(nodes))]
+        check_repeats("gradcheck", self.data)
+
+    def data(self, i: int = 0, x: Plain = None) -> Plain:
+        """The result in float64, with other numbers for variable i."""
+        doubles = [v.double for v in self.inputs.variables]
+        if x is not None:
+            doubles[i] = x
+        with _holding(self.nodes, doubles), quietly():
+            return self.record().data
+
+    def gradients(self, adjoint: Plain) -> list[Plain]:
+        """What backward gives every variable; all nodes keep the gradients that they had."""
+        order = topological_order(self.root)
+        before = [(x, x._grad) for x in {*order, *self.nodes}]
+        try:
+            for x in self.nodes:
+                x.zero_grad()
+            self.root.backward(adjoint)
+            return [x.grad * 1 for x in self.nodes]
+        finally:
+            for x, grad in before:
+                x._grad = grad
+
+    def cases(self, prefix: str) -> list[Case]:
+        """What there is to be judged. Where results have own elements, the weights that backward
+        got are divided out again; they were not 1, since a rule may forget its adjoint."""
+        weights = weights_for(self.shape)
+        return [
+            self._case(prefix, i, part, *((weights * 0 + 1, weights) if own else (weights, 1.0)))
+            for i, (part, own) in enumerate(zip(self.gradients(weights), self.own, strict=True))
+        ]
+
+    def _case(self, prefix: str, i: int, part: Plain, adjoint: Plain, weights: Plain = 1.0) -> Case:
+        analytic, variable = floating(part), self.inputs.variables[i]
+        if shape_of(weights):
+            missing = analytic.ndim - len(self.shape)
+            analytic = analytic / weights.reshape(self.shape + (1,) * missing)
+
+        def result(x: Plain) -> float:
+            terms = self.data(i, x) * adjoint
             return float(terms.sum() if shape_of(terms) else terms)
 
-    check_repeats("gradcheck", lambda: weighed(checked.doubles))
-    cases = [
-        Case(
-            name, checked.doubles[i], floating(node.grad), checked.result_of(i, weighed),
-            checked.tolerance(precision(root.data)), precision(node.grad), magnitude=magnitude,
-            others=checked.others(i) | {RESULT: floating(root.data)},
-        )
-        for i, (name, node) in enumerate(zip(checked.names, nodes, strict=True))
-    ]  # fmt: skip
-    return judged_together(cases), checked.written_into(nodes, "the function")
+        def again(other: Plain = None) -> Case:
+            other = weights_for(self.shape, 1) if other is None else other
+            return self._case(prefix, i, self.gradients(other)[i], other)
 
-
-def _second_order(f: Callable[..., Any], checked: _Checked) -> list[Row]:
-    """The derivatives of the gradients, each gradient weighed to one number."""
-
-    def slope(*nodes: Any) -> Any:
-        root = _root(f, nodes)
-        total: Any = 0.0
-        for part in gradients(root, *nodes, gradient=weights_for(shape_of(root.data))):
-            weighed: Any = part
-            if shape_of(part.data):
-                weighed = (weighed * weights_for(part.data.shape)).sum()
-            total = total + weighed
-        return total
-
-    if len({hasattr(x, "dtype") for x in checked.numbers}) > 1:
-        raise ValueError("gradcheck: second_order needs inputs of one kind, numbers or arrays")
-    names = [f"second order: {name}" for name in checked.names]
-    again = _Checked(names, checked.numbers, checked.rtol, checked.atol)
-    return _of_nodes(slope, again)[0]
-
-
-# --- derivatives by hand -------------------------------------------------------------------------
-
-
-def _by_hand(
-    f: Callable[..., Any], gradient: Callable[..., Any], inputs: Sequence[Any], checked: _Checked
-) -> tuple[list[Row], list[str]]:
-    copies = [copy_of_input(x, "gradcheck") for x in inputs]
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        y = f(*copies)
-    problems = [f"the function warned: {w.message}" for w in warned]
-    _one_plain_number(y)
-    problems += checked.written_into(copies, "the function")
-    copies = [copy_of_input(x, "gradcheck") for x in inputs]
-    parts = gradient(*copies)
-    problems += checked.written_into(copies, "the derivative")
-    if len(inputs) == 1 and not (isinstance(parts, tuple) and len(parts) == 1):
-        parts = (parts,)
-    if not isinstance(parts, tuple | list) or len(parts) != len(inputs):
-        raise TypeError(
-            f"gradcheck: the gradient gave {type(parts).__name__} for {len(inputs)} inputs; it "
-            "returns a tuple with one derivative for each input, in order"
-        )
-
-    def result(moved: Sequence[Plain]) -> Any:
-        with quietly():
-            return _one_plain_number(f(*[like(x, m) for x, m in zip(inputs, moved, strict=True)]))
-
-    check_repeats("gradcheck", lambda: result(checked.doubles))
-    cases = []
-    for i, (name, part) in enumerate(zip(checked.names, parts, strict=True)):
-        analytic = plain(part, f"gradcheck: the gradient of {name}")
-        cases.append(
-            Case(
-                name, checked.doubles[i], floating(analytic), checked.result_of(i, result),
-                checked.tolerance(precision(analytic)), precision(analytic), plain=True,
-                others=checked.others(i),
-            )
+        several = math.prod(self.shape) > 1
+        return Case(
+            prefix + variable.name, variable.double, analytic, result,
+            self.tolerance(precision(self.root.data)), precision(part),
+            adjoint=adjoint if several else None,
+            counts={} if several else self.inputs.counts(),
+            others=self.inputs.others(i) | {RESULT: self.output},
+            again=again if several else None, outputs=lambda x: self.data(i, x),
         )  # fmt: skip
-    return judged_together(cases), problems
+
+    def _has_own_elements(self, i: int) -> bool:
+        if not self.shape:
+            return False
+        from tinygrad_edu.check.one_to_one import has_own_elements
+
+        x = self.inputs.variables[i].double
+        return bool(shape_of(x)) and has_own_elements(lambda x: self.data(i, x), x, self.data())
+
+    def weighed(self) -> list[str]:
+        """What to say of derivatives that are those of a weighed sum."""
+        count = math.prod(self.shape)
+        names = [v.name for v, own in zip(self.inputs.variables, self.own, strict=True) if not own]
+        if count < 2 or not names:
+            return []
+        whose = "" if len(names) == len(self.own) else f" by {', '.join(names)}"
+        return [
+            f"the derivatives{whose} are those of a sum of the {count} results with random weights"
+        ]
 
 
-def _one_plain_number(y: Any) -> Any:
-    """The one number that a function gave, which is complex for the complex step."""
-    data = y.data if isinstance(y, Node) else y
-    if isinstance(data, bool | int | float | complex):
-        return data
-    import numpy as np
-
-    array = np.asarray(data)
-    if array.dtype.kind not in "fiubc" or array.size != 1:
-        shape = f"shape {array.shape}" if array.dtype.kind in "fiubc" else type(y).__name__
-        raise TypeError(
-            f"gradcheck: with gradient=, the function gives one number, not {shape}; for layers "
-            "with an adjoint there is check_backward"
-        )
-    return array.item()
+@contextmanager
+def _holding(nodes: Sequence[Any], numbers: Sequence[Plain]) -> Iterator[None]:
+    """A block in which nodes hold copies of other numbers."""
+    before = [x._data for x in nodes]
+    try:
+        for node, x in zip(nodes, numbers, strict=True):
+            node._data = floating(x)
+        yield
+    finally:
+        for node, data in zip(nodes, before, strict=True):
+            node._data = data

@@ -89,8 +89,9 @@ class Report:
 
     `rows` has one row for each input and parameter. `problems` is what the checked code did
     besides, such as writing into an input. `compared` names the two derivatives. `called` is the
-    call that was made of a backward pass, as `backward(dout, cache)`. Printed, a report is a table;
-    in a notebook, it is the table and a picture of where the check fails.
+    call that was made of a backward pass, as `backward(dout, cache)`. `notes` is what the
+    table needs said. Printed, a report is a table; in a notebook, it is the table and a picture of
+    where the check fails.
     """
 
     what: str
@@ -99,6 +100,7 @@ class Report:
     compared: tuple[str, str] = (COLUMNS[OURS], COLUMNS[THEIRS])
     agreement: str = "analytic and numeric derivatives agree"
     called: str = ""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -113,7 +115,7 @@ class Report:
         table is wider, its words are shorter and its numbers have five digits."""
         notes = [f"{_short(row.parameter)}: {_note(row)}" for row in self.rows if _note(row)]
         called = [f"called as {self.called}"] if self.called else []
-        wrapped = [_wrapped(note, width) for note in [*called, *notes, *self.problems]]
+        wrapped = [_wrapped(note, width) for note in [*called, *self.notes, *notes, *self.problems]]
         table = _table(self.rows, self.compared)
         if max(map(len, table), default=0) > width:
             table = _table(self.rows, self.compared, narrow=True)
