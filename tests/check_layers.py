@@ -10,7 +10,7 @@ from written_layers import Written, m
 
 # fmt: off
 SIGN, TRANSPOSED, SUM = "sign is wrong", "transposed", "not summed over"
-MEAN, TWICE_MEAN = "factor 1/N of the mean is missing", "divided by N once too often"
+MEAN, TWICE_MEAN = "a factor 1/N is missing", "divided by N once too often"
 HALF, DOUBLE, ZERO = "half of what it should be", "twice what it should be", "0 everywhere"
 ADJOINT, MASK = "adjoint of the output is left out", "mask is taken from the sign of the adjoint"
 FACTOR = "times what it should be"

@@ -35,7 +35,7 @@ def test_any_name_gives_a_table_of_one_line_a_row_and_a_picture_that_parses(name
     assert head.startswith("gradcheck of cut: wrong for")
     assert "verdict" in columns
     assert row.endswith("WRONG")
-    assert 1 <= len(note) <= 4
+    assert 1 <= len(note) <= 5
     assert max(map(len, text.splitlines())) <= 100
     assert not any(ord(c) < 32 for c in text.replace("\n", ""))
     svg = report.to_svg()

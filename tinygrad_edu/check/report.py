@@ -49,7 +49,7 @@ class Row:
 
     `errors` holds the error of every element that was tried as a multiple of what is tolerated, and
     nan for the others; None where the shapes differ. `kinks` says where the function has one.
-    `note` says what is wrong, as far as it was recognised.
+    `note` says what is wrong, as far as it was recognised; `kind` is the name of the mistake.
     """
 
     parameter: str
@@ -63,6 +63,7 @@ class Row:
     note: str = ""
     errors: Plain = None
     kinks: Plain = None
+    kind: str = ""
 
     @property
     def relative(self) -> float:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tinygrad_edu.check.case import Case
-from tinygrad_edu.check.diagnoses.plain_mistakes import plain_mistakes
+from tinygrad_edu.check.diagnoses.mistake import Mistake
+from tinygrad_edu.check.diagnoses.naming import name_of_mistake
 from tinygrad_edu.check.kinds import Plain, largest
 from tinygrad_edu.check.numerical import (
     EPS,
@@ -69,8 +70,11 @@ def judged(case: Case) -> Row:
     for e in elements:
         e.tolerance = case.tolerance.at(e.numeric, size) + rounding
     if not fits:
-        said = _diagnosis(case, elements)
-        return Row(case.parameter, case.shape, "wrong", dtype=case.dtype, note=said)
+        mistake = _mistake(case, elements)
+        return Row(
+            case.parameter, case.shape, "wrong", dtype=case.dtype, note=mistake.said,
+            kind=mistake.kind,
+        )  # fmt: skip
     for e in elements:
         e.error = _error_of(e)
     confirmed = 0
@@ -172,12 +176,13 @@ def _row(case: Case, elements: list[Element]) -> Row:
     unsure, at_kinks = [e for e in elements if e.unsure], [e for e in elements if e.kink]
     count = math.prod(case.shape)
     verdict: Verdict = "ok"
-    note = ""
+    note = kind = ""
     if wrong:
         worst = max(e.error for e in wrong)
         shown = next(e for e in wrong if e.error >= 0.99 * worst)  # of nearly equal ones
         verdict = "wrong"
-        note = _note_on(case, shown, elements)
+        mistake = _mistake_at(case, shown, elements)
+        note, kind = mistake.said, mistake.kind
         if count > 1:
             tried = f"{len(elements)} elements" + ("" if len(elements) == count else " tried")
             note += f" ({len(wrong)} of {tried} wrong)"
@@ -201,7 +206,7 @@ def _row(case: Case, elements: list[Element]) -> Row:
             note = f"tried along 8 random directions and at {len(elements)} elements"
     return Row(
         case.parameter, case.shape, verdict, shown.index, shown.x, shown.analytic,
-        shown.numeric, case.dtype, note, errors, kinks,
+        shown.numeric, case.dtype, note, errors, kinks, kind,
     )  # fmt: skip
 
 
@@ -224,22 +229,24 @@ def _both_sides(e: Element) -> str:
     return f"{left:.6g} from the left and {right:.6g} from the right"
 
 
-def _note_on(case: Case, e: Element, elements: Sequence[Element]) -> str:
+def _mistake_at(case: Case, e: Element, elements: Sequence[Element]) -> Mistake:
     if e.jumps:
-        return (
+        return Mistake(
+            "jump",
             "the result jumps at this input, so it has no derivative: is it cut off by int(), "
-            "round() or a comparison?"
+            "round() or a comparison?",
         )
     if e.kink:
-        return (
+        return Mistake(
+            "kink",
             f"there is a kink: the derivative is {_both_sides(e)}, and the analytic one is not "
-            "between them"
+            "between them",
         )
-    return _diagnosis(case, elements) or "both derivatives differ"
+    return _mistake(case, elements)
 
 
-def _diagnosis(case: Case, elements: Sequence[Element]) -> str:
-    """What is wrong, and the cure, in one sentence; empty if it is not recognised."""
+def _mistake(case: Case, elements: Sequence[Element]) -> Mistake:
+    """What is wrong, by name, if it is recognised."""
     for e in elements:
         e.tolerance += e.doubt
     case = replace(
@@ -247,11 +254,7 @@ def _diagnosis(case: Case, elements: Sequence[Element]) -> str:
         numeric=_everywhere(case, elements, "numeric", math.nan),
         slack=_everywhere(case, elements, "tolerance", math.nan),
     )
-    if not hasattr(case.x, "dtype") and not shape_of(case.analytic):
-        return next(plain_mistakes(case), "")
-    from tinygrad_edu.check.diagnoses.mistakes import diagnosis
-
-    return diagnosis(case)
+    return name_of_mistake(case) or Mistake("", "both derivatives differ")
 
 
 # --- of several inputs ---------------------------------------------------------------------------
@@ -267,7 +270,7 @@ def with_swaps_named(cases: Sequence[Case | None], rows: Sequence[Row]) -> list[
 
     Where more than six are wrong, a swap is hardly what is wrong, and nothing is tried.
     """
-    named = list(rows)
+    with_names = list(rows)
     wrong = [i for i, row in enumerate(rows) if row.verdict == "wrong"]
     for i, j in itertools.combinations(wrong if len(wrong) <= 6 else [], 2):
         one, other = cases[i], cases[j]
@@ -279,8 +282,8 @@ def with_swaps_named(cases: Sequence[Case | None], rows: Sequence[Row]) -> list[
         ):
             for k, its in ((i, other.parameter), (j, one.parameter)):
                 said = f"it is the gradient of {its}, and that of {its} stands there: swap both"
-                named[k] = replace(rows[k], note=said)
-    return named
+                with_names[k] = replace(rows[k], note=said, kind="swapped")
+    return with_names
 
 
 def _is_gradient_of(case: Case, analytic: Plain) -> bool:

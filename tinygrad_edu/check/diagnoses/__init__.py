@@ -1,1 +1,1 @@
-"""What is wrong with a derivative, by name."""
+"""What is wrong with a derivative, by name: `naming` holds the laws of array_laws and others."""

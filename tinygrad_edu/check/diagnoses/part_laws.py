@@ -15,7 +15,7 @@ def _wrong_elements(case: Case) -> Array:
         return np.asarray(np.abs(case.analytic - case.numeric) > case.slack)
 
 
-def wrong_where_taken_twice(case: Case) -> Iterator[str]:
+def assigned_where_taken_twice(case: Case) -> Iterator[str]:
     """Rows that are taken several times, where the gradients of all times add up.
 
     Rows that are taken once have to be right: arrays of 0 and 1 are mostly no indices.
@@ -33,12 +33,23 @@ def wrong_where_taken_twice(case: Case) -> Iterator[str]:
             )
 
 
+def set_several_times(case: Case) -> Iterator[str]:
+    """Where the sum of all that the gradient was set to would have been right."""
+    parts = case.assigned
+    alike = all(part.shape == parts[0].shape for part in parts)
+    if len(parts) > 1 and alike and case.agrees(np.sum(parts, axis=0)):
+        yield (
+            f"assigned instead of accumulated: backward set it {len(parts)} times, and the sum of "
+            "all is right; add each with +="
+        )
+
+
 def wrong_part(case: Case) -> Iterator[str]:
     """Right in one part of the array and wrong in another: where, and how."""
     wrong = _wrong_elements(case)
     if not wrong.any() or (wrong | np.isnan(case.numeric)).all():
         return
-    where, how = _wrong_place(case, wrong), _way_of_wrong(case, wrong)
+    where, how = place(case, wrong), _way_of_wrong(case, wrong)
     if where or how:
         yield f"it is wrong {where or 'in a part'}" + (f": {how}" if how else "")
 
@@ -60,7 +71,8 @@ def _way_of_wrong(case: Case, wrong: Array) -> str:
     return ""
 
 
-def _wrong_place(case: Case, wrong: Array) -> str:
+def place(case: Case, wrong: Array) -> str:
+    """Where these elements are; empty if it has no name."""
     known = ~np.isnan(case.numeric)
     for said, where in (
         ("the input is negative", case.x < 0),
@@ -78,10 +90,10 @@ def _wrong_place(case: Case, wrong: Array) -> str:
             index = [":"] * wrong.ndim
             index[axis] = str(int(np.argmax(lines)))
             return f"only in [{', '.join(index)}]"
-    if wrong.ndim == 2 and wrong.shape[0] == wrong.shape[1] and known.all():
+    if wrong.ndim == 2 and wrong.shape[0] == wrong.shape[1]:
         diagonal = np.eye(len(wrong), dtype=bool)
-        if (wrong == diagonal).all():
+        if (wrong == diagonal)[known].all():
             return "exactly on the diagonal"
-        if (wrong == ~diagonal).all():
+        if (wrong == ~diagonal)[known].all():
             return "everywhere but on the diagonal"
     return ""
