@@ -6,7 +6,6 @@ room for attributes of the user's own.
 
 from __future__ import annotations
 
-from inspect import getattr_static
 from typing import Any
 
 from tinygrad_edu.rules.numpy_forms import INSTEAD, instead_of
@@ -18,6 +17,8 @@ class Absent:
     __slots__ = ()
 
     def __dir__(self) -> list[str]:
+        from inspect import getattr_static  # which takes long to load
+
         kind = type(self)
         names = object.__dir__(self)
         return [x for x in names if not isinstance(getattr_static(kind, x, None), _Attribute)]

@@ -7,16 +7,18 @@ caller's compiled code, at the instruction that runs.
 
 from __future__ import annotations
 
-import dis
 import functools
 import math
 import sys
 import warnings
 from types import CodeType, FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu.engine.contexts import in_no_grad, in_rules
 from tinygrad_edu.engine.errors import described
+
+if TYPE_CHECKING:
+    import dis
 
 _MEANT = {"float", "float64", "complex", "%", "isnan", "isinf", "isfinite", "isclose"}
 """What asks for the number of a node, or gives a truth, which has no derivative anyway."""
@@ -67,7 +69,9 @@ def looks_for_a_node() -> bool:
 @functools.lru_cache(maxsize=1024)
 def _what_runs(code: CodeType, offset: int) -> str:
     """The name of what the instruction at `offset` calls or does: `exp`, `float`, `%`."""
-    instructions = list(dis.get_instructions(code))
+    from dis import get_instructions  # which takes long to load, and a lost gradient is rare
+
+    instructions = list(get_instructions(code))
     index = next((i for i, x in enumerate(instructions) if x.offset == offset), 0)
     running = instructions[index]
     if running.opname.startswith("CONTAINS"):

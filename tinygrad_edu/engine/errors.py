@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from tinygrad_edu.engine.names import escaped
@@ -24,6 +23,8 @@ def forward_error(rule: Rule, operands: tuple[Any, ...], error: Exception) -> Ex
 
 def _cure(rule: Rule, error: Exception) -> str:
     if "unexpected keyword argument" in str(error):
+        import inspect  # which takes long, and errors are rare
+
         parameters = inspect.signature(getattr(rule, "func", rule)).parameters.values()
         known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
         return f"its settings are {', '.join(known)}" if known else "it has no settings"

@@ -9,7 +9,6 @@ leaving.
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
@@ -102,6 +101,8 @@ class Decorator(ContextDecorator):
 
     def __call__(self, function: F) -> F:
         """TypeError for a generator or an async function, which runs after its call is over."""
+        import inspect  # which takes longer than all of the ground storey
+
         kinds = (inspect.isgeneratorfunction, inspect.iscoroutinefunction,
                  inspect.isasyncgenfunction)  # fmt: skip
         if any(kind(function) for kind in kinds):

@@ -11,10 +11,10 @@ operation and where tests try it all follow from them.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 Interval = tuple[float, float]
 
@@ -23,8 +23,7 @@ POSITIVE: Interval = (0.1, 4.0)
 NOT_ZERO: Interval = (0.3, 3.0)
 
 
-@dataclasses.dataclass(frozen=True)
-class Facts:
+class Facts(NamedTuple):
     """What a declaration may say. The defaults are right for a smooth function of all numbers."""
 
     domain: tuple[Interval | None, ...] = (ANY,)
@@ -40,7 +39,7 @@ class Facts:
     exact: bool = False
     """Whether whole numbers give results without rounding."""
 
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Any] = MappingProxyType({})
     """What to try for each setting: an interval of numbers, or a list of values and intervals."""
 
     math: str = ""
@@ -56,7 +55,7 @@ class Facts:
     number: Callable[..., Any] | None = None
     """The function of numbers, if `math` does not have it."""
 
-    oracles: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    oracles: Mapping[str, str] = MappingProxyType({})
     """What other libraries call the operation, where not by its own name: {"sympy": "Abs"}."""
 
     arrays: bool = False
@@ -79,9 +78,10 @@ class Facts:
 def stated(name: str, operands: int, ours: bool, given: dict[str, Any]) -> Facts:
     """The facts that a declaration gives. TypeError for what is not a fact, ValueError for a domain
     that does not fit the operands and for a function that `math` does not have."""
-    known = [field.name for field in dataclasses.fields(Facts)]
-    if unknown := sorted(given.keys() - set(known)):
-        raise TypeError(f"rule: {name} has no fact {unknown[0]!r}; a rule has {', '.join(known)}")
+    if unknown := sorted(given.keys() - set(Facts._fields)):
+        raise TypeError(
+            f"rule: {name} has no fact {unknown[0]!r}; a rule has {', '.join(Facts._fields)}"
+        )
     facts = Facts(**given)
     domain: Any = tuple(facts.domain)
     if domain and isinstance(domain[0], int | float):
@@ -99,7 +99,7 @@ def stated(name: str, operands: int, ours: bool, given: dict[str, Any]) -> Facts
     if in_math and not hasattr(math, in_math):
         raise ValueError(f"rule: math has no function {in_math!r}; give number=, a function")
     method = facts.method and facts.public
-    return dataclasses.replace(facts, domain=domain, math=in_math, method=method)
+    return facts._replace(domain=domain, math=in_math, method=method)
 
 
 def _fits(domain: Any, operands: int) -> bool:

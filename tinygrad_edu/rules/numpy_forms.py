@@ -9,7 +9,6 @@ np.dot(x, y)                        TypeError: write x @ y
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -100,6 +99,8 @@ def arguments_of(
 def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], int]:
     """The names of a function's parameters, and how many of them are operands; no names if there
     are as many operands as one likes."""
+    import inspect  # which takes long; only NumPy's own functions are asked
+
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # a function in C, of which NumPy 2.0 does not know it
