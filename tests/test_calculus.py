@@ -85,7 +85,7 @@ NESTED = {
         lambda x: grad(lambda y: grad(lambda z: x * y**2 * z**3)(x * y))(x),
         lambda x: 72 * x**5,
     ),
-    "second inside of first": (lambda x: grad(grad(lambda y: y**3 * x))(x), lambda x: 12 * x),
+    "second inside first": (lambda x: grad(grad(lambda y: y**3 * x))(x), lambda x: 12 * x),
     "the pullback at the outer variable": (
         lambda x: vjp(lambda y: y * x, x)[1](x)[0],
         lambda x: 2 * x,

@@ -79,7 +79,7 @@ class Elements(HTMLParser):
 
 def as_shown(text):
     """What the docs promise of a text: one line, no marks that turn the direction of writing, and a
-    sign for what is no character."""
+    sign for what is not a character."""
     shown = ""
     for c in text:
         kind = unicodedata.category(c)

@@ -64,7 +64,7 @@ OPERATIONS = {
     "of a Value": lambda: VALUE.log(),
     "of a Tensor": lambda: ARRAY.reshape(7),
     "in an operator": lambda: ARRAY + np.ones(4),
-    "beside what is no operand": lambda: ARRAY + "a",
+    "beside what is not an operand": lambda: ARRAY + "a",
     "truth value": lambda: bool(ARRAY),
     "of a Value and a Tensor": lambda: VALUE * ARRAY,
     "backward of an array": lambda: ARRAY.backward(),

@@ -167,7 +167,7 @@ def test_groups_of_threads_that_wait_for_each_other_are_dissolved():
     thread = threading.Thread(target=work)
     thread.start()
     assert ready.wait(10)
-    made["b"] = made["a"] + 1  # outside of the group, between two operations inside
+    made["b"] = made["a"] + 1  # outside the group, between two operations inside
     go.set()
     thread.join()
     assert check_laws(made["c"]) == []

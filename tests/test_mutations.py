@@ -24,7 +24,7 @@ import report  # noqa: E402
 SMALL = '''
 @rule("f")
 def f(x, y, /, axis=-1):
-    """-1 + 1 is no code."""
+    """-1 + 1 is not code."""
     if x < 0:
         raise ValueError("f: " + "x" * 2)
     total = of(x).sum(x * y, axis=axis)

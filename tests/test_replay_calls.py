@@ -66,7 +66,7 @@ def test_gradients_come_in_the_order_of_wrt():
     assert replay(root, [x, y, z, unused], [unused, y])(5.0, 6.0, 7.0, 9.0) == (37.0, (0.0, 5.0))
     _, (both,) = replay(root, [x, y, z], [[z, y]])(5.0, 6.0, 7.0)
     assert both.tolist() == [1.0, 5.0]
-    assert replay(root, [x], [y])(5.0) == (19.0, (5.0,))  # y is no input
+    assert replay(root, [x], [y])(5.0) == (19.0, (5.0,))  # y is not an input
 
 
 def test_wrt_may_have_single_leaves_of_a_list_in_any_order():

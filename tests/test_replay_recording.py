@@ -1,4 +1,4 @@
-"""Replay of functions: comparisons are watched, and where one changes they are recorded anew."""
+"""Replay of functions: comparisons are watched, and where one changes they are recorded again."""
 
 import gc
 import math

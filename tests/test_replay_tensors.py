@@ -1,4 +1,4 @@
-"""Replays of Tensors: what they refuse, when they are recorded anew, labels, losses, text."""
+"""Replays of Tensors: what they refuse, when they are recorded again, labels, losses, text."""
 
 import warnings
 
@@ -94,7 +94,7 @@ def test_roots_inputs_and_backends_that_cannot_be():
         replay(lambda x, t: x * 2 if t.sum() > 0 else x, [1.0, X])
 
 
-# --- when a function is recorded anew ------------------------------------------------------------
+# --- when a function is recorded again -----------------------------------------------------------
 
 
 def counted(function):

@@ -165,7 +165,7 @@ def test_the_margin_of_a_classifier():
     optimizer, own = SGD(ours.parameters(), 0.1), SGD(theirs.parameters(), 0.1)
     x, y = X[:6], labels[:6]
     with pytest.raises(TypeError, match="is in no operation as it was given"):
-        TrainingStep(loss, optimizer)(x, y)  # labels are converted outside of the graph
+        TrainingStep(loss, optimizer)(x, y)  # labels are converted outside the graph
     step = TrainingStep(lambda x, y: (1.0 - ours(x).reshape(-1) * y).relu().mean(), optimizer)
     for _ in range(4):
         assert step(x, y.astype(float)) == pytest.approx(eager_step(own_loss, own, x, y))

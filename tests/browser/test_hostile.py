@@ -72,7 +72,7 @@ NAMES = """() => {
 }"""
 
 
-# Signs that turn the direction of writing, that cannot be seen, or that are no characters.
+# Signs that turn the direction of writing, that cannot be seen, or that are not characters.
 UNSEEN = """() => document.documentElement.outerHTML.match(
   /[\\u0000-\\u0008\\u000b-\\u001f\\u200b-\\u200f\\u202a-\\u202e\\u2060-\\u2069\\ud800-\\udfff\\ufffe\\uffff]/u)"""
 
@@ -119,7 +119,7 @@ def test_a_name_is_shown_as_text_everywhere_and_changes_nothing(open_page, plain
     page = open_page(graph_of(name), title=name, ranges={name: (0, 5, 1)})
     page.keyboard.press("t")
     tags, numbers = page.evaluate(TAGS), page.evaluate(NUMBERS)
-    if not name.strip():  # it is no name: the list of names stays empty
+    if not name.strip():  # not a name: the list of names stays empty
         tags["OPTION"] = plain[0]["OPTION"]
     assert (tags, numbers) == plain
     assert len(numbers) == 6

@@ -228,7 +228,7 @@ def _of_a_call(node: ast.Call) -> Iterator[tuple[str, Make]]:
     if name in SWAPPABLE and len(node.args) > 1:
         yield "swapped operands", _swapped("args", SWAPPABLE[name] % len(node.args))
     for i, setting in enumerate(node.keywords):
-        # a namespace without one of its functions is no fault that anybody could overlook
+        # a namespace without one of its functions is not a fault that anybody could overlook
         if setting.arg not in (None, "strict") and name not in ("Table", "add_arrays"):
             yield "dropped setting", _without("keywords", i)
 
@@ -387,7 +387,7 @@ def _functions(package: Path) -> tuple[dict[str, set[str]], set[str]]:
 def rules_that_use(package: Path, fault: Fault) -> set[str]:
     """The rules whose numbers a fault in `rules/` may change, by the names of functions.
 
-    Empty for what all rules share, and outside of `rules/`.
+    Empty for what all rules share, and outside `rules/`.
     """
     if not fault.path.startswith("rules/"):
         return set()

@@ -307,7 +307,7 @@ def main() -> int:
             for fault in chosen:
                 print(every.index(fault), fault)
             return 0
-        random.Random(0).shuffle(chosen)  # what is reported on the way is no lopsided sample
+        random.Random(0).shuffle(chosen)  # what is reported on the way is not a lopsided sample
         done: list[Outcome] = []
         for outcome in outcomes(chosen, given.workers, base, given.quick, given.clean):
             done.append(outcome)

@@ -52,7 +52,7 @@ class AutogradOracle(Oracle):
         return x if x.dtype == bool else x.astype(np.float64)
 
     def plain(self, x: Any) -> Array:
-        while x is not getval(x):  # boxes inside of boxes
+        while x is not getval(x):  # boxes inside boxes
             x = getval(x)
         return np.array(x)
 

@@ -1,4 +1,4 @@
-// The graph as SVG: built anew when something folds, and brought up to date at every step.
+// The graph as SVG: built again when something folds, and brought up to date at every step.
 
 const MARGIN = 24;
 const CIRCLE = 16;

@@ -29,7 +29,7 @@ function toNumber(x) {
   return { nan: NaN, inf: Infinity, "-inf": -Infinity }[x];
 }
 
-/** Whether a card stands in module m or in a module inside of it. */
+/** Whether a card stands in module m or in a module inside it. */
 function isInside(graph, card, m) {
   for (let own = graph.moduleOf[card]; own >= 0; own = graph.modules[own].outer) {
     if (own === m) return true;

@@ -67,7 +67,7 @@ function inputRow(page, i) {
     const typed = typedNumber(field.value);
     if (Number.isFinite(typed)) page.actions.setInput(i, typed);
   });
-  field.addEventListener("blur", () => updateInputs(page)); // what is no number gives way to the number
+  field.addEventListener("blur", () => updateInputs(page)); // what is not a number gives way to the number
   return { i, gradient, slider, field, parts: [name, slider, field, gradient] };
 }
 

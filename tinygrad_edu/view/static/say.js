@@ -73,7 +73,7 @@ function sayBackward(page, key) {
       const tail = graph.links[k][0];
       if (graph.cards[tail].kind === "constant") continue;
       const name = bold(graph.cards[tail].name);
-      if (numbers.local[k] === null) { // an array: its local derivatives are no single number
+      if (numbers.local[k] === null) { // an array: its local derivatives are not one number
         const sent = numbers.sent[k] === null ? "what the rule sends back" : gradientText(numbers.sent[k]);
         lines.push([name, ".grad += ", sent, ` from all elements of ${graph.cards[i].name}`]);
         continue;
