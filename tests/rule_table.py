@@ -82,7 +82,7 @@ ELEMENTWISE = {
         settings={"min": -1.0, "max": 2.0},
     ),
 }  # fmt: skip
-"""`where` takes a condition that is not an operand of the calculus: it is tried as an array rule."""
+"""`where` takes a condition, not an operand of the calculus: it is tried as an array rule."""
 for _name, _row in ELEMENTWISE.items():
     _row.domains, _row.apart = DOMAINS[_name].intervals, DOMAINS[_name].ties
 

@@ -144,7 +144,7 @@ def test_values_and_gradients_are_those_of_python(javascript, graph):
 
 
 @given(graph=GRAPHS, factors=st.lists(st.none() | st.floats(0.95, 1.05), max_size=12))
-def test_moved_inputs_give_what_the_graph_made_anew_gives(javascript, graph, factors):
+def test_moved_inputs_give_what_the_graph_made_again_gives(javascript, graph, factors):
     numbers = [x and x * graph.inputs[i] for x, i in zip(factors, places(graph), strict=False)]
     inputs = changed(graph, numbers)
     page, place = followed_page(graph)

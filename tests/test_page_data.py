@@ -269,7 +269,7 @@ def test_over_300_nodes_modules_open_folded_until_it_can_be_read():
 
 
 def several():
-    """Graphs of every kind that the page tells apart, each made anew."""
+    """Graphs of every kind that the page tells apart, each made again."""
     a, b = Value(2.0, "a"), Value(-0.5, "b")
     with group("g"):
         c = (a * b).tanh()

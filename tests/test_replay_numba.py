@@ -136,7 +136,7 @@ def test_lists_are_as_long_as_they_were_recorded():
             run(2.0, 5.0, wrong)
 
 
-def test_a_function_goes_the_right_way_and_is_compiled_anew_only_for_another():
+def test_a_function_goes_the_right_way_and_is_compiled_again_only_for_another():
     run = replay(piecewise, [1.0, 2.0], backend="numba")
     for xs in [(3.0, 4.0), (0.5, -1.0), (-0.5, 4.0), (-0.25, 3.0), (-3.0, 4.0), (1.0, 2.0)]:
         assert all_close(run(*xs), recorded(piecewise, xs)), xs

@@ -51,7 +51,7 @@ def test_branches_give_right_results_in_any_order(numbers):
             assert all_close(run(*xs), expected), xs
 
 
-def test_it_is_recorded_anew_only_when_a_comparison_comes_out_differently():
+def test_it_is_recorded_again_only_when_a_comparison_comes_out_differently():
     f, calls = counted(lambda x: x * 2 if x > 0 else x * x)
     run = replay(f, [1.0])
     assert run(3.0) == (6.0, (2.0,))
@@ -370,7 +370,7 @@ def test_a_dropped_replay_is_freed_with_its_graph():
     assert nodes_alive() == before
 
 
-def test_recording_anew_keeps_no_graph_of_before():
+def test_recording_again_keeps_no_graph_of_before():
     run = replay(newton, [2.0])
     run(2.1)
     before = nodes_alive()

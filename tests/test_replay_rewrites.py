@@ -109,7 +109,7 @@ LOOKALIKES = {
     "below the maximum of another axis": lambda x: (
         softmax_of(x, 0)[0] - softmax_of(x, 0)[0].exp().sum(axis=1, keepdims=True).log()
     ).exp(),
-    "a sum that only looks like one": lambda x: (softmax_of(x)[0].exp() + softmax_of(x)[0] - x.log()).exp(),
+    "a sum of another kind": lambda x: (softmax_of(x)[0].exp() + softmax_of(x)[0] - x.log()).exp(),
     "softmax written out": lambda x: (softmax_of(x)[0] - softmax_of(x)[1].log()).exp(),
     "log softmax": lambda x: tg.log_softmax(x).exp(),
     "along the first axis": lambda x: tg.log_softmax(x, axis=0).exp(),

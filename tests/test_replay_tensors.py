@@ -107,7 +107,7 @@ def counted(function):
     return counting, calls
 
 
-def test_a_function_is_recorded_anew_for_other_shapes_and_dtypes():
+def test_a_function_is_recorded_again_for_other_shapes_and_dtypes():
     function, calls = counted(square)
     replayed = replay(function, [X])
     for given in (X + 1, X.T, X[0], X[0].astype(np.float32), np.zeros((0, 2)), np.array(3.0), X):

@@ -118,7 +118,7 @@ def test_a_rule_that_asks_for_plain_numbers_is_refused_by_name():
 
 
 @given(graph=GRAPHS, factors=st.lists(st.none() | st.floats(0.95, 1.05), max_size=12))
-def test_new_inputs_give_what_the_graph_made_anew_gives(graph, factors):
+def test_new_inputs_give_what_the_graph_made_again_gives(graph, factors):
     leaves = places(graph)
     moved = {i: f * graph.inputs[i] for f, i in zip(factors, leaves, strict=False) if f}
     try:

@@ -1,7 +1,7 @@
 """What the two workloads on scalar expressions share: every candidate, for any expression.
 
 An expression is a function `f(a, b, relu)` of two numbers or nodes; the work is its value and
-its derivatives by a and b, recorded anew on every call except where a candidate compiles it.
+its derivatives by a and b, recorded again on every call except where a candidate compiles it.
 """
 
 from __future__ import annotations
