@@ -1,27 +1,28 @@
-"""`tinygrad-edu check`: are the gradients of a function, a layer or a graph in a script right?"""
+"""`tinygrad-edu check`: are the gradients of functions, layers and graphs in scripts right?"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import sys
+import textwrap
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any
 
-from tinygrad_edu.check import Report, gradcheck
-from tinygrad_edu.check.kinds import function_of_graph, leaves_of
-from tinygrad_edu.commands.expression import closest, shown
-from tinygrad_edu.commands.inputs import Inputs, read_input
+from tinygrad_edu.check import Report
+from tinygrad_edu.commands.check_plan import Asked, Outcome, Plan
+from tinygrad_edu.commands.input_forms import FORM, read_input
+from tinygrad_edu.commands.machine_reports import annotation, as_json, as_junit
 from tinygrad_edu.commands.options import (
     Parser,
     UsageError,
     check_target,
-    script_and_name,
     values_by_name,
     write_target,
 )
-from tinygrad_edu.commands.printing import GREEN, RED, YELLOW, coloured, say, width
-from tinygrad_edu.commands.script import RUN_NAME, ScriptError, running
-from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.commands.printing import GREEN, RED, YELLOW, coloured, complain, say, width
+from tinygrad_edu.commands.script import ScriptError
 
 DESCRIPTION = """\
 Compare gradients with numerical derivatives, or with another library. What is
@@ -56,10 +57,10 @@ def check_parser() -> Parser:
         description=DESCRIPTION,
         epilog=CHECK_EXAMPLES,
     )
-    parser.add_argument("what", metavar="script.py:name", help="what to check")
     parser.add_argument(
-        "inputs", nargs="*", metavar="name=input", help="the inputs: numbers, shapes, or names"
-    )
+        "words", nargs="+", metavar="script.py:name | script.py | name=input",
+        help="what to check, by name or all in a script, and its inputs",
+    )  # fmt: skip
     parser.add_argument(
         "--with", dest="library", choices=LIBRARIES, help="compare with this library instead"
     )
@@ -79,42 +80,84 @@ def check_parser() -> Parser:
         "--seed", type=int, default=0, metavar="N",
         help="of the random arrays, 0 or more (default: 0)",
     )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print one object for programs")
+    parser.add_argument("--junit", metavar="FILE", help="write the results for a CI system")
     parser.add_argument("--svg", metavar="FILE", help="write a picture of where it fails")
     parser.add_argument("--force", action="store_true", help="overwrite the picture if it exists")
     return parser
 
 
 def run_check(options: argparse.Namespace) -> int:
-    """Check everything that can be checked first; then run the script and print the report."""
-    script = script_and_name(options.what)
-    if script is None:
-        raise UsageError(f"{options.what}: expected script.py:name")
-    _check_options(options)
-    given = values_by_name(
-        options.inputs, read_input, "name=number, name=3x4 or a name of the script"
-    )
-    if options.svg is not None:
-        if Path(options.svg).suffix.lower() != ".svg":
-            raise UsageError(f"{options.svg}: the name must end in .svg")
-        check_target(options.svg, options.force, "")
+    """Check everything that can be checked first; then run the scripts and print the reports."""
+    is_input = re.compile(r"\w+\s*=")
+    asked = [Asked.of(word) for word in options.words if not is_input.match(word)]
+    given = values_by_name([x for x in options.words if is_input.match(x)], read_input, FORM)
+    if not asked:
+        raise UsageError("check what? Give script.py:name, or script.py for all of it")
+    _check_options(options, several=len(asked) > 1 or not asked[0].name)
     if options.library:
         _check_installed(options.library)
-    path, name = script
-    with running(path) as names:
-        found = _name(path, names, name)
-        inputs = Inputs(path, name, names, given, options.seed)
-        report = _checked(found, options, inputs)
-    if inputs.drawn:
-        say(f"random numbers for {', '.join(inputs.drawn)}; seed {options.seed}")
-    say("\n".join(_lines(report)))
-    if options.svg is not None:
-        write_target(options.svg, report.to_svg(), options.force, "")
-        say(f"written: {options.svg}")
-    return 0 if report.ok else WRONG
+    with redirect_stdout(sys.stderr if options.json else sys.stdout):  # the object stands alone
+        plan = Plan(asked, given, options)
+        outcomes = _printed(plan, options)
+    if options.json:
+        say(as_json(outcomes, plan.left_out, options.seed))
+    if options.junit is not None:
+        write_target(options.junit, as_junit(outcomes, plan.left_out), force=True)
+    if options.svg is not None and outcomes[0].report is not None:
+        write_target(options.svg, outcomes[0].report.to_svg(), options.force, "")
+        say(f"written: {options.svg}", sys.stderr if options.json else None)
+    if any(outcome.report is not None and not outcome.ok for outcome in outcomes):
+        return WRONG
+    return next((outcome.status for outcome in outcomes if outcome.error), 0)
 
 
-def _check_options(options: argparse.Namespace) -> None:
+def _printed(plan: Plan, options: argparse.Namespace) -> list[Outcome]:
+    """Run the checks, and print what comes out of each as soon as it is there."""
+    if not options.json:
+        _say_what_was_found(plan)
+    outcomes = []
+    for outcome in plan.outcomes():
+        outcomes.append(outcome)
+        if outcome.error:
+            label = f"{outcome.label}: " if plan.several else ""
+            complain(label + outcome.error, outcome.status)
+        elif outcome.report is not None and not options.json:
+            notes = [f"{outcome.label}"] * plan.several + outcome.notes
+            say("\n".join([*notes, *_lines(outcome.report), *[""] * plan.several]))
+        if os.environ.get("GITHUB_ACTIONS") == "true" and not outcome.ok:
+            say(annotation(outcome))
+    if plan.several and not options.json:
+        _say_the_sum(outcomes)
+    return outcomes
+
+
+def _say_what_was_found(plan: Plan) -> None:
+    """For each script that is checked as a whole, what was found in it and what was not."""
+    for path, left_out in plan.left_out.items():
+        found = [check.target.said for check in plan.checks if check.target.path == path]
+        lines = [f"{path}: {', '.join(found) or 'nothing to check'}"]
+        reasons: dict[str, list[str]] = {}
+        for name, why in left_out.items():
+            reasons.setdefault(why, []).append(name)
+        lines += [f"not checked: {', '.join(names)} ({why})" for why, names in reasons.items()]
+        say("\n".join(textwrap.fill(x, width(), subsequent_indent="  ") for x in lines) + "\n")
+
+
+def _say_the_sum(outcomes: list[Outcome]) -> None:
+    bad = [outcome.label for outcome in outcomes if not outcome.ok]
+    if bad:
+        said = f"{len(bad)} of {len(outcomes)} failed: {', '.join(bad)}"
+    else:
+        said = f"{len(outcomes)} checked, all agree"
+    say(coloured(said, RED if bad else GREEN))
+
+
+def _check_options(options: argparse.Namespace, several: bool) -> None:
     """Refuse options that do not go together, or make no sense."""
+    for option in ("gradient", "backward", "theirs", "svg"):
+        if several and getattr(options, option):
+            raise UsageError(f"--{option} is for one target: give script.py:name, and no other")
     ways = {
         "--with": options.library, "--gradient": options.gradient, "--backward": options.backward,
         "--second-order": options.second_order,
@@ -130,6 +173,13 @@ def _check_options(options: argparse.Namespace) -> None:
         tolerance = getattr(options, option)
         if tolerance is not None and not tolerance >= 0:
             raise UsageError(f"--{option} {tolerance:g}: it must be 0 or more")
+    for file, ending in ((options.svg, ".svg"), (options.junit, ".xml")):
+        if file is not None and Path(file).suffix.lower() != ending:
+            raise UsageError(f"{file}: the name must end in {ending}")
+    if options.svg is not None:
+        check_target(options.svg, options.force, "")
+    if options.junit is not None:
+        check_target(options.junit, force=True)
 
 
 def _check_installed(library: str) -> None:
@@ -139,104 +189,6 @@ def _check_installed(library: str) -> None:
         opened(library)
     except ImportError as error:
         raise ScriptError(str(error)) from error
-
-
-def _name(path: str, names: dict[str, Any], name: str) -> Any:
-    """What the script has by a name."""
-    if name not in names:
-        own = [
-            x for x, found in names.items()
-            if isinstance(found, Node)
-            or (callable(found) and getattr(found, "__module__", RUN_NAME) == RUN_NAME)
-        ]  # fmt: skip
-        said = closest(name, own) if own else "it has no function and no node"
-        raise ScriptError(f"{path} has no {shown(name)}; {said}")
-    return names[name]
-
-
-def _checked(found: Any, options: argparse.Namespace, inputs: Inputs) -> Report:
-    """Check what was found in the way that fits it."""
-    if isinstance(found, Node):
-        return _checked_graph(found, options, inputs)
-    if _is_layer(found):
-        return _checked_layer(found, options, inputs)
-    if callable(found):
-        return _checked_function(found, options, inputs)
-    raise ScriptError(
-        f"{inputs.path}: {inputs.name} is a {type(found).__name__}; check a function, a node, or a "
-        "layer with forward and backward"
-    )
-
-
-def _tolerances(options: argparse.Namespace) -> dict[str, Any]:
-    return {"rtol": options.rtol, "atol": options.atol, "raises": False}
-
-
-def _checked_function(found: Any, options: argparse.Namespace, inputs: Inputs) -> Report:
-    def named_in_script(name: str) -> Any:
-        return _name(inputs.path, inputs.names, name)
-
-    settings = _tolerances(options)
-    if options.backward:
-        from tinygrad_edu.check import check_backward
-
-        backward = named_in_script(options.backward)
-        return check_backward(found, backward, *inputs.of_layer(found), **settings)
-    function, xs = inputs.of(found)
-    settings["names"] = [*xs]
-    if options.gradient:
-        gradient = inputs.like(named_in_script(options.gradient))
-        return gradcheck(function, *xs.values(), gradient=gradient, **settings)
-    if xs and options.library:
-        from tinygrad_edu.check import compare
-
-        theirs = inputs.like(named_in_script(options.theirs)) if options.theirs else None
-        return compare(function, *xs.values(), with_=options.library, theirs=theirs, **settings)
-    if xs:
-        return gradcheck(function, *xs.values(), second_order=options.second_order, **settings)
-    root = function()  # without inputs: the graph that it records
-    if not isinstance(root, Node):
-        raise ScriptError(
-            f"{inputs.path}: {inputs.name}() returned {type(root).__name__}, not a node"
-        )
-    return _checked_graph(root, options, inputs)
-
-
-def _checked_graph(root: Node, options: argparse.Namespace, inputs: Inputs) -> Report:
-    _refuse_options(options, ["theirs", "gradient", "backward"], f"{inputs.name} is a node")
-    inputs.refuse(f"{inputs.name} is a node, which has its inputs already")
-    root.label = root.label or inputs.name
-    settings = _tolerances(options)
-    if options.library:
-        from tinygrad_edu.check import compare
-
-        return compare(root, with_=options.library, **settings)
-    leaves = leaves_of(root)
-    names = [x.label or f"leaf {i}" for i, x in enumerate(leaves)]
-    f = function_of_graph(root, leaves)
-    f.__name__ = inputs.name
-    return gradcheck(f, *leaves, names=names, second_order=options.second_order, **settings)
-
-
-def _checked_layer(found: Any, options: argparse.Namespace, inputs: Inputs) -> Report:
-    from tinygrad_edu.check import check_backward
-
-    own = ["theirs", "gradient", "backward", "library", "second_order"]
-    _refuse_options(options, own, f"{inputs.name} is a layer with a backward pass of its own")
-    layer = inputs.made(found) if isinstance(found, type) else found
-    forward = layer.forward if hasattr(layer, "forward") else layer
-    return check_backward(layer, *inputs.of_layer(forward), **_tolerances(options))
-
-
-def _is_layer(found: Any) -> bool:
-    return hasattr(found, "backward") and not isinstance(found, Node)
-
-
-def _refuse_options(options: argparse.Namespace, names: list[str], why: str) -> None:
-    for name in names:
-        if getattr(options, name):
-            option = {"library": "with"}.get(name, name.replace("_", "-"))
-            raise UsageError(f"--{option} does not fit: {why}")
 
 
 def _lines(report: Report) -> list[str]:

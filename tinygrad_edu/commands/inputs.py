@@ -4,69 +4,70 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
-import re
 from collections.abc import Callable, Iterator
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any
 
-from tinygrad_edu.commands.expression import checked_name, closest, shown
-from tinygrad_edu.commands.options import UsageError, number
+from tinygrad_edu.commands.expression import closest, shown
+from tinygrad_edu.commands.input_forms import NameInScript, RandomArray, Setting
+from tinygrad_edu.commands.options import UsageError
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import shape_of
 
 
-class RandomShape(NamedTuple):
-    """The shape of an array of random numbers."""
+class MissingInputsError(UsageError):
+    """Inputs that are required and not given; `needs` says of each target which."""
 
-    lengths: tuple[int, ...]
-
-
-class NameInScript(NamedTuple):
-    """Something that the script has by this name."""
-
-    name: str
-
-
-def read_input(text: str) -> float | RandomShape | NameInScript:
-    """A number; a shape as 3x4, or 4x for one axis; or a name. ValueError for anything else."""
-    text = text.strip()
-    if re.fullmatch(r"\d+x(\d+(x\d+)*)?", text):
-        return RandomShape(tuple(int(n) for n in text.split("x") if n))
-    try:
-        return number(text)
-    except ValueError:
-        if text.lower() in ("nan", "+nan", "-nan"):
-            raise
-        return NameInScript(checked_name(text))
+    def __init__(self, needs: list[str], first: str, instead: str = "") -> None:
+        self.needs, self.first = needs, first
+        super().__init__(
+            f"{'; '.join(needs)}; give a number ({first}=0.5), the shape of a random array "
+            f"({first}=3x4) or a name of the script{instead}"
+        )
 
 
-MOST_ELEMENTS = 10**7
-"""A random array has at most so many elements."""
+class MissingArgumentsError(UsageError):
+    """A class of which no object can be made; `why` says it in a few words."""
+
+    def __init__(self, name: str, required: list[str]) -> None:
+        self.why = f"a class that needs {', '.join(required)}"
+        super().__init__(
+            f"{name} is {self.why}; give {required[0]}=..., or make an object of it in the script "
+            "and check that"
+        )
 
 
 class Inputs:
-    """What a function is to be called with. `drawn` says which random arrays were made."""
+    """What a target is called with. `drawn` says which random arrays were made, `used` which of the
+    given inputs it takes. With `shared`, those that it does not take are for other targets."""
 
     def __init__(
-        self, path: str, name: str, names: dict[str, Any], given: dict[str, Any], seed: int
-    ) -> None:
+        self, path: str, name: str, names: dict[str, Any], given: dict[str, Any], seed: int,
+        shared: bool = False,
+    ) -> None:  # fmt: skip
         self.path, self.name, self.names, self.given = path, name, names, given
-        self.seed = seed
+        self.seed, self.shared = seed, shared
         self.drawn: list[str] = []
+        self.used: set[str] = set()
         self._order: list[tuple[str, bool]] = []
         self._fixed: dict[str, Any] = {}
         self._settings: set[str] = set()
 
-    def of(self, function: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    def of(
+        self, function: Callable[..., Any], by_hand: bool = False
+    ) -> tuple[Callable[..., Any], dict[str, Any]]:
         """The function of its inputs alone, and the inputs by name.
 
         Inputs are numbers, floating arrays and nodes, given or by default; anything else that is
         given, such as an array of labels, stays as it is at every call, and so do other defaults.
-        Beside arrays, numbers are arrays of shape (). UsageError for an input that is missing, or
-        unknown.
+        Where there is a derivative by hand, a number by default beside required inputs is a setting
+        (the slope of a leaky ReLU). Beside arrays, numbers are arrays of shape (). UsageError for
+        an input that is missing, or unknown.
         """
-        chosen, by_keyword = self._chosen(function)
+        parameters = _parameters_of(function)
+        if by_hand and any(_is_required(p) for p in parameters):
+            self._settings.update(p.name for p in parameters if _is_real(p.default))
+        chosen, by_keyword = self._chosen(parameters)
         inputs = {
             name: x for name, x in chosen.items() if _is_input(x) and name not in self._settings
         }
@@ -81,15 +82,21 @@ class Inputs:
 
         return self._of_inputs(function, by_keyword), inputs
 
-    def of_layer(self, forward: Callable[..., Any]) -> list[Any]:
-        """All that is given to a forward pass, in order. UsageError as for a function."""
-        chosen, by_keyword = self._chosen(forward)
-        if by_keyword:
-            raise UsageError(
-                f"{self.name}: a layer is called with its inputs in order; give those before "
-                f"{list(chosen)[-1]} too"
-            )
-        return [*chosen.values()]
+    def of_layer(self, forward: Callable[..., Any], skipped: int = 0) -> list[Any]:
+        """All that is given to a forward pass, in order, with the defaults between; without its
+        first parameters, if some are `skipped`. UsageError as for a function."""
+        parameters = _parameters_of(forward)[skipped:]
+        chosen, _ = self._chosen(parameters)
+        for p in parameters:
+            if p.kind is p.KEYWORD_ONLY and p.name in chosen:
+                raise UsageError(
+                    f"{p.name}=...: {self.name} takes it by its name alone, and a layer is called "
+                    "with its inputs in order"
+                )
+        named = [p for p in parameters if not _takes_many(p)]
+        last = max((i for i, p in enumerate(named) if p.name in chosen), default=-1)
+        in_order = [chosen.pop(p.name, p.default) for p in named[: last + 1]]
+        return [*in_order, *chosen.values()]
 
     def like(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A second function, to be called with what the first one gets, in that order."""
@@ -108,42 +115,62 @@ class Inputs:
 
         return of_inputs
 
-    def _chosen(self, function: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
-        """What the function is called with, by name, and whether names are needed for it."""
-        given, parameters = dict(self.given), _parameters_of(function)
+    def _chosen(self, parameters: list[inspect.Parameter]) -> tuple[dict[str, Any], bool]:
+        """What a function is called with, by name, and whether names are needed for it."""
+        missing = self._missing(parameters)
+        if missing:
+            raise self.needs(missing)
         chosen: dict[str, Any] = {}
-        missing = []
-        by_keyword = many = some_left_out = False
+        by_keyword = some_left_out = False
         for p in parameters:
-            many = many or p.kind is p.VAR_POSITIONAL
-            if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+            if _takes_many(p):
                 continue
-            if p.name in given:
-                x = self._input(p.name, given.pop(p.name))
-                if p.default is not p.empty and not _is_input(p.default):
-                    self._settings.add(p.name)  # axis=1, where the default is None
-                    x = int(x) if isinstance(x, float) and x.is_integer() else x
-                chosen[p.name] = x
-            elif p.default is p.empty:
-                missing.append(p.name)
+            if p.name in self.given:
+                chosen[p.name] = self._given_for(p)
             elif p.kind is not p.KEYWORD_ONLY and _is_input(p.default):
-                chosen[p.name] = float(p.default) if type(p.default) is int else p.default
+                chosen[p.name] = _as_input(p.default)
             else:
                 some_left_out = True
             if p.name in chosen:
                 by_keyword = by_keyword or some_left_out or p.kind is p.KEYWORD_ONLY
-        if missing:
-            raise UsageError(
-                f"{self.name} needs {', '.join(missing)}; give a number ({missing[0]}=0.5), the "
-                f"shape of a random array ({missing[0]}=3x4) or a name of the script"
-            )
-        if given and not many:
-            unknown = next(iter(given))
+        more = [name for name in self.given if name not in chosen and name not in self.used]
+        if not any(p.kind is p.VAR_POSITIONAL for p in parameters):
+            self._check_known(more, parameters)
+            more = []
+        self.used.update(name for name in (*chosen, *more) if name in self.given)
+        return chosen | {name: _as_input(self._input(name)) for name in more}, by_keyword
+
+    def missing_alone(self, function: Callable[..., Any]) -> str:
+        """The input of a function that needs one, and for which nothing is given; else ""."""
+        parameters = _parameters_of(function)
+        required = [p.name for p in parameters if _is_required(p)]
+        is_given = any(p.name in self.given for p in parameters)
+        return required[0] if len(required) == 1 and not is_given else ""
+
+    def _missing(self, parameters: list[inspect.Parameter]) -> list[str]:
+        return [p.name for p in parameters if _is_required(p) and p.name not in self.given]
+
+    def needs(self, missing: list[str]) -> MissingInputsError:
+        return MissingInputsError([f"{self.name} needs {', '.join(missing)}"], missing[0])
+
+    def _check_known(self, names: list[str], parameters: list[inspect.Parameter]) -> None:
+        if names and not self.shared:
             known = [p.name for p in parameters]
             raise UsageError(
-                f"{shown(unknown)}: {self.name} has no such input; {closest(unknown, known)}"
+                f"{shown(names[0])}: {self.name} has no such input; {closest(names[0], known)}"
             )
-        return chosen | {name: self._input(name, x) for name, x in given.items()}, by_keyword
+
+    def _given_for(self, p: inspect.Parameter) -> Any:
+        """What is given for a parameter: the default tells a setting, and a text from a name."""
+        form = self.given[p.name]
+        if isinstance(form, NameInScript) and isinstance(p.default, str):
+            in_script = self.names.get(form.name)
+            return in_script if isinstance(in_script, str) else form.name
+        x = self._input(p.name)
+        if p.default is not p.empty and not _is_input(p.default):
+            self._settings.add(p.name)  # axis=1, where the default is None
+            return x
+        return _as_input(x)
 
     @functools.cached_property
     def _rng(self) -> Any:
@@ -153,43 +180,42 @@ class Inputs:
         return np.random.default_rng(self.seed)
 
     def made(self, kind: type) -> Any:
-        """An object of a class of the script, which needs no arguments."""
-        required = [
-            p.name for p in _parameters_of(kind)
-            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
-        ]  # fmt: skip
+        """An object of a class of the script, from the inputs that have the names of its
+        parameters."""
+        parameters = _parameters_of(kind)
+        required = self._missing(parameters)
         if required:
-            raise UsageError(
-                f"{self.name} is a class that needs {', '.join(required)}; make an object of it in "
-                "the script and check that"
-            )
-        return kind()
+            raise MissingArgumentsError(self.name, required)
+        taken = [p.name for p in parameters if p.name in self.given and not _takes_many(p)]
+        self.used.update(taken)
+        return kind(**{name: self._input(name) for name in taken})
 
     def refuse(self, why: str) -> None:
-        """UsageError if there are inputs."""
-        if self.given:
+        """UsageError if there are inputs, unless they are for others."""
+        if self.given and not self.shared:
             raise UsageError(f"{next(iter(self.given))}=...: {why}")
 
-    def _input(self, name: str, given: Any) -> Any:
-        if isinstance(given, RandomShape):
-            if math.prod(given.lengths) > MOST_ELEMENTS:
-                raise UsageError(
-                    f"{name}: an array of more than {MOST_ELEMENTS} elements is too large"
-                )
-            self.drawn.append(f"{name} {given.lengths}")
-            return self._rng.normal(size=given.lengths)
-        if isinstance(given, NameInScript):
-            if given.name not in self.names:
-                known = [
-                    x for x, found in self.names.items()
-                    if _has_shape(found) or (_is_input(found) and x[:2] != "__")
-                ]  # fmt: skip
-                raise UsageError(
-                    f"{name}={shown(given.name)}: not a number, not a shape such as 3x4, and "
-                    f"{self.path} has nothing by this name; {closest(given.name, known)}"
-                )
-            return self.names[given.name]
-        return given
+    def _input(self, name: str) -> Any:
+        form = self.given[name]
+        if isinstance(form, Setting):
+            self._settings.add(name)
+            form = form.value
+        if isinstance(form, RandomArray):
+            self.drawn.append(f"{name} {form}")
+            return form.drawn(self._rng)
+        if not isinstance(form, NameInScript):
+            return form
+        if form.name in self.names:
+            return self.names[form.name]
+        known = [
+            x for x, found in self.names.items()
+            if _has_shape(found) or (_is_input(found) and x[:2] != "__")
+        ]  # fmt: skip
+        raise UsageError(
+            f"{name}={shown(form.name)}: not a number, not a shape such as 3x4, and {self.path} "
+            f"has nothing by this name; {closest(form.name, known)}; for a text write "
+            f"\"{name}='{shown(form.name)}'\""
+        )
 
 
 def _parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
@@ -199,17 +225,30 @@ def _parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
         return []
 
 
+def _takes_many(p: inspect.Parameter) -> bool:
+    return p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+
+
+def _is_required(p: inspect.Parameter) -> bool:
+    return p.default is p.empty and not _takes_many(p)
+
+
 def _is_input(x: Any) -> bool:
     """Whether something can be moved a little: a number, a floating array or list, a node."""
     if isinstance(x, Node):
         return True
     if _has_shape(x):
-        return bool(x.dtype.kind == "f")
+        dtype = getattr(x, "dtype", "")
+        return "float" in getattr(dtype, "name", str(dtype))  # those of torch have no name
     if isinstance(x, list | tuple):
         return bool(x) and all(map(_is_real, _flat(x))) and any(
             isinstance(y, float) for y in _flat(x)
         )  # fmt: skip
     return _is_real(x)
+
+
+def _as_input(x: Any) -> Any:
+    return float(x) if type(x) is int else x
 
 
 def _is_real(x: Any) -> bool:

@@ -32,7 +32,8 @@ def node_of_script(path: str, name: str) -> Node:
     ScriptError if there is no such file or node, and for whatever the script itself raises, with
     the line where it happened; KeyboardInterrupt stays itself.
     """
-    with running(path) as names:
+    with in_script(path):
+        names = names_of_script(path)
         if name not in names:
             known = [x for x, found in names.items() if isinstance(found, Node)]
             said = closest(name, known) if known else "it has no Value and no Tensor"
@@ -70,17 +71,22 @@ def _check_callable(path: str, name: str, found: Any) -> None:
 
 
 @contextmanager
-def running(path: str) -> Iterator[dict[str, Any]]:
-    """Run a script and give its names to a block, in which more of its code may run.
+def in_script(path: str) -> Iterator[None]:
+    """A block in which code of a script runs.
 
     The script's folder is where its imports are looked up first, as when Python runs it.
-    ScriptError if there is no such file, and for whatever the script raises, with its line;
-    KeyboardInterrupt stays itself.
+    ScriptError for whatever the code raises, with its line in the script; KeyboardInterrupt stays
+    itself.
     """
+    with _as_if_started(path), _errors_with_lines(path):
+        yield
+
+
+def names_of_script(path: str) -> dict[str, Any]:
+    """Run a script, inside `in_script`, for its names. ScriptError if there is no such file."""
     if not os.path.isfile(path):
         raise ScriptError(f"there is no script {path}")
-    with _as_if_started(path), _errors_with_lines(path):
-        yield runpy.run_path(path, run_name=RUN_NAME)
+    return runpy.run_path(path, run_name=RUN_NAME)
 
 
 @contextmanager

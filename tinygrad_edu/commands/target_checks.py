@@ -1,0 +1,167 @@
+"""The check that fits a target: of a function, a derivative by hand, a layer, a graph."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tinygrad_edu.check import Report, gradcheck
+from tinygrad_edu.check.kinds import function_of_graph, leaves_of
+from tinygrad_edu.commands.inputs import Inputs
+from tinygrad_edu.commands.options import UsageError
+from tinygrad_edu.commands.script import ScriptError
+from tinygrad_edu.commands.targets import Target, found_in, has_context, is_used_as_class
+from tinygrad_edu.engine.graph import Node
+
+TRIED = (-8.3, -3.1, -1.7, -0.9, -0.3, -0.06, 0.06, 0.3, 0.9, 1.7, 3.1, 8.3)
+"""Where the derivative of a function of one number is tried, if no number is given."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A target with all that its check needs; `notes` says what was chosen for it."""
+
+    target: Target
+    run: Callable[[], Report]
+    notes: list[str]
+    place: tuple[str, int] | None
+    """The file and the line of the derivative that is checked, if it is written in Python."""
+
+
+def prepared(target: Target, options: argparse.Namespace, inputs: Inputs) -> Check:
+    """Find or make the inputs of a target. UsageError if some are missing, or do not fit."""
+    notes: list[str] = []
+    if isinstance(target.found, Node):
+        run = _of_graph(target.found, options, inputs)
+    elif target.is_layer:
+        run = _of_layer(target, options, inputs)
+    else:
+        run = _of_function(target, options, inputs, notes)
+    if inputs.drawn:
+        notes.append(f"random numbers for {', '.join(inputs.drawn)}; seed {options.seed}")
+    by_hand = inputs.names.get(options.gradient or options.backward or target.partner)
+    return Check(target, run, notes, _place(by_hand or getattr(target.found, "backward", None)))
+
+
+def _place(code: Any) -> tuple[str, int] | None:
+    code = getattr(inspect.unwrap(code) if callable(code) else code, "__code__", None)
+    return (code.co_filename, code.co_firstlineno) if code is not None else None
+
+
+def _tolerances(options: argparse.Namespace) -> dict[str, Any]:
+    return {"rtol": options.rtol, "atol": options.atol, "raises": False}
+
+
+def _of_function(
+    target: Target, options: argparse.Namespace, inputs: Inputs, notes: list[str]
+) -> Callable[[], Report]:
+    def by_name(name: str) -> Any:
+        return found_in(inputs.path, inputs.names, name)
+
+    found, settings = target.found, _tolerances(options)
+    gradient, backward = options.gradient, options.backward
+    if not (gradient or backward or options.library or options.second_order):
+        gradient, backward = (
+            target.partner if target.way == way else "" for way in ("gradient", "backward")
+        )
+        notes += [f"the derivative by hand: {target.partner}"] * bool(target.partner)
+    if backward:
+        from tinygrad_edu.check import check_backward
+
+        xs = inputs.of_layer(found)
+        passed_back = by_name(backward)
+        return lambda: check_backward(found, passed_back, *xs, **settings)
+    alone = inputs.missing_alone(found) if gradient else ""
+    if alone:
+        return _one_by_one(found, by_name(gradient), alone, inputs, settings, notes)
+    function, by_input = inputs.of(found, by_hand=bool(gradient))
+    settings["names"] = [*by_input]
+    values = [*by_input.values()]
+    if gradient:
+        slope = inputs.like(by_name(gradient))
+        return lambda: gradcheck(function, *values, gradient=slope, **settings)
+    if values and options.library:
+        from tinygrad_edu.check import compare
+
+        theirs = inputs.like(by_name(options.theirs)) if options.theirs else None
+        return lambda: compare(function, *values, with_=options.library, theirs=theirs, **settings)
+    if values:
+        return lambda: gradcheck(function, *values, second_order=options.second_order, **settings)
+    root = function()  # without inputs: the graph that it records
+    if not isinstance(root, Node):
+        raise ScriptError(
+            f"{inputs.path}: {inputs.name}() returned {type(root).__name__}, not a node"
+        )
+    return _of_graph(root, options, inputs)
+
+
+def _one_by_one(
+    function: Callable[..., Any], slope: Callable[..., Any], name: str, inputs: Inputs,
+    settings: dict[str, Any], notes: list[str],
+) -> Callable[[], Report]:  # fmt: skip
+    """The check of a function of one number, at many: safe without an input, as a derivative of
+    one number by another has one meaning."""
+    places = [x for x in TRIED if _is_number(function, x)]
+    if not places:
+        raise inputs.needs([name])
+    notes.append(f"{name} is not given: tried at {len(places)} numbers from "
+                 f"{places[0]} to {places[-1]}, one by one")  # fmt: skip
+
+    def run() -> Report:
+        reports = [gradcheck(function, x, gradient=slope, names=[name], **settings) for x in places]
+        rows = [row for report in reports for row in report.rows]
+        problems = dict.fromkeys(problem for report in reports for problem in report.problems)
+        failed = [row for row in rows if row.verdict != "ok"]
+        worst = max(rows, key=lambda row: row.relative)
+        return Report(reports[0].what, failed or [worst], [*problems])
+
+    return run
+
+
+def _is_number(function: Callable[..., Any], x: float) -> bool:
+    """Whether a function gives a finite number there."""
+    try:
+        return math.isfinite(function(x))
+    except Exception:
+        return False
+
+
+def _of_graph(root: Node, options: argparse.Namespace, inputs: Inputs) -> Callable[[], Report]:
+    _refuse_options(options, ["theirs", "gradient", "backward"], f"{inputs.name} is a node")
+    inputs.refuse(f"{inputs.name} is a node, which has its inputs already")
+    root.label = root.label or inputs.name
+    settings = _tolerances(options)
+    if options.library:
+        from tinygrad_edu.check import compare
+
+        return lambda: compare(root, with_=options.library, **settings)
+    leaves = leaves_of(root)
+    names = [x.label or f"leaf {i}" for i, x in enumerate(leaves)]
+    f = function_of_graph(root, leaves)
+    f.__name__ = inputs.name
+    return lambda: gradcheck(f, *leaves, names=names, second_order=options.second_order, **settings)
+
+
+def _of_layer(target: Target, options: argparse.Namespace, inputs: Inputs) -> Callable[[], Report]:
+    from tinygrad_edu.check import check_backward
+
+    own = ["theirs", "gradient", "backward", "library", "second_order"]
+    _refuse_options(options, own, f"{inputs.name} is a layer with a backward pass of its own")
+    layer, context = target.found, 0
+    if isinstance(layer, type) and is_used_as_class(layer):
+        context = int(has_context(layer))
+    elif isinstance(layer, type):
+        layer = inputs.made(layer)
+    xs = inputs.of_layer(getattr(layer, "forward", layer), context)
+    return lambda: check_backward(layer, *xs, **_tolerances(options))
+
+
+def _refuse_options(options: argparse.Namespace, names: list[str], why: str) -> None:
+    for name in names:
+        if getattr(options, name):
+            option = {"library": "with"}.get(name, name.replace("_", "-"))
+            raise UsageError(f"--{option} does not fit: {why}")

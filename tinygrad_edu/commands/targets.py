@@ -1,0 +1,181 @@
+"""What of a script is checked: a name, or all layers and derivatives by hand that are found."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tinygrad_edu.commands.expression import closest, shown
+from tinygrad_edu.commands.script import RUN_NAME, ScriptError
+from tinygrad_edu.engine.graph import Node
+
+BESIDE = ("d{}", "d_{}", "{}_grad", "grad_{}", "{}_prime", "{}_derivative", "{}_backward")
+"""The names of a derivative by hand beside those of its function; `f_forward` has `f_backward`."""
+ADJOINT = re.compile(r"d|g|d_?[a-z]|d_?(out|output|loss)|(grad|delta|upstream)\w*|adjoint|dL_?\w*")
+"""What the adjoint is called that a backward pass gets."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """Something of a script that can be checked; `partner` is the name of its derivative by hand,
+    which is a `gradient` or a `backward` pass."""
+
+    path: str
+    name: str
+    found: Any
+    partner: str = ""
+    way: Literal["", "gradient", "backward"] = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.path}:{self.name}"
+
+    @property
+    def said(self) -> str:
+        return self.name + (f" with {self.partner}" if self.partner else "")
+
+    @property
+    def is_layer(self) -> bool:
+        return hasattr(self.found, "backward") and not isinstance(self.found, Node)
+
+
+def found_in(path: str, names: dict[str, Any], name: str) -> Any:
+    """What the script has by a name. ScriptError if there is nothing."""
+    if name not in names:
+        own = [x for x, found in names.items() if isinstance(found, Node) or _is_own(found)]
+        said = closest(name, own) if own else "it has no function and no node"
+        raise ScriptError(f"{path} has no {shown(name)}; {said}")
+    return names[name]
+
+
+def target_by_name(path: str, names: dict[str, Any], name: str) -> Target:
+    """The target with this name. ScriptError if it is not there or cannot be checked."""
+    found = found_in(path, names, name)
+    target = Target(path, name, found)
+    if not (isinstance(found, Node) or target.is_layer or callable(found)):
+        raise ScriptError(
+            f"{path}: {name} is a {type(found).__name__}; check a function, a node, or a "
+            "layer with forward and backward"
+        )
+    if _is_plain(found) and not target.is_layer:
+        return _with_partner(target, names)
+    return target
+
+
+def targets_in(path: str, names: dict[str, Any]) -> tuple[list[Target], dict[str, str]]:
+    """All that a script has to be checked, and why its other functions and classes are not."""
+    targets: list[Target] = []
+    others: dict[str, str] = {}
+    partners: set[str] = set()
+    for name, found in names.items():
+        if name.startswith("_") or any(found is target.found for target in targets):
+            continue
+        target = Target(path, name, found)
+        if isinstance(found, type):
+            if _is_own(found) and is_layer_class(found) and not _is_outline(found):
+                targets.append(target)
+        elif target.is_layer:
+            targets += [target] if callable(getattr(found, "forward", found)) else []
+        elif _is_own(found) and (_is_plain(found) or hasattr(found, "defvjp")):
+            target = _with_partner(target, names)
+            partners.add(target.partner)
+            if target.partner or hasattr(found, "defvjp"):  # of jax.custom_vjp
+                targets.append(target)
+            else:
+                others[name] = "no derivative by hand of its inputs beside it"
+    made = {type(target.found) for target in targets}
+    targets = [target for target in targets if target.found not in made]
+    return targets, {name: why for name, why in others.items() if name not in partners}
+
+
+def is_layer_class(found: Any) -> bool:
+    """Whether objects of a class are layers."""
+    forward = getattr(found, "forward", None) or vars(found).get("__call__")
+    return callable(forward) and callable(getattr(found, "backward", None))
+
+
+def is_used_as_class(found: type) -> bool:
+    """Whether a class is checked as it is, without an object, as a torch Function."""
+    return isinstance(inspect.getattr_static(found, "forward", None), staticmethod | classmethod)
+
+
+def has_context(found: type) -> bool:
+    """Whether the forward pass of a class begins with the context of torch."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not issubclass(found, torch.autograd.Function):
+        return False
+    own, usual = (
+        inspect.getattr_static(x, "setup_context") for x in (found, torch.autograd.Function)
+    )
+    return own is usual
+
+
+def _with_partner(target: Target, names: dict[str, Any]) -> Target:
+    """The target with its derivative by hand, if one stands beside it by name."""
+    base = target.name
+    forms = [form.format(base) for form in BESIDE]
+    if base == "forward" or base.endswith("_forward"):
+        forms.append(base.removesuffix("forward") + "backward")
+    for partner in forms:
+        beside = names.get(partner)
+        if _is_plain(beside):
+            way = _way(partner, target.found, beside)
+            if way:
+                return Target(target.path, base, target.found, partner, way)
+    return target
+
+
+def _way(name: str, function: Callable[..., Any], beside: Callable[..., Any]) -> Any:
+    """Whether a derivative by hand is a gradient, called as the function is, or a backward pass,
+    which gets an adjoint; neither if its parameters do not tell."""
+    own, own_required = _parameter_names(function)
+    its, its_required = _parameter_names(beside)
+    if name.endswith("backward"):
+        return "backward"
+    if own_required <= its and its_required <= own:
+        return "gradient"
+    return "backward" if any(ADJOINT.fullmatch(x) for x in its_required - own) else ""
+
+
+def _parameter_names(function: Callable[..., Any]) -> tuple[set[str], set[str]]:
+    """The names of all parameters, and of those that are required."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # some built-in functions do not tell
+        return set(), set()
+    return {*parameters}, {x for x, p in parameters.items() if p.default is p.empty}
+
+
+def _is_own(found: Any) -> bool:
+    """Whether it is a function or a class of the script itself."""
+    return callable(found) and getattr(found, "__module__", RUN_NAME) == RUN_NAME
+
+
+def _is_plain(found: Any) -> bool:
+    """Whether it is a function of the script as it was written: one that `rule` made has another
+    derivative, of its own."""
+    return inspect.isfunction(found) and _is_own(found) and not hasattr(found, "__wrapped__")
+
+
+def _is_outline(found: Any) -> bool:
+    """Whether a class says only what its subclasses have: its forward pass has no code."""
+    return inspect.isabstract(found) or _has_no_code(getattr(found, "forward", found.__call__))
+
+
+def _has_no_code(function: Callable[..., Any]) -> bool:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    [definition] = tree.body
+    return isinstance(definition, ast.FunctionDef) and all(
+        isinstance(line, ast.Pass | ast.Raise)
+        or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+        for line in definition.body
+    )
