@@ -121,6 +121,7 @@ def _printed(plan: Plan, options: argparse.Namespace) -> list[Outcome]:
         outcomes.append(outcome)
         if outcome.error:
             label = f"{outcome.label}: " if plan.several else ""
+            sys.stdout.flush()
             complain(label + outcome.error, outcome.status)
         elif outcome.report is not None and not options.json:
             notes = [f"{outcome.label}"] * plan.several + outcome.notes

@@ -11,6 +11,7 @@ from typing import Any
 from tinygrad_edu.commands.expression import closest, shown
 from tinygrad_edu.commands.input_forms import NameInScript, RandomArray, Setting
 from tinygrad_edu.commands.options import UsageError
+from tinygrad_edu.commands.targets import found_in
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import shape_of
 
@@ -189,6 +190,10 @@ class Inputs:
         taken = [p.name for p in parameters if p.name in self.given and not _takes_many(p)]
         self.used.update(taken)
         return kind(**{name: self._input(name) for name in taken})
+
+    def found(self, name: str) -> Any:
+        """What the script has by a name. ScriptError if there is nothing."""
+        return found_in(self.path, self.names, name)
 
     def refuse(self, why: str) -> None:
         """UsageError if there are inputs, unless they are for others."""

@@ -14,11 +14,15 @@ from tinygrad_edu.check.kinds import function_of_graph, leaves_of
 from tinygrad_edu.commands.inputs import Inputs
 from tinygrad_edu.commands.options import UsageError
 from tinygrad_edu.commands.script import ScriptError
-from tinygrad_edu.commands.targets import Target, found_in, has_context, is_used_as_class
+from tinygrad_edu.commands.targets import Target, has_context, is_used_as_class
 from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.view.cards.reading import shape_of
 
 TRIED = (-8.3, -3.1, -1.7, -0.9, -0.3, -0.06, 0.06, 0.3, 0.9, 1.7, 3.1, 8.3)
-"""Where the derivative of a function of one number is tried, if no number is given."""
+"""Where the derivative of a function of one number is tried, if no number is given: one number by
+another has one derivative, so that this is safe."""
+MOST_PLACES = 100
+"""Of an array, so many numbers are tried one by one."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,6 @@ def _tolerances(options: argparse.Namespace) -> dict[str, Any]:
 def _of_function(
     target: Target, options: argparse.Namespace, inputs: Inputs, notes: list[str]
 ) -> Callable[[], Report]:
-    def by_name(name: str) -> Any:
-        return found_in(inputs.path, inputs.names, name)
-
     found, settings = target.found, _tolerances(options)
     gradient, backward = options.gradient, options.backward
     if not (gradient or backward or options.library or options.second_order):
@@ -72,22 +73,16 @@ def _of_function(
     if backward:
         from tinygrad_edu.check import check_backward
 
-        xs = inputs.of_layer(found)
-        passed_back = by_name(backward)
+        xs, passed_back = inputs.of_layer(found), inputs.found(backward)
         return lambda: check_backward(found, passed_back, *xs, **settings)
-    alone = inputs.missing_alone(found) if gradient else ""
-    if alone:
-        return _one_by_one(found, by_name(gradient), alone, inputs, settings, notes)
-    function, by_input = inputs.of(found, by_hand=bool(gradient))
-    settings["names"] = [*by_input]
-    values = [*by_input.values()]
     if gradient:
-        slope = inputs.like(by_name(gradient))
-        return lambda: gradcheck(function, *values, gradient=slope, **settings)
+        return _of_gradient(found, inputs.found(gradient), inputs, settings, notes)
+    function, by_name = inputs.of(found)
+    settings["names"], values = [*by_name], [*by_name.values()]
     if values and options.library:
         from tinygrad_edu.check import compare
 
-        theirs = inputs.like(by_name(options.theirs)) if options.theirs else None
+        theirs = inputs.like(inputs.found(options.theirs)) if options.theirs else None
         return lambda: compare(function, *values, with_=options.library, theirs=theirs, **settings)
     if values:
         return lambda: gradcheck(function, *values, second_order=options.second_order, **settings)
@@ -99,17 +94,36 @@ def _of_function(
     return _of_graph(root, options, inputs)
 
 
-def _one_by_one(
-    function: Callable[..., Any], slope: Callable[..., Any], name: str, inputs: Inputs,
-    settings: dict[str, Any], notes: list[str],
+def _of_gradient(
+    found: Callable[..., Any], slope: Any, inputs: Inputs, settings: dict[str, Any],
+    notes: list[str],
 ) -> Callable[[], Report]:  # fmt: skip
-    """The check of a function of one number, at many: safe without an input, as a derivative of
-    one number by another has one meaning."""
-    places = [x for x in TRIED if _is_number(function, x)]
-    if not places:
-        raise inputs.needs([name])
-    notes.append(f"{name} is not given: tried at {len(places)} numbers from "
-                 f"{places[0]} to {places[-1]}, one by one")  # fmt: skip
+    alone = inputs.missing_alone(found)
+    if alone:
+        places = [x for x in TRIED if _is_number(found, x)]
+        if not places:
+            raise inputs.needs([alone])
+        notes.append(
+            f"{alone} is not given: tried at {len(places)} numbers from {places[0]} to {places[-1]}"
+        )
+        return _one_by_one(found, inputs.like(slope), alone, places, settings)
+    function, by_name = inputs.of(found, by_hand=True)
+    slope = inputs.like(slope)
+    [name, x], *more = [*by_name.items()] or [("", None)]
+    if not more and shape_of(x) and not _takes(function, x):
+        places = [x for x in map(float, x.ravel()[:MOST_PLACES]) if _is_number(function, x)]
+        if places:
+            notes.append(f"{inputs.name} takes single numbers: tried at {len(places)}")
+            return _one_by_one(function, slope, name, places, settings)
+    settings["names"] = [*by_name]
+    return lambda: gradcheck(function, *by_name.values(), gradient=slope, **settings)
+
+
+def _one_by_one(
+    function: Callable[..., Any], slope: Callable[..., Any], name: str, places: list[float],
+    settings: dict[str, Any],
+) -> Callable[[], Report]:  # fmt: skip
+    """The check of a function of one number at several: their worst, or all that fail."""
 
     def run() -> Report:
         reports = [gradcheck(function, x, gradient=slope, names=[name], **settings) for x in places]
@@ -120,6 +134,15 @@ def _one_by_one(
         return Report(reports[0].what, failed or [worst], [*problems])
 
     return run
+
+
+def _takes(function: Callable[..., Any], x: Any) -> bool:
+    """Whether a function can be called with an array."""
+    try:
+        function(x.copy())
+    except (TypeError, ValueError):  # math.exp of an array; x if x > 0 else 0
+        return False
+    return True
 
 
 def _is_number(function: Callable[..., Any], x: float) -> bool:

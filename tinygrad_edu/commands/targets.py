@@ -131,7 +131,7 @@ def _with_partner(target: Target, names: dict[str, Any]) -> Target:
     return target
 
 
-def _way(name: str, function: Callable[..., Any], beside: Callable[..., Any]) -> Any:
+def _way(name: str, function: Any, beside: Any) -> Any:
     """Whether a derivative by hand is a gradient, called as the function is, or a backward pass,
     which gets an adjoint; neither if its parameters do not tell."""
     own, own_required = _parameter_names(function)
