@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tinygrad_edu.check import Report
 from tinygrad_edu.commands.check_plan import Asked, Outcome, Plan
-from tinygrad_edu.commands.input_forms import FORM, read_input
+from tinygrad_edu.commands.input_forms import INPUT_FORMS, read_input
 from tinygrad_edu.commands.machine_reports import annotation, as_json, as_junit
 from tinygrad_edu.commands.options import (
     Parser,
@@ -91,7 +91,7 @@ def run_check(options: argparse.Namespace) -> int:
     """Check everything that can be checked first; then run the scripts and print the reports."""
     is_input = re.compile(r"\w+\s*=")
     asked = [Asked.of(word) for word in options.words if not is_input.match(word)]
-    given = values_by_name([x for x in options.words if is_input.match(x)], read_input, FORM)
+    given = values_by_name([x for x in options.words if is_input.match(x)], read_input, INPUT_FORMS)
     if not asked:
         raise UsageError("check what? Give script.py:name, or script.py for all of it")
     _check_options(options, several=len(asked) > 1 or not asked[0].name)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tinygrad_edu.check import Report
+from tinygrad_edu.commands.check_targets import CheckTarget, target_by_name, targets_in
 from tinygrad_edu.commands.inputs import Inputs, MissingArgumentsError, MissingInputsError
 from tinygrad_edu.commands.options import UsageError, script_and_name
 from tinygrad_edu.commands.script import ScriptError, in_script, names_of_script
 from tinygrad_edu.commands.target_checks import Check, prepared
-from tinygrad_edu.commands.targets import Target, target_by_name, targets_in
 
 
 class Asked(NamedTuple):
@@ -83,7 +83,7 @@ class Plan:
                     self._add_all(path, scripts[path])
         self._refuse_wrong_inputs()
 
-    def _add(self, target: Target, names: dict[str, Any]) -> None:
+    def _add(self, target: CheckTarget, names: dict[str, Any]) -> None:
         inputs = Inputs(
             target.path, target.name, names, self._given, self._options.seed, self.several
         )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from tinygrad_edu.commands.expression import checked_name
 from tinygrad_edu.commands.options import UsageError, number
 
-FORM = "name=0.5, name=3x4, name=3x4:0..5 or a name of the script"
+INPUT_FORMS = "name=0.5, name=3x4, name=3x4:0..5 or a name of the script"
 MOST_ELEMENTS = 10**7
 """A random array has at most so many elements."""
 EXACT = 2**53
@@ -51,10 +51,10 @@ class Setting(NamedTuple):
     value: Any
 
 
-Form = float | RandomArray | NameInScript | Setting
+Given = float | RandomArray | NameInScript | Setting
 
 
-def read_input(text: str) -> Form:
+def read_input(text: str) -> Given:
     """What stands behind `name=`.
 
     A number; a shape, 3x4 or 4x for one axis, with a range 3x4:0.1..5 and a kind 8x:0..9:int or
@@ -72,7 +72,7 @@ def read_input(text: str) -> Form:
     return form
 
 
-def _form(text: str) -> Form:
+def _form(text: str) -> Given:
     if text in WORDS:
         return Setting(WORDS[text])
     if re.fullmatch(r"\d+x(\d+(x\d+)*)?", text):
@@ -89,7 +89,7 @@ def _form(text: str) -> Form:
     return int(x) if re.fullmatch(r"[+-]?\d+", text) and abs(x) <= EXACT else x
 
 
-def _marked(form: Form, mark: str, text: str) -> Form:
+def _marked(form: Given, mark: str, text: str) -> Given:
     """A form with one more mark: a range, a kind, or that it is fixed."""
     if mark == "fixed" or (mark == "int" and isinstance(form, int)):
         return Setting(form)

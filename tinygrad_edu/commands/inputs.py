@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from numbers import Real
 from typing import Any
 
+from tinygrad_edu.commands.check_targets import found_in
 from tinygrad_edu.commands.expression import closest, shown
 from tinygrad_edu.commands.input_forms import NameInScript, RandomArray, Setting
 from tinygrad_edu.commands.options import UsageError
-from tinygrad_edu.commands.targets import found_in
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import shape_of
 

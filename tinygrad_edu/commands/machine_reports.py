@@ -43,11 +43,11 @@ def as_json(outcomes: list[Outcome], left_out: LeftOut, seed: int) -> str:
 def _report(report: Report) -> dict[str, Any]:
     return {
         "verdict": report.verdict, "called": report.called, "problems": report.problems,
-        "compared": [*report.compared], "rows": [_row(row) for row in report.rows],
+        "compared": [*report.compared], "rows": [_row_as_json(row) for row in report.rows],
     }  # fmt: skip
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row_as_json(row: Row) -> dict[str, Any]:
     numbers = {"at": row.at, "analytic": row.analytic, "numeric": row.numeric,
                "relative_error": row.relative}  # fmt: skip
     return {

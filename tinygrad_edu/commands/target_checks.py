@@ -11,14 +11,14 @@ from typing import Any
 
 from tinygrad_edu.check import Report, gradcheck
 from tinygrad_edu.check.kinds import function_of_graph, leaves_of
+from tinygrad_edu.commands.check_targets import CheckTarget, has_context, is_used_as_class
 from tinygrad_edu.commands.inputs import Inputs
 from tinygrad_edu.commands.options import UsageError
 from tinygrad_edu.commands.script import ScriptError
-from tinygrad_edu.commands.targets import Target, has_context, is_used_as_class
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import shape_of
 
-TRIED = (-8.3, -3.1, -1.7, -0.9, -0.3, -0.06, 0.06, 0.3, 0.9, 1.7, 3.1, 8.3)
+TRIED_AT = (-8.3, -3.1, -1.7, -0.9, -0.3, -0.06, 0.06, 0.3, 0.9, 1.7, 3.1, 8.3)
 """Where the derivative of a function of one number is tried, if no number is given: one number by
 another has one derivative, so that this is safe."""
 MOST_PLACES = 100
@@ -29,14 +29,14 @@ MOST_PLACES = 100
 class Check:
     """A target with all that its check needs; `notes` says what was chosen for it."""
 
-    target: Target
+    target: CheckTarget
     run: Callable[[], Report]
     notes: list[str]
     place: tuple[str, int] | None
     """The file and the line of the derivative that is checked, if it is written in Python."""
 
 
-def prepared(target: Target, options: argparse.Namespace, inputs: Inputs) -> Check:
+def prepared(target: CheckTarget, options: argparse.Namespace, inputs: Inputs) -> Check:
     """Find or make the inputs of a target. UsageError if some are missing, or do not fit."""
     notes: list[str] = []
     if isinstance(target.found, Node):
@@ -48,10 +48,12 @@ def prepared(target: Target, options: argparse.Namespace, inputs: Inputs) -> Che
     if inputs.drawn:
         notes.append(f"random numbers for {', '.join(inputs.drawn)}; seed {options.seed}")
     by_hand = inputs.names.get(options.gradient or options.backward or target.partner)
-    return Check(target, run, notes, _place(by_hand or getattr(target.found, "backward", None)))
+    return Check(
+        target, run, notes, _place_of_code(by_hand or getattr(target.found, "backward", None))
+    )
 
 
-def _place(code: Any) -> tuple[str, int] | None:
+def _place_of_code(code: Any) -> tuple[str, int] | None:
     code = getattr(inspect.unwrap(code) if callable(code) else code, "__code__", None)
     return (code.co_filename, code.co_firstlineno) if code is not None else None
 
@@ -61,7 +63,7 @@ def _tolerances(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _of_function(
-    target: Target, options: argparse.Namespace, inputs: Inputs, notes: list[str]
+    target: CheckTarget, options: argparse.Namespace, inputs: Inputs, notes: list[str]
 ) -> Callable[[], Report]:
     found, settings = target.found, _tolerances(options)
     gradient, backward = options.gradient, options.backward
@@ -100,26 +102,26 @@ def _of_gradient(
 ) -> Callable[[], Report]:  # fmt: skip
     alone = inputs.missing_alone(found)
     if alone:
-        places = [x for x in TRIED if _is_number(found, x)]
+        places = [x for x in TRIED_AT if _gives_number(found, x)]
         if not places:
             raise inputs.needs([alone])
         notes.append(
             f"{alone} is not given: tried at {len(places)} numbers from {places[0]} to {places[-1]}"
         )
-        return _one_by_one(found, inputs.like(slope), alone, places, settings)
+        return _number_by_number(found, inputs.like(slope), alone, places, settings)
     function, by_name = inputs.of(found, by_hand=True)
     slope = inputs.like(slope)
     [name, x], *more = [*by_name.items()] or [("", None)]
     if not more and shape_of(x) and not _takes(function, x):
-        places = [x for x in map(float, x.ravel()[:MOST_PLACES]) if _is_number(function, x)]
+        places = [x for x in map(float, x.ravel()[:MOST_PLACES]) if _gives_number(function, x)]
         if places:
             notes.append(f"{inputs.name} takes single numbers: tried at {len(places)}")
-            return _one_by_one(function, slope, name, places, settings)
+            return _number_by_number(function, slope, name, places, settings)
     settings["names"] = [*by_name]
     return lambda: gradcheck(function, *by_name.values(), gradient=slope, **settings)
 
 
-def _one_by_one(
+def _number_by_number(
     function: Callable[..., Any], slope: Callable[..., Any], name: str, places: list[float],
     settings: dict[str, Any],
 ) -> Callable[[], Report]:  # fmt: skip
@@ -145,7 +147,7 @@ def _takes(function: Callable[..., Any], x: Any) -> bool:
     return True
 
 
-def _is_number(function: Callable[..., Any], x: float) -> bool:
+def _gives_number(function: Callable[..., Any], x: float) -> bool:
     """Whether a function gives a finite number there."""
     try:
         return math.isfinite(function(x))
@@ -169,7 +171,9 @@ def _of_graph(root: Node, options: argparse.Namespace, inputs: Inputs) -> Callab
     return lambda: gradcheck(f, *leaves, names=names, second_order=options.second_order, **settings)
 
 
-def _of_layer(target: Target, options: argparse.Namespace, inputs: Inputs) -> Callable[[], Report]:
+def _of_layer(
+    target: CheckTarget, options: argparse.Namespace, inputs: Inputs
+) -> Callable[[], Report]:
     from tinygrad_edu.check import check_backward
 
     own = ["theirs", "gradient", "backward", "library", "second_order"]

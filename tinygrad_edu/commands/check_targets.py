@@ -22,7 +22,7 @@ ADJOINT = re.compile(r"d|g|d_?[a-z]|d_?(out|output|loss)|(grad|delta|upstream)\w
 
 
 @dataclass(frozen=True)
-class Target:
+class CheckTarget:
     """Something of a script that can be checked; `partner` is the name of its derivative by hand,
     which is a `gradient` or a `backward` pass."""
 
@@ -54,10 +54,10 @@ def found_in(path: str, names: dict[str, Any], name: str) -> Any:
     return names[name]
 
 
-def target_by_name(path: str, names: dict[str, Any], name: str) -> Target:
+def target_by_name(path: str, names: dict[str, Any], name: str) -> CheckTarget:
     """The target with this name. ScriptError if it is not there or cannot be checked."""
     found = found_in(path, names, name)
-    target = Target(path, name, found)
+    target = CheckTarget(path, name, found)
     if not (isinstance(found, Node) or target.is_layer or callable(found)):
         raise ScriptError(
             f"{path}: {name} is a {type(found).__name__}; check a function, a node, or a "
@@ -68,15 +68,15 @@ def target_by_name(path: str, names: dict[str, Any], name: str) -> Target:
     return target
 
 
-def targets_in(path: str, names: dict[str, Any]) -> tuple[list[Target], dict[str, str]]:
+def targets_in(path: str, names: dict[str, Any]) -> tuple[list[CheckTarget], dict[str, str]]:
     """All that a script has to be checked, and why its other functions and classes are not."""
-    targets: list[Target] = []
+    targets: list[CheckTarget] = []
     others: dict[str, str] = {}
     partners: set[str] = set()
     for name, found in names.items():
         if name.startswith("_") or any(found is target.found for target in targets):
             continue
-        target = Target(path, name, found)
+        target = CheckTarget(path, name, found)
         if isinstance(found, type):
             if _is_own(found) and is_layer_class(found) and not _is_outline(found):
                 targets.append(target)
@@ -116,7 +116,7 @@ def has_context(found: type) -> bool:
     return own is usual
 
 
-def _with_partner(target: Target, names: dict[str, Any]) -> Target:
+def _with_partner(target: CheckTarget, names: dict[str, Any]) -> CheckTarget:
     """The target with its derivative by hand, if one stands beside it by name."""
     base = target.name
     forms = [form.format(base) for form in BESIDE]
@@ -127,15 +127,15 @@ def _with_partner(target: Target, names: dict[str, Any]) -> Target:
         if _is_plain(beside):
             way = _way(partner, target.found, beside)
             if way:
-                return Target(target.path, base, target.found, partner, way)
+                return CheckTarget(target.path, base, target.found, partner, way)
     return target
 
 
 def _way(name: str, function: Any, beside: Any) -> Any:
     """Whether a derivative by hand is a gradient, called as the function is, or a backward pass,
     which gets an adjoint; neither if its parameters do not tell."""
-    own, own_required = _parameter_names(function)
-    its, its_required = _parameter_names(beside)
+    own, own_required = _names_of_parameters(function)
+    its, its_required = _names_of_parameters(beside)
     if name.endswith("backward"):
         return "backward"
     if own_required <= its and its_required <= own:
@@ -143,7 +143,7 @@ def _way(name: str, function: Any, beside: Any) -> Any:
     return "backward" if any(ADJOINT.fullmatch(x) for x in its_required - own) else ""
 
 
-def _parameter_names(function: Callable[..., Any]) -> tuple[set[str], set[str]]:
+def _names_of_parameters(function: Callable[..., Any]) -> tuple[set[str], set[str]]:
     """The names of all parameters, and of those that are required."""
     try:
         parameters = inspect.signature(function).parameters
