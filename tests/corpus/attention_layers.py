@@ -249,7 +249,7 @@ class RoPE:
         return dx
 
 def make(rng):
-    return RoPE(4), rng.normal(5, 4)
+    return (RoPE(4), rng.normal(5, 4)), {"parameters": []}
 ''',
         "layer, x", "out = layer.forward(x)", "dx = layer.backward(dout)", "x: dx",
         (

@@ -23,6 +23,9 @@ class Mistake:
     also: str = ""
     aside: bool = False
 
+    def __str__(self) -> str:
+        return self.name
+
 
 m = Mistake
 """A short name for the tables of mistakes."""
