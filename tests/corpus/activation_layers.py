@@ -163,7 +163,7 @@ def make(rng):
         "layer, x", "out = layer.forward(x)", "dx = layer.backward(dout)", "x: dx",
         (
             m("tanh of tanh", "1 - self.y ** 2", "1 - np.tanh(self.y) ** 2", AT_OUTPUT),
-            m("not squared", "1 - self.y ** 2", "1 - self.y", ""),
+            m("not squared", "1 - self.y ** 2", "1 - self.y", LEFT_OUT),
             m("dy written into", "dx = dy.copy()", "dx = dy", WROTE, aside=True),
             m("output written over", "return self.y.copy()", "self.y += 1; return self.y - 1", ""),
         ),
@@ -265,7 +265,8 @@ def make(rng):
               "-np.dot", PATH),
             m("plus", "np.diagflat(single_output) - np.dot", "np.diagflat(single_output) + np.dot",
               PATH),
-            m("first row in all", "self.dinputs[index] =", "self.dinputs[0] =", ""),
+            m("adjoint of the first row", "np.dot(jacobian, single_dvalues)",
+              "np.dot(jacobian, dvalues[0])", ""),
         ),
     ),
     "maxout": HandWritten(

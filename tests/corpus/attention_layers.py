@@ -150,9 +150,9 @@ def make(rng):
         "q: dq; m: dm",
         (
             m("memory as values alone", "dscores.T @ self.query + self.weights.T @ dout",
-              "self.weights.T @ dout", "path|twice"),
+              "self.weights.T @ dout", ""),
             m("memory as keys alone", "dscores.T @ self.query + self.weights.T @ dout",
-              "dscores.T @ self.query", "path|twice"),
+              "dscores.T @ self.query", ""),
             m("softmax", "(dp - (dp * p).sum(axis=-1, keepdims=True))", "dp", ""),
             m("sign", "return dquery, dmemory", "return -dquery, dmemory", SIGN),
         ),
@@ -183,8 +183,8 @@ def make(rng):
         "layer, h", "out = layer.forward(h)", "dh = layer.backward(dout)",
         "h: dh; layer.W: layer.dW; layer.v: layer.dv",
         (
-            m("path through the weights", " + du @ self.W.T", "", "path"),
-            m("direct path", "np.outer(self.a, dc) + du @ self.W.T", "du @ self.W.T", "path"),
+            m("path through the weights", " + du @ self.W.T", "", ""),
+            m("direct path", "np.outer(self.a, dc) + du @ self.W.T", "du @ self.W.T", ""),
             m("tanh forgotten", " * (1 - self.u ** 2)", "", ""),
             m("v of the input", "self.dv = self.u.T @ de", "self.dv = (self.h @ self.W).T @ de",
               ""),
@@ -291,7 +291,7 @@ def make(rng):
         (
             m("slope of the sigmoid alone", "(self.sig + self.gate * self.sig * (1 - self.sig))",
               "(self.sig * (1 - self.sig))", ""),
-            m("path of the gate", "dgate @ self.w1.T + dup @ self.w3.T", "dup @ self.w3.T", "path"),
+            m("path of the gate", "dgate @ self.w1.T + dup @ self.w3.T", "dup @ self.w3.T", ""),
             m("swapped", "self.w1_grad = self.x.T @ dgate\n        self.w3_grad = self.x.T @ dup",
               "self.w3_grad = self.x.T @ dgate\n        self.w1_grad = self.x.T @ dup", SWAPPED),
             m("mean", "self.w2_grad = self.hidden.T @ dout",
@@ -330,8 +330,8 @@ def make(rng):
         "layer, x", "out = layer.forward(x)", "dx = layer.backward(dout)",
         "x: dx; layer.w_in: layer.dw_in; layer.w_out: layer.dw_out; layer.gain: layer.dgain",
         (
-            m("skip connection", "return dh + self.a.T @ dh", "return self.a.T @ dh", "path|skip"),
-            m("second use of x in the scores", " + ds.T @ self.x", "", "path"),
+            m("skip connection", "return dh + self.a.T @ dh", "return self.a.T @ dh", ""),
+            m("second use of x in the scores", " + ds.T @ self.x", "", ""),
             m("gain not summed", "(dng * self.n).sum(axis=0)", "dng * self.n", NOT_SUMMED),
             m("gain forgotten in w_in", "(self.n * self.gain).T @ dz", "self.n.T @ dz",
               "gain"),

@@ -1,7 +1,7 @@
 """Layers that normalise, in the styles of books and courses."""
 
 from hand_written import HandWritten, m
-from patterns import FACTOR, LEFT_OUT, NOT_SUMMED, PATH, SIGN, TOO_OFTEN
+from patterns import FACTOR, NOT_SUMMED, PATH, ROW, SIGN, TOO_OFTEN
 
 # fmt: off
 NORMS = {
@@ -126,7 +126,7 @@ def make(rng):
               PATH),
             m("mean missing", " - dnorm.mean(-1, keepdims=True)", "", PATH),
             m("variance missing", " - norm * (dnorm * norm).mean(-1, keepdims=True)", "", PATH),
-            m("rstd forgotten", "return dx * rstd,", "return dx,", LEFT_OUT),
+            m("rstd forgotten", "return dx * rstd,", "return dx,", ROW),
             m("summed over the batch alone", "db = dout.sum(axis=(0, 1))", "db = dout.sum(axis=0)",
               NOT_SUMMED),
         ),
@@ -253,9 +253,9 @@ def make(rng):
             m("norm not squared", "self.dg / self.norm ** 2 * self.v",
               "self.dg / self.norm * self.v", PATH),
             m("not divided", "(dw * self.v).sum(axis=0) / self.norm",
-              "(dw * self.v).sum(axis=0)", ""),
+              "(dw * self.v).sum(axis=0)", "", also=PATH),
             m("mean", "(dw * self.v).sum(axis=0) / self.norm", "(dw * self.v).mean(axis=0) / "
-              "self.norm", FACTOR),
+              "self.norm", FACTOR, also=PATH),
             m("v for w", "return dout @ self.w.T", "return dout @ self.v.T", ""),
         ),
     ),
@@ -276,7 +276,7 @@ def make(rng):
         "f, g, x", "out, cache = f(x)", "dx = g(dout, cache)", "x: dx",
         (
             m("x in place of y", "np.sum(y * dy", "np.sum(x * dy", PATH),
-            m("not divided", " / norm\n\ndef make", "\n\ndef make", LEFT_OUT),
+            m("not divided", " / norm\n\ndef make", "\n\ndef make", ROW),
             m("other axis", "np.sum(y * dy, axis=-1, keepdims=True)",
               "np.sum(y * dy, axis=0, keepdims=True)", PATH),
         ),

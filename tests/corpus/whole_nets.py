@@ -137,7 +137,7 @@ def make(rng):
         "x: dx; block.layers[0].w: block.layers[0].dw; block.layers[2].w: block.layers[2].dw",
         (
             m("skip forgotten", "return g + d", "return d", "path|skip"),
-            m("branch forgotten", "return g + d", "return g", "path"),
+            m("branch forgotten", "return g + d", "return g", ""),
             m("skip twice", "return g + d", "return 2 * g + d", ""),
             m("adjoint added to in place", "return g + d", "g += d; return g", WROTE, aside=True),
         ),
@@ -167,9 +167,9 @@ def make(rng):
         "layer, x", "out = layer.forward(x)", "dx = layer.backward(dout)",
         "x: dx; layer.W: layer.dW; layer.b: layer.db; layer.c: layer.dc",
         (
-            m("encoder alone", "self.x.T @ dz + dout.T @ self.h", "self.x.T @ dz", "path|twice"),
+            m("encoder alone", "self.x.T @ dz + dout.T @ self.h", "self.x.T @ dz", ""),
             m("decoder alone", "self.x.T @ dz + dout.T @ self.h", "dout.T @ self.h",
-              "path|twice"),
+              ""),
             m("b before the slope", "self.db = dz.sum(axis=0)", "self.db = dh.sum(axis=0)", ""),
             m("slope of tanh", "dh * self.h * (1 - self.h)", "dh * (1 - self.h ** 2)", ""),
         ),
@@ -225,7 +225,7 @@ def make(rng):
         "layer, x", "out = layer.forward(x)", "dx = layer.backward(dout)",
         "x: dx; layer.w1: layer.dw1; layer.w2: layer.dw2",
         (
-            m("path through the gate", " + ds[:, :, None, None] / (h * w)", "", "path"),
+            m("path through the gate", " + ds[:, :, None, None] / (h * w)", "", ""),
             m("mean of the squeeze", "ds[:, :, None, None] / (h * w)", "ds[:, :, None, None]", ""),
             m("gate by its own", "dgate = (dy * self.x)", "dgate = (dy * 1.0)", ""),
             m("mean in place of the sum", "(dy * self.x).sum(axis=(2, 3))",
@@ -257,7 +257,7 @@ def make(rng):
         "layer, x", "out = layer.forward(x)", "dx = layer.backward(dout)",
         "x: dx; layer.Wh: layer.dWh; layer.Wt: layer.dWt; layer.bt: layer.dbt",
         (
-            m("carry forgotten", " + dy * (1 - self.t)", "", "path"),
+            m("carry forgotten", " + dy * (1 - self.t)", "", ""),
             m("turned", "self.dWh, self.dWt = self.x.T @ dh,",
               "self.dWh, self.dWt = dh.T @ self.x,",
               TRANSPOSED),
