@@ -1,4 +1,6 @@
-"""The command `tinygrad-edu show`, run in this process in a folder of its own."""
+"""The command `tinygrad-edu`, run in this process in a folder of its own."""
+
+import shlex
 
 import pytest
 
@@ -34,3 +36,17 @@ def run(capsys):
 def rows(out):
     """The printed table as words by the first of each row."""
     return {line.split()[0]: line.split()[1:] for line in out.splitlines()[1:]}
+
+
+@pytest.fixture
+def check(capsys, folder):
+    """Run `tinygrad-edu check` in this process: its status, what it printed and complained about."""
+
+    def check(call):
+        status = cli.main(["check", *(call if isinstance(call, list) else shlex.split(call))])
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        assert (status == 2) <= (out in ("", "the script runs\n"))
+        return status, out, err
+
+    return check

@@ -13,6 +13,8 @@ from oracles import INSTALL
 from tinygrad_edu.commands import check_command as check
 from tinygrad_edu.commands import main as cli
 from tinygrad_edu.commands import printing
+from tinygrad_edu.commands.check_plan import Asked
+from tinygrad_edu.commands.input_forms import read_input
 
 SCRIPT = """\
 import numpy as np
@@ -329,14 +331,23 @@ def test_the_examples_of_the_help_are_sound(capsys):
     examples = re.findall("^  (tinygrad-edu .*)$", check.CHECK_EXAMPLES, re.M)
     for example in examples:
         options = check.check_parser().parse_intermixed_args(shlex.split(example)[2:])
-        assert options.words[0].startswith("script.py:")
-    assert len(examples) == 4
-    assert cli.main(["check", "--help"]) == 0
-    assert all(line in capsys.readouterr().out for line in [examples[0]])
+        assert Asked.of(options.words[0]).path in ("script.py", "layers.py")
+    assert len(examples) == 5
     assert cli.main(["--help"]) == 0
     out = capsys.readouterr().out
     assert "tinygrad-edu show" in out
-    assert "tinygrad-edu check" in out
+    assert all(example in out for example in examples)
+
+
+def test_the_help_fits_into_80_columns_and_shows_inputs_that_can_be_read(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.main(["check", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    shown = re.findall(r"^  (\w+=.*?)(?:   .*)?$", out, re.M)
+    for word in shlex.split(" ".join(shown)):
+        assert read_input(word.partition("=")[2]) is not None
+    assert len(shown) == 6
 
 
 def test_as_a_process_of_its_own(folder):

@@ -25,21 +25,30 @@ from tinygrad_edu.commands.printing import GREEN, RED, YELLOW, coloured, complai
 from tinygrad_edu.commands.script import ScriptError
 
 DESCRIPTION = """\
-Compare gradients with numerical derivatives, or with another library. What is
-checked may be a function, a node, or a layer with forward and backward. The
-exit status is 0 if all agree, 1 if not or if the script failed, 2 for a wrong
-call.
+Compare gradients with numerical derivatives, or with another library. A target
+is a function, a node, or a layer with forward and backward; or a whole script:
+all its layers, and all functions f with a derivative by hand beside them (df,
+f_grad, f_backward). The exit status is 0 if all agree, 1 if not or if a script
+failed, 2 for a wrong call.
 """
 
 CHECK_EXAMPLES = """examples:
   tinygrad-edu check script.py:loss x=0.5 w=3x4
-  tinygrad-edu check script.py:loss w=3x4 labels=labels --with torch --theirs torch_loss
+  tinygrad-edu check script.py:f w=3x4 labels=labels --with torch --theirs g
   tinygrad-edu check script.py:Affine x=5x3 --svg where.svg
   tinygrad-edu check script.py:f --gradient df
+  tinygrad-edu check layers.py losses.py:mse x=4x3 --junit results.xml
 
-An input is a number (x=0.5), the shape of an array of random numbers (w=3x4, b=4x for one axis), or
-a name of the script (labels=labels). Parameters with a default need none. A script is run as it is:
-check only scripts that you trust.
+inputs, for all targets that have them:
+  x=0.5  x=4x3  x=4x   a number; random numbers of this shape
+  x=4x3:0.1..5         random numbers from 0.1 to 5
+  labels=8x:0..9:int   whole numbers from 0 to 9
+  x=4x3:float32        of this dtype
+  labels=labels        what the script has by this name
+  mode="'relu'"  h=None  training=False  lr=0.1:fixed  n=3:int
+                       settings, which are not differentiated
+Parameters with a default need none. Inputs that are arguments of a class make
+its object. A script is run as it is: check only scripts that you trust.
 """
 
 WRONG = 1
@@ -54,12 +63,13 @@ def check_parser() -> Parser:
     """The options of `check`."""
     parser = Parser(
         "tinygrad-edu check",
+        usage="tinygrad-edu check [options] script.py:name ... [name=input ...]",
         description=DESCRIPTION,
         epilog=CHECK_EXAMPLES,
     )
     parser.add_argument(
-        "words", nargs="+", metavar="script.py:name | script.py | name=input",
-        help="what to check, by name or all in a script, and its inputs",
+        "words", nargs="+", metavar="script.py:name",
+        help="what to check (script.py: all in it), and inputs as name=input",
     )  # fmt: skip
     parser.add_argument(
         "--with", dest="library", choices=LIBRARIES, help="compare with this library instead"
@@ -80,8 +90,8 @@ def check_parser() -> Parser:
         "--seed", type=int, default=0, metavar="N",
         help="of the random arrays, 0 or more (default: 0)",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print one object for programs")
-    parser.add_argument("--junit", metavar="FILE", help="write the results for a CI system")
+    parser.add_argument("--json", action="store_true", help="print the results as one object for programs")
+    parser.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML, for CI systems")
     parser.add_argument("--svg", metavar="FILE", help="write a picture of where it fails")
     parser.add_argument("--force", action="store_true", help="overwrite the picture if it exists")
     return parser

@@ -127,7 +127,8 @@ class Inputs:
             if _takes_many(p):
                 continue
             if p.name in self.given:
-                chosen[p.name] = self._given_for(p)
+                x = self._given_for(p)
+                chosen[p.name] = x if p.name in self._settings else _as_input(x)
             elif p.kind is not p.KEYWORD_ONLY and _is_input(p.default):
                 chosen[p.name] = _as_input(p.default)
             else:
@@ -167,11 +168,9 @@ class Inputs:
         if isinstance(form, NameInScript) and isinstance(p.default, str):
             in_script = self.names.get(form.name)
             return in_script if isinstance(in_script, str) else form.name
-        x = self._input(p.name)
         if p.default is not p.empty and not _is_input(p.default):
             self._settings.add(p.name)  # axis=1, where the default is None
-            return x
-        return _as_input(x)
+        return self._input(p.name)
 
     @functools.cached_property
     def _rng(self) -> Any:
@@ -187,9 +186,9 @@ class Inputs:
         required = self._missing(parameters)
         if required:
             raise MissingArgumentsError(self.name, required)
-        taken = [p.name for p in parameters if p.name in self.given and not _takes_many(p)]
-        self.used.update(taken)
-        return kind(**{name: self._input(name) for name in taken})
+        taken = [p for p in parameters if p.name in self.given and not _takes_many(p)]
+        self.used.update(p.name for p in taken)
+        return kind(**{p.name: self._given_for(p) for p in taken})
 
     def found(self, name: str) -> Any:
         """What the script has by a name. ScriptError if there is nothing."""

@@ -62,7 +62,7 @@ def _main_parser() -> argparse.ArgumentParser:
     parser = Parser(
         "tinygrad-edu",
         description="See and check backpropagation.",
-        epilog=f"{examples[0]}\n{examples[1].partition(chr(10))[2]}",
+        epilog="\n".join([examples[0], *examples[1].split("\n\n")[0].split("\n")[1:]]),
     )
     parser.add_argument(
         "--version", action="version", version=f"tinygrad-edu {tinygrad_edu.__version__}"

@@ -48,9 +48,8 @@ def prepared(target: CheckTarget, options: argparse.Namespace, inputs: Inputs) -
     if inputs.drawn:
         notes.append(f"random numbers for {', '.join(inputs.drawn)}; seed {options.seed}")
     by_hand = inputs.names.get(options.gradient or options.backward or target.partner)
-    return Check(
-        target, run, notes, _place_of_code(by_hand or getattr(target.found, "backward", None))
-    )
+    judged = by_hand or getattr(target.found, "backward", target.found)
+    return Check(target, run, notes, _place_of_code(judged))
 
 
 def _place_of_code(code: Any) -> tuple[str, int] | None:
