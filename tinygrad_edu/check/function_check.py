@@ -20,6 +20,7 @@ from tinygrad_edu.check.kinds import (
     undisturbed,
     weights_for,
 )
+from tinygrad_edu.check.libraries.recognition import check_in_library, library_of
 from tinygrad_edu.check.report import Report, a_check, concluded
 from tinygrad_edu.check.variables import CheckedInputs
 from tinygrad_edu.check.verdict import judged_together
@@ -88,6 +89,8 @@ def gradcheck(
 
         checked = _inputs(f, inputs, names)
         check_by_kind(report, f, derivatives, checked, tolerance)
+    elif inputs and (library := library_of(f, inputs)):
+        return check_in_library(library, f, inputs, "gradcheck", rtol, atol, names, raises)
     else:
         _check_nodes(report, f, inputs, names, tolerance, second_order)
     return concluded(report, raises)

@@ -13,6 +13,11 @@ from tinygrad_edu.check.kinds import check_repeats, floating, precision, title_o
 from tinygrad_edu.check.layers.calling import takes_nothing
 from tinygrad_edu.check.layers.parts import array_of
 from tinygrad_edu.check.layers.runs import HandWrittenLayer, Pass, Variable
+from tinygrad_edu.check.libraries.recognition import (
+    check_in_library,
+    has_hand_written,
+    library_of,
+)
 from tinygrad_edu.check.numerical import derivative
 from tinygrad_edu.check.report import Report, Row, a_check, concluded
 from tinygrad_edu.check.sampling import along, directions
@@ -51,6 +56,8 @@ def check_backward(
     warns or writes into its inputs, its parameters or the adjoint, unless `raises` is False;
     ValueError if there is no gradient at all.
     """
+    if not has_hand_written(layer, inputs) and (library := library_of(layer, inputs)):
+        return check_in_library(library, layer, inputs, "check_backward", rtol, atol, None, raises)
     forward, backward, inputs, what = _functions(layer, inputs)
     if not inputs:
         raise ValueError("check_backward: give at least one input for the forward pass")

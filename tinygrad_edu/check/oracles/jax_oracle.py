@@ -16,7 +16,7 @@ jax: Any = import_module("jax")
 jnp: Any = import_module("jax.numpy")
 
 
-def _with_64_bits() -> Any:
+def with_64_bits() -> Any:
     """A block in which jax has 64 bits, whatever the user has set."""
     if hasattr(jax, "enable_x64"):
         return jax.enable_x64(True)
@@ -30,7 +30,7 @@ class JaxOracle(Oracle):
     def differentiate(
         self, f: Callable[..., Any], inputs: Sequence[Array], adjoint: Array
     ) -> Found:
-        with _with_64_bits():
+        with with_64_bits():
             y, pullback = jax.vjp(f, *(jnp.asarray(x, jnp.float64) for x in inputs))
             value = np.array(y)
             if value.shape != adjoint.shape:

@@ -1,0 +1,85 @@
+"""JAX: functions of arrays, `jax.custom_vjp` among them, by `jax.vjp`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.check.kinds import undisturbed
+from tinygrad_edu.check.libraries.library_function import (
+    LibraryFunction,
+    LibraryVariable,
+    Pullback,
+    refilled,
+)
+from tinygrad_edu.check.oracles.jax_oracle import jax, jnp, with_64_bits
+from tinygrad_edu.rules.operand_types import Array
+
+
+class JaxFunction(LibraryFunction):
+    """A function of JAX arrays."""
+
+    library = "jax"
+    how = "jax.vjp"
+
+    def own(self, x: Any) -> Any:
+        return jnp.asarray(x) if isinstance(x, np.ndarray | np.number) else x
+
+    def is_array(self, x: Any) -> bool:
+        return isinstance(x, jax.Array) and x.dtype in (np.float32, np.float64)
+
+    def numbers_of(self, x: Any) -> Array:
+        return np.array(x)
+
+    def run_both(self) -> tuple[list[Array], Pullback]:
+        def moving(*arrays: Any) -> list[Any]:
+            return self._results(arrays)
+
+        with undisturbed():
+            results, pullback = jax.vjp(moving, *(self.leaves[v.position] for v in self.variables))
+
+        def gradients(adjoints: list[Array]) -> list[Array | None]:
+            with undisturbed():
+                return [
+                    np.array(g)
+                    for g in pullback(
+                        [jnp.asarray(a, y.dtype) for a, y in zip(adjoints, results, strict=True)]
+                    )
+                ]
+
+        return [np.array(y) for y in results], gradients
+
+    def run_forward(
+        self, precise: bool, variable: LibraryVariable | None, numbers: Array | None
+    ) -> list[Array]:
+        if not precise:
+            return self._forward(None, variable, numbers)
+        with with_64_bits():
+            return self._forward(jnp.float64, variable, numbers)
+
+    def _forward(
+        self, dtype: Any, variable: LibraryVariable | None, numbers: Array | None
+    ) -> list[Array]:
+        arrays = [
+            jnp.asarray(numbers if v is variable else v.numbers, dtype or v.dtype)
+            for v in self.variables
+        ]
+        with undisturbed():
+            return [np.array(y, np.float64) for y in self._results(arrays, dtype)]
+
+    def _results(self, arrays: Sequence[Any], dtype: Any = None) -> list[Any]:
+        """The floating arrays that the function gives."""
+        leaves = [
+            jnp.asarray(np.asarray(x), dtype) if dtype and self.is_array(x) else x
+            for x in self.leaves
+        ]
+        for v, x in zip(self.variables, arrays, strict=True):
+            leaves[v.position] = x
+        y = self.f(*refilled(list(self.inputs), iter(leaves)))
+        parts = jax.tree_util.tree_leaves(y)
+        floats = [x for x in parts if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.floating)]
+        if not floats:
+            raise TypeError(f"the function returned {type(y).__name__}, not a floating JAX array")
+        return floats

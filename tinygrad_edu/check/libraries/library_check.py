@@ -1,0 +1,182 @@
+"""The check of a function of another library: its own backward pass against differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.check.case import RESULT, Case, Tolerance
+from tinygrad_edu.check.kinds import check_repeats, floating, largest, quietly, title_of, weights_for
+from tinygrad_edu.check.libraries.library_function import LibraryFunction, LibraryVariable
+from tinygrad_edu.check.libraries.recognition import names_of_inputs
+from tinygrad_edu.check.report import Report, Row, concluded
+from tinygrad_edu.check.verdict import judged, with_swaps_named
+from tinygrad_edu.rules.operand_types import Array
+
+KINDS = {"torch": "TorchFunction", "jax": "JaxFunction", "autograd": "AutogradFunction"}
+
+
+def report_of(
+    library: str,
+    f: Callable[..., Any],
+    inputs: Sequence[Any],
+    what: str,
+    rtol: float | None,
+    atol: float | None,
+    names: Sequence[str] | None,
+    raises: bool,
+) -> Report:
+    """Compare the gradients that a library gives for a function with numerical derivatives."""
+    if names is not None and len(names) != len(inputs):
+        raise ValueError(f"{what}: {len(names)} names for {len(inputs)} inputs")
+    module = import_module(f"tinygrad_edu.check.libraries.{library}_function")
+    kind: type[LibraryFunction] = getattr(module, KINDS[library])
+    function = kind(f, inputs, names or names_of_inputs(f, len(inputs)))
+    if not function.variables:
+        raise TypeError(
+            f"{what}: none of the inputs is a floating array of {library}; hand in those whose "
+            "gradients are to be checked"
+        )
+    report = Report(f"{what} of {title_of(f)}", [], called=function.how)
+    _LibraryCheck(function, what, rtol, atol).run(report)
+    return concluded(report, raises)
+
+
+class _LibraryCheck:
+    """One check of a function."""
+
+    def __init__(
+        self, function: LibraryFunction, what: str, rtol: float | None, atol: float | None
+    ) -> None:
+        self.function, self.what, self.rtol, self.atol = function, what, rtol, atol
+
+    def run(self, report: Report) -> None:
+        """Add a row for each variable, and what else is wrong."""
+        output, pullback = self.function.record()
+        if not np.isfinite(output).all():
+            report.problems.append(
+                "forward gives nan or infinity here, so there is nothing to compare"
+            )
+            return
+        adjoint = np.asarray(weights_for(output.shape))
+        gradients = pullback(adjoint)
+        check_repeats(self.what, lambda: self._values(None, None))
+        cases = [
+            None if gradient is None else self._case(v, output, adjoint, gradient)
+            for v, gradient in zip(self.function.variables, gradients, strict=True)
+        ]
+        rows = [
+            self._without_gradient(v, output, adjoint) if case is None else judged(case)
+            for v, case in zip(self.function.variables, cases, strict=True)
+        ]
+        for case, row in zip(cases, with_swaps_named(cases, rows), strict=True):
+            report.rows.append(self._with_result_named(row, case))
+        report.problems.extend(self._not_linear(output, adjoint, gradients))
+        report.problems.extend(self.function.faults(adjoint, gradients))
+        for name in dict.fromkeys(self.function.written):
+            report.problems.append(f"{name}: the function wrote into it; work on a copy")
+
+    def _values(self, variable: LibraryVariable | None, numbers: Array | None) -> Array:
+        with quietly():
+            return self.function.values(variable, numbers)
+
+    def _gradients(self, adjoint: Array) -> list[Array | None]:
+        return self.function.record()[1](adjoint)
+
+    def _case(
+        self, variable: LibraryVariable, output: Array, adjoint: Array, gradient: Array
+    ) -> Case:
+        def outputs(x: Array) -> Array:
+            return self._values(variable, x)
+
+        def again(other: Any = None) -> Case | None:
+            chosen = weights_for(output.shape, 1) if other is None else other
+            gradient = self._gradients(chosen)[self.function.variables.index(variable)]
+            return None if gradient is None else self._case(variable, output, chosen, gradient)
+
+        others = {v.name: v.numbers for v in self.function.variables if v is not variable}
+        return Case(
+            variable.name,
+            variable.numbers,
+            floating(gradient),
+            lambda x: float((outputs(x) * adjoint).sum()),
+            Tolerance.of(variable.dtype, self.rtol, self.atol, self.what),
+            variable.dtype,
+            adjoint=adjoint if adjoint.size > 1 else None,
+            counts=self._counts(output),
+            others=others | {RESULT: floating(output)},
+            again=again if adjoint.size > 1 else None,
+            outputs=outputs,
+        )
+
+    def _counts(self, output: Array) -> dict[str, int]:
+        """Numbers that a mean may divide by, with what they count."""
+        counts = {"the number of results": output.size}
+        first = self.function.variables[0].numbers
+        if first.ndim:
+            counts |= {"the length of the batch": len(first), "the number of elements": first.size}
+        return counts
+
+    def _without_gradient(self, variable: LibraryVariable, output: Array, adjoint: Array) -> Row:
+        """What has no gradient must not matter, unless it may be a label or a setting."""
+        zero = np.zeros(variable.numbers.shape)
+        row = judged(self._case(variable, output, adjoint, zero))
+        matters = row.verdict not in ("ok", "kink", "unused")
+        none = Row(variable.name, zero.shape, "not given", dtype=variable.dtype)
+        if not matters:
+            return row if variable.position >= 0 and not variable.may_lack else none
+        library = self.function.library
+        if variable.may_lack:
+            note = (
+                "backward returns None for it, as for labels and settings; if it should have a "
+                "gradient, hand in those tensors with requires_grad=True"
+            )
+            return replace(none, note=note)
+        note = (
+            f"{library} gives no gradient for it, but moving it changes the result: is None "
+            "returned for it, or was the graph cut (.detach(), .data, .item(), no_grad)?"
+        )
+        return replace(none, verdict="missing", note=note)
+
+    def _with_result_named(self, row: Row, case: Case | None) -> Row:
+        """Of several results, the one through which the gradient is wrong."""
+        parts = self.function.parts()
+        if row.verdict != "wrong" or case is None or len(parts) == 1 or case.again is None:
+            return row
+        for i, part in enumerate(parts):
+            only = np.zeros(case.adjoint.shape)
+            only[part] = case.adjoint[part]
+            through = case.again(only)
+            single = judged(through) if through is not None else row
+            if single.verdict == "wrong":
+                return replace(single, note=f"through result {i}: {single.note}")
+        return row
+
+    def _not_linear(
+        self, output: Array, adjoint: Array, gradients: Sequence[Array | None]
+    ) -> list[str]:
+        """A backward pass gives the same twice, and c times as much for c times the adjoint."""
+        problems = []
+        for factor, said in ((1.0, "the same"), (-1000.0, "-1000 times the"), (1e-3, "1/1000 of the")):
+            for v, once, other in zip(
+                self.function.variables, gradients, self._gradients(factor * adjoint), strict=True
+            ):
+                if once is None or other is None:
+                    continue
+                slack = (1e-9 if v.dtype == "float64" else 1e-4) * abs(factor) * largest(once)
+                if (np.abs(other - factor * once) <= slack).all() or np.isnan(once).any():
+                    continue
+                left_out = factor != 1 and np.allclose(other, once, rtol=1e-4, atol=0)
+                problems.append(
+                    f"{v.name}: {said} adjoint does not give {said} gradient"
+                    + (
+                        ", but the same again: multiply by the adjoint (grad_output)"
+                        if left_out
+                        else "; a gradient is linear in the adjoint, and the same at every call"
+                    )
+                )
+        return list({problem.partition(":")[0]: problem for problem in reversed(problems)}.values())

@@ -1,0 +1,141 @@
+"""Which library differentiates a function. None is imported: what belongs to it is there already."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tinygrad_edu.check.kinds import input_names, leaf, quietly
+from tinygrad_edu.check.report import Report
+from tinygrad_edu.engine.graph import Node
+
+CHECKED = ("torch", "jax", "autograd")
+"""The libraries whose functions are checked through their own backward pass."""
+
+NUMPY = "a function of NumPy arrays with its derivative, as gradient=..."
+INSTEAD = {
+    "tensorflow": NUMPY, "keras": NUMPY, "tinygrad": NUMPY, "mxnet": NUMPY, "paddle": NUMPY,
+    "cupy": "NumPy arrays (cupy.asnumpy)", "mlx": "NumPy arrays (numpy.array)",
+    "flax": "a function of JAX arrays: lambda variables, x: model.apply(variables, x)",
+    "equinox": "a function of JAX arrays that puts the model together",
+}  # fmt: skip
+"""Libraries that are not checked, and what to hand in instead."""
+
+ALIASES = {"jaxlib": "jax", "functorch": "torch"}
+
+
+def library_of(f: Any, inputs: Sequence[Any]) -> str:
+    """The library that differentiates f: that of f, or of the inputs, or the one to which f hands
+    the nodes that it gets; "" if that is none of them.
+
+    TypeError for an object of a library that is not checked, and for a class of modules.
+    """
+    homes = [*_homes(f), *(home for x in inputs for home in _homes_within(x))]
+    for home in homes:
+        if home in INSTEAD:
+            raise TypeError(f"objects of {home} cannot be checked; hand in {INSTEAD[home]}")
+    if type(f).__name__ == "OptimizedModule":
+        raise TypeError("a compiled module cannot be checked; hand in the original: f._orig_mod")
+    if "tinygrad_edu" in homes[:1]:
+        return ""
+    library = next((home for home in homes if home in CHECKED), "")
+    if library and isinstance(f, type) and not is_torch_rule(f):
+        raise TypeError(f"{f.__name__} is a class; give an object of it")
+    return library or _library_reached(f, inputs)
+
+
+def check_in_library(library: str, *given: Any) -> Report:
+    """The check of library_check.py, which is imported with its library."""
+    from tinygrad_edu.check.libraries.library_check import report_of
+
+    return report_of(library, *given)
+
+
+def has_hand_written(layer: Any, inputs: Sequence[Any]) -> bool:
+    """Whether a backward pass is handed in: a method of the layer, or a second function."""
+    has_method = hasattr(layer, "backward") and not is_torch_rule(layer)
+    return has_method or bool(inputs and callable(inputs[0]))
+
+
+def is_torch_rule(x: Any) -> bool:
+    """Whether x is a subclass of torch.autograd.Function."""
+    return isinstance(x, type) and any(k.__module__ == "torch.autograd.function" for k in x.__mro__)
+
+
+def _homes(x: Any) -> Iterator[str]:
+    """The packages that an object, its class and what it is bound to come from."""
+    while isinstance(x, functools.partial):
+        x = x.func
+    if hasattr(x, "_is_autograd_primitive"):
+        yield "autograd"
+    if inspect.isroutine(x):
+        yield _package(getattr(x, "__module__", ""))
+    for part in (x, getattr(x, "__self__", None)):
+        for kind in (part if isinstance(part, type) else type(part)).__mro__:
+            yield _package(kind.__module__)
+
+
+def _package(module: Any) -> str:
+    package = str(module).partition(".")[0]
+    return ALIASES.get(package, package)
+
+
+def _homes_within(x: Any) -> Iterator[str]:
+    """The packages of the arrays that an input holds."""
+    if isinstance(x, dict | list | tuple):
+        for part in x.values() if isinstance(x, dict) else x:
+            yield from _homes_within(part)
+    elif hasattr(x, "dtype"):
+        yield from _homes(x)
+
+
+def _library_reached(f: Any, inputs: Sequence[Any]) -> str:
+    """The library that gets a node when f is called with nodes: the derivative that counts is the
+    one that this library has."""
+    if not any(name in sys.modules for name in CHECKED):
+        return ""
+    from tinygrad_edu.check.libraries.library_function import leaves_of_input, refilled
+
+    reached: list[str] = []
+
+    def note(frame: Any, event: str, called: Any) -> None:
+        if event == "call" and any(map(_has_node, frame.f_locals.values())):
+            reached.append(_package(frame.f_globals.get("__name__")))
+        elif event == "c_exception" or (
+            event == "c_call" and is_torch_rule(getattr(called, "__self__", None))
+        ):
+            reached.extend(_homes(called))
+
+    nodes = [_as_node(x) for given in inputs for _, x in leaves_of_input(given)]
+    before = sys.getprofile()
+    try:
+        with quietly():
+            sys.setprofile(note)
+            f(*refilled(list(inputs), iter(nodes)))
+    except Exception:  # which the check will meet again
+        pass
+    finally:
+        sys.setprofile(before)
+    return next((home for home in reached if home in CHECKED), "")
+
+
+def _has_node(x: Any) -> bool:
+    return isinstance(x, Node) or (isinstance(x, tuple) and any(isinstance(y, Node) for y in x))
+
+
+def _as_node(x: Any) -> Any:
+    is_numbers = isinstance(x, float) or getattr(getattr(x, "dtype", None), "kind", "") == "f"
+    return leaf(x, "") if is_numbers else x
+
+
+def names_of_inputs(f: Any, count: int) -> list[str]:
+    """What f calls its inputs, without `ctx`."""
+    rule = f if isinstance(f, type) else getattr(f, "__self__", None)
+    if is_torch_rule(rule):
+        base = next(k for k in rule.__mro__ if k.__module__ == "torch.autograd.function")
+        has_ctx = rule.setup_context is base.setup_context
+        return input_names(rule.forward, count + has_ctx)[has_ctx:]
+    return input_names(getattr(f, "forward", f), count)
