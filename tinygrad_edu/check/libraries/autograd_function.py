@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from tinygrad_edu.check.kinds import undisturbed
 from tinygrad_edu.check.libraries.library_function import (
     LibraryFunction,
+    LibraryPullback,
     LibraryVariable,
-    Pullback,
     leaves_of_input,
     refilled,
 )
@@ -34,23 +35,25 @@ class AutogradFunction(LibraryFunction):
     def numbers_of(self, x: Any) -> Array:
         return np.array(getval(x))
 
-    def run_both(self) -> tuple[list[Array], Pullback]:
-        values = self._results(None, None)
+    def run_both(self, precise: bool) -> tuple[list[Array], LibraryPullback]:
+        values = self._results(precise, None, None)
 
         def gradients(adjoints: list[Array]) -> list[Array | None]:
-            return [self._gradient(v, adjoints) for v in self.variables]
+            return [self._gradient(precise, v, adjoints) for v in self.variables]
 
         return [np.array(y) for y in values], gradients
 
-    def _gradient(self, variable: LibraryVariable, adjoints: list[Array]) -> Array | None:
+    def _gradient(
+        self, precise: bool, variable: LibraryVariable, adjoints: list[Array]
+    ) -> Array | None:
         """The sum over all results; None if a primitive has no vjp for the variable."""
         parts = []
-        x = np.array(self.leaves[variable.position])[()]
+        x = np.array(variable.numbers, None if precise else variable.dtype)[()]
         for i, adjoint in enumerate(adjoints):
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Output seems independent of input")
                 try:
-                    pullback, y = autograd.make_vjp(lambda x: self._results(variable, x)[i])(x)
+                    pullback, y = autograd.make_vjp(partial(self._result, i, precise, variable))(x)
                     parts.append(np.array(pullback(np.array(adjoint, y.dtype)[()])))
                 except NotImplementedError as error:
                     if "VJP of" not in str(error):
@@ -62,9 +65,12 @@ class AutogradFunction(LibraryFunction):
         self, precise: bool, variable: LibraryVariable | None, numbers: Array | None
     ) -> list[Array]:
         x = None if variable is None else np.array(numbers, None if precise else variable.dtype)[()]
-        return [np.array(y, np.float64) for y in self._results(variable, x, precise)]
+        return [np.array(y, np.float64) for y in self._results(precise, variable, x)]
 
-    def _results(self, variable: LibraryVariable | None, x: Any, precise: bool = False) -> list[Any]:
+    def _result(self, i: int, precise: bool, variable: LibraryVariable, x: Any) -> Any:
+        return self._results(precise, variable, x)[i]
+
+    def _results(self, precise: bool, variable: LibraryVariable | None, x: Any) -> list[Any]:
         """What the function gives, with an array or a box in the place of a variable."""
         leaves = [
             np.array(y, np.float64 if precise and self.is_array(y) else None)[()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from tinygrad_edu.check.kinds import undisturbed
 from tinygrad_edu.check.libraries.library_function import (
     LibraryFunction,
+    LibraryPullback,
     LibraryVariable,
-    Pullback,
     refilled,
 )
 from tinygrad_edu.check.oracles.jax_oracle import jax, jnp, with_64_bits
@@ -33,15 +34,14 @@ class JaxFunction(LibraryFunction):
     def numbers_of(self, x: Any) -> Array:
         return np.array(x)
 
-    def run_both(self) -> tuple[list[Array], Pullback]:
-        def moving(*arrays: Any) -> list[Any]:
-            return self._results(arrays)
-
-        with undisturbed():
-            results, pullback = jax.vjp(moving, *(self.leaves[v.position] for v in self.variables))
+    def run_both(self, precise: bool) -> tuple[list[Array], LibraryPullback]:
+        with undisturbed(), self._bits(precise):
+            dtype = jnp.float64 if precise else None
+            arrays = [jnp.asarray(v.numbers, dtype or v.dtype) for v in self.variables]
+            results, pullback = jax.vjp(lambda *xs: self._results(xs, dtype), *arrays)
 
         def gradients(adjoints: list[Array]) -> list[Array | None]:
-            with undisturbed():
+            with undisturbed(), self._bits(precise):
                 return [
                     np.array(g)
                     for g in pullback(
@@ -54,22 +54,20 @@ class JaxFunction(LibraryFunction):
     def run_forward(
         self, precise: bool, variable: LibraryVariable | None, numbers: Array | None
     ) -> list[Array]:
-        if not precise:
-            return self._forward(None, variable, numbers)
-        with with_64_bits():
-            return self._forward(jnp.float64, variable, numbers)
-
-    def _forward(
-        self, dtype: Any, variable: LibraryVariable | None, numbers: Array | None
-    ) -> list[Array]:
-        arrays = [
-            jnp.asarray(numbers if v is variable else v.numbers, dtype or v.dtype)
-            for v in self.variables
-        ]
-        with undisturbed():
+        with undisturbed(), self._bits(precise):
+            dtype = jnp.float64 if precise else None
+            arrays = [
+                jnp.asarray(numbers if v is variable else v.numbers, dtype or v.dtype)
+                for v in self.variables
+            ]
             return [np.array(y, np.float64) for y in self._results(arrays, dtype)]
 
-    def _results(self, arrays: Sequence[Any], dtype: Any = None) -> list[Any]:
+    @staticmethod
+    def _bits(precise: bool) -> AbstractContextManager[Any]:
+        """A block with the settings of the user, or one in which JAX has 64 bits."""
+        return with_64_bits() if precise else nullcontext()
+
+    def _results(self, arrays: Sequence[Any], dtype: Any) -> list[Any]:
         """The floating arrays that the function gives."""
         leaves = [
             jnp.asarray(np.asarray(x), dtype) if dtype and self.is_array(x) else x
@@ -79,7 +77,9 @@ class JaxFunction(LibraryFunction):
             leaves[v.position] = x
         y = self.f(*refilled(list(self.inputs), iter(leaves)))
         parts = jax.tree_util.tree_leaves(y)
-        floats = [x for x in parts if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.floating)]
+        floats = [
+            x for x in parts if isinstance(x, jax.Array) and jnp.issubdtype(x.dtype, jnp.floating)
+        ]
         if not floats:
             raise TypeError(f"the function returned {type(y).__name__}, not a floating JAX array")
         return floats

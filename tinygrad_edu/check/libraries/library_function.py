@@ -6,6 +6,9 @@ given; numerical derivatives come from forward passes in float64.
 
 from __future__ import annotations
 
+import functools
+import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +35,7 @@ class LibraryVariable:
     may_lack: bool = False
 
 
-Pullback = Callable[[list[Array]], list[Array | None]]
+LibraryPullback = Callable[[list[Array]], list[Array | None]]
 
 
 class LibraryFunction:
@@ -47,7 +50,9 @@ class LibraryFunction:
 
     def __init__(self, f: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str]) -> None:
         self.f, self.inputs = f, inputs
-        held = [pair for x, name in zip(inputs, names, strict=True) for pair in leaves_of_input(x, name)]
+        held = [
+            pair for x, name in zip(inputs, names, strict=True) for pair in leaves_of_input(x, name)
+        ]
         self.names = [name for name, _ in held]
         self.leaves = [self.own(x) for _, x in held]
         if not any(map(self.is_array, self.leaves)):  # f(0.5): the numbers are what is meant
@@ -56,7 +61,6 @@ class LibraryFunction:
             ]
         self.written: list[str] = []
         self._shapes: list[tuple[int, ...]] = []
-        self._is_precise: bool | None = None
         self.variables = self.variables_found()
 
     # --- what a library says ---------------------------------------------------------------------
@@ -73,8 +77,9 @@ class LibraryFunction:
         """The numbers of an array of the library, with its dtype."""
         raise NotImplementedError
 
-    def run_both(self) -> tuple[list[Array], Pullback]:
-        """A forward pass in the dtypes that were given: its results, and the backward pass."""
+    def run_both(self, precise: bool) -> tuple[list[Array], LibraryPullback]:
+        """A forward pass, its results, and the backward pass: in the dtypes that were given, or in
+        float64."""
         raise NotImplementedError
 
     def run_forward(
@@ -98,33 +103,32 @@ class LibraryFunction:
             for numbers in [self.numbers_of(x)]
         ]
 
-    def record(self) -> tuple[Array, Callable[[Array], list[Array | None]]]:
+    def record(self, precise: bool = False) -> tuple[Array, Callable[[Array], list[Array | None]]]:
         """A forward pass: its result, and the backward pass from an adjoint to the gradient of each
         variable. Several results are one array of all their numbers."""
-        results, pullback = self.run_both()
+        results, pullback = self.run_both(precise)
         self._shapes = [y.shape for y in results]
-        return _joined(results), lambda adjoint: pullback(self._parted(adjoint))
+        return _one_array(results), lambda adjoint: pullback(self._parted(adjoint))
 
-    def values(self, variable: LibraryVariable | None, numbers: Array | None) -> Array:
-        """The result for other numbers in a variable: in float64, if the function takes that and
-        gives nearly the same, and as it was given if not."""
-        if self._is_precise is None:
-            self._is_precise = self._takes_float64()
-        return _joined(self.run_forward(self._is_precise, variable, numbers))
-
-    def _takes_float64(self) -> bool:
-        expected = _joined(self.run_both()[0]).astype(np.float64)
+    @functools.cached_property
+    def takes_float64(self) -> bool:
+        """Whether it runs in float64, and gives nearly the same there."""
+        expected = self.record()[0]
         try:
-            y = _joined(self.run_forward(True, None, None))
+            y = _one_array(self.run_forward(True, None, None))
         except (TypeError, ValueError, RuntimeError):  # it insists on its own dtype
             return False
         size = np.max(np.abs(expected), initial=0.0)
         return y.shape == expected.shape and bool((np.abs(y - expected) <= 1e-2 * size).all())
 
+    def values(self, variable: LibraryVariable | None, numbers: Array | None) -> Array:
+        """The result for other numbers in a variable, in float64 if the function takes that."""
+        return _one_array(self.run_forward(self.takes_float64, variable, numbers))
+
     def parts(self) -> list[slice]:
         """Where each of the results is in the one array of all numbers."""
-        ends = np.cumsum([int(np.prod(shape)) for shape in self._shapes])
-        return [slice(end - int(np.prod(s)), end) for end, s in zip(ends, self._shapes, strict=True)]
+        ends = [0, *np.cumsum([math.prod(shape) for shape in self._shapes]).tolist()]
+        return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
     def _parted(self, adjoint: Array) -> list[Array]:
         if len(self._shapes) == 1:
@@ -135,7 +139,7 @@ class LibraryFunction:
         ]
 
 
-def _joined(results: Sequence[Array]) -> Array:
+def _one_array(results: Sequence[Array]) -> Array:
     if len(results) == 1:
         return results[0]
     return np.concatenate([y.ravel() for y in results]) if results else np.empty(0)

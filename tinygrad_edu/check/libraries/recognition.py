@@ -1,4 +1,4 @@
-"""Which library differentiates a function. None is imported: what belongs to it is there already."""
+"""Which library differentiates a function, without importing any."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from tinygrad_edu.engine.graph import Node
 CHECKED = ("torch", "jax", "autograd")
 """The libraries whose functions are checked through their own backward pass."""
 
-NUMPY = "a function of NumPy arrays with its derivative, as gradient=..."
-INSTEAD = {
-    "tensorflow": NUMPY, "keras": NUMPY, "tinygrad": NUMPY, "mxnet": NUMPY, "paddle": NUMPY,
+DERIVATIVE = "a function of NumPy arrays with its derivative, as gradient=..."
+HAND_IN = {
+    "tensorflow": DERIVATIVE, "keras": DERIVATIVE, "tinygrad": DERIVATIVE, "mxnet": DERIVATIVE,
+    "paddle": DERIVATIVE,
     "cupy": "NumPy arrays (cupy.asnumpy)", "mlx": "NumPy arrays (numpy.array)",
     "flax": "a function of JAX arrays: lambda variables, x: model.apply(variables, x)",
     "equinox": "a function of JAX arrays that puts the model together",
@@ -35,8 +36,8 @@ def library_of(f: Any, inputs: Sequence[Any]) -> str:
     """
     homes = [*_homes(f), *(home for x in inputs for home in _homes_within(x))]
     for home in homes:
-        if home in INSTEAD:
-            raise TypeError(f"objects of {home} cannot be checked; hand in {INSTEAD[home]}")
+        if home in HAND_IN:
+            raise TypeError(f"objects of {home} cannot be checked; hand in {HAND_IN[home]}")
     if type(f).__name__ == "OptimizedModule":
         raise TypeError("a compiled module cannot be checked; hand in the original: f._orig_mod")
     if "tinygrad_edu" in homes[:1]:
@@ -109,7 +110,10 @@ def _library_reached(f: Any, inputs: Sequence[Any]) -> str:
         ):
             reached.extend(_homes(called))
 
-    nodes = [_as_node(x) for given in inputs for _, x in leaves_of_input(given)]
+    leaves = [x for given in inputs for _, x in leaves_of_input(given)]
+    arrays = [x for x in leaves if getattr(getattr(x, "dtype", None), "kind", "") == "f"]
+    moved = arrays or [x for x in leaves if isinstance(x, float)]
+    nodes = [leaf(x, "") if any(x is y for y in moved) else x for x in leaves]
     before = sys.getprofile()
     try:
         with quietly():
@@ -126,16 +130,11 @@ def _has_node(x: Any) -> bool:
     return isinstance(x, Node) or (isinstance(x, tuple) and any(isinstance(y, Node) for y in x))
 
 
-def _as_node(x: Any) -> Any:
-    is_numbers = isinstance(x, float) or getattr(getattr(x, "dtype", None), "kind", "") == "f"
-    return leaf(x, "") if is_numbers else x
-
-
 def names_of_inputs(f: Any, count: int) -> list[str]:
     """What f calls its inputs, without `ctx`."""
-    rule = f if isinstance(f, type) else getattr(f, "__self__", None)
+    rule: Any = f if isinstance(f, type) else getattr(f, "__self__", None)
     if is_torch_rule(rule):
         base = next(k for k in rule.__mro__ if k.__module__ == "torch.autograd.function")
         has_ctx = rule.setup_context is base.setup_context
         return input_names(rule.forward, count + has_ctx)[has_ctx:]
-    return input_names(getattr(f, "forward", f), count)
+    return input_names(getattr(f, "forward", getattr(f, "fun", f)), count)  # fun: of a primitive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,8 +13,8 @@ import numpy as np
 from tinygrad_edu.check.kinds import undisturbed
 from tinygrad_edu.check.libraries.library_function import (
     LibraryFunction,
+    LibraryPullback,
     LibraryVariable,
-    Pullback,
     leaves_of_input,
     refilled,
 )
@@ -59,7 +59,7 @@ class TorchFunction(LibraryFunction):
         if self._module is not None:
             self._module = self._built()
             self.variables += [
-                LibraryVariable(name, self.numbers_of(p).astype(np.float64), _name_of(p.dtype))
+                LibraryVariable(name, self.numbers_of(p).astype(np.float64), _dtype_name(p.dtype))
                 for name, p in self._module.named_parameters()
                 if p.requires_grad
             ]
@@ -94,7 +94,7 @@ class TorchFunction(LibraryFunction):
         chosen = [i for i, x in enumerate(self.leaves) if self.is_array(x) and x.requires_grad]
         return [
             LibraryVariable(
-                v.name, v.numbers, _name_of(self.leaves[v.position].dtype), v.position,
+                v.name, v.numbers, _dtype_name(self.leaves[v.position].dtype), v.position,
                 may_lack=self.is_rule and not chosen,
             )
             for v in super().variables_found()
@@ -103,12 +103,14 @@ class TorchFunction(LibraryFunction):
 
     # --- both passes -----------------------------------------------------------------------------
 
-    def run_both(self) -> tuple[list[Array], Pullback]:
-        return self._run_both(self.variables)
+    def run_both(self, precise: bool) -> tuple[list[Array], LibraryPullback]:
+        return self._run_both(precise, self.variables)
 
-    def _run_both(self, moving: Sequence[LibraryVariable]) -> tuple[list[Array], Pullback]:
+    def _run_both(
+        self, precise: bool, moving: Sequence[LibraryVariable]
+    ) -> tuple[list[Array], LibraryPullback]:
         with self._fresh():
-            leaves, module = self._copies(False, moving)
+            leaves, module = self._copies(precise, moving)
             results = self._results(leaves, module, moving)
         if self._kept is None:
             self._kept = [i for i, y in enumerate(results) if y.requires_grad]
@@ -225,7 +227,7 @@ class TorchFunction(LibraryFunction):
         for v, gradient in zip(self.variables, gradients, strict=True):
             if not self.is_rule or len(self.variables) == 1 or gradient is None:
                 continue
-            results, pullback = self._run_both([v])
+            _, pullback = self._run_both(False, [v])
             (alone,) = pullback(self._parted(adjoint))
             if alone is None or not np.allclose(alone, gradient, rtol=1e-4, atol=0):
                 said = "no gradient" if alone is None else "another gradient"
@@ -236,7 +238,7 @@ class TorchFunction(LibraryFunction):
         return faults
 
 
-def _name_of(dtype: Any) -> str:
+def _dtype_name(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
