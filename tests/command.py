@@ -40,7 +40,7 @@ def rows(out):
 
 @pytest.fixture
 def check(capsys, folder):
-    """Run `tinygrad-edu check` in this process: its status, what it printed and complained about."""
+    """Run `tinygrad-edu check` in this process: its status, what it printed, what it complained."""
 
     def check(call):
         status = cli.main(["check", *(call if isinstance(call, list) else shlex.split(call))])

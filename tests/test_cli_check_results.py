@@ -89,7 +89,7 @@ def test_json_is_one_object_and_stands_alone(check):
     assert status == 1
     assert (found["version"], found["seed"], found["ok"]) == (tinygrad_edu.__version__, 3, False)
     assert [target["target"] for target in found["targets"]] == ALL[:3]
-    affine, square, fails = found["targets"]
+    affine, _, fails = found["targets"]
     assert [x["ok"] for x in found["targets"]] == [False, True, False]
     assert affine["verdict"] == "check_backward of Affine: wrong for b"
     assert affine["notes"] == ["random numbers for x (5, 4); seed 3"]

@@ -90,8 +90,8 @@ def check_parser() -> Parser:
         "--seed", type=int, default=0, metavar="N",
         help="of the random arrays, 0 or more (default: 0)",
     )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print the results as one object for programs")
-    parser.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML, for CI systems")
+    parser.add_argument("--json", action="store_true", help="print one object, for programs")
+    parser.add_argument("--junit", metavar="FILE", help="write JUnit XML, for CI systems")
     parser.add_argument("--svg", metavar="FILE", help="write a picture of where it fails")
     parser.add_argument("--force", action="store_true", help="overwrite the picture if it exists")
     return parser
