@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,8 +77,11 @@ def targets_in(path: str, names: dict[str, Any]) -> tuple[list[CheckTarget], dic
             continue
         target = CheckTarget(path, name, found)
         if isinstance(found, type):
-            if _is_own(found) and is_layer_class(found) and not _is_outline(found):
-                targets.append(target)
+            if _is_own(found) and callable(_forward_of(found)) and not _is_outline(found):
+                if callable(getattr(found, "backward", None)):
+                    targets.append(target)
+                else:
+                    others[name] = "no backward pass of its own"
         elif target.is_layer:
             targets += [target] if callable(getattr(found, "forward", found)) else []
         elif _is_own(found) and (_is_plain(found) or hasattr(found, "defvjp")):
@@ -94,26 +96,9 @@ def targets_in(path: str, names: dict[str, Any]) -> tuple[list[CheckTarget], dic
     return targets, {name: why for name, why in others.items() if name not in partners}
 
 
-def is_layer_class(found: Any) -> bool:
-    """Whether objects of a class are layers."""
-    forward = getattr(found, "forward", None) or vars(found).get("__call__")
-    return callable(forward) and callable(getattr(found, "backward", None))
-
-
-def is_used_as_class(found: type) -> bool:
-    """Whether a class is checked as it is, without an object, as a torch Function."""
-    return isinstance(inspect.getattr_static(found, "forward", None), staticmethod | classmethod)
-
-
-def has_context(found: type) -> bool:
-    """Whether the forward pass of a class begins with the context of torch."""
-    torch: Any = sys.modules.get("torch")
-    if torch is None or not issubclass(found, torch.autograd.Function):
-        return False
-    own, usual = (
-        inspect.getattr_static(x, "setup_context") for x in (found, torch.autograd.Function)
-    )
-    return own is usual
+def _forward_of(found: type) -> Any:
+    """The forward pass of the objects of a class, if they have one."""
+    return getattr(found, "forward", None) or vars(found).get("__call__")
 
 
 def _with_partner(target: CheckTarget, names: dict[str, Any]) -> CheckTarget:
@@ -165,7 +150,7 @@ def _is_plain(found: Any) -> bool:
 
 def _is_outline(found: Any) -> bool:
     """Whether a class says only what its subclasses have: its forward pass has no code."""
-    return inspect.isabstract(found) or _has_no_code(getattr(found, "forward", found.__call__))
+    return inspect.isabstract(found) or _has_no_code(_forward_of(found))
 
 
 def _has_no_code(function: Callable[..., Any]) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from numbers import Real
 from typing import Any
 
+from tinygrad_edu.check.libraries.recognition import is_torch_rule, takes_context
 from tinygrad_edu.commands.check_targets import found_in
 from tinygrad_edu.commands.expression import closest, shown
 from tinygrad_edu.commands.input_forms import NameInScript, RandomArray, Setting
@@ -83,10 +84,10 @@ class Inputs:
 
         return self._of_inputs(function, by_keyword), inputs
 
-    def of_layer(self, forward: Callable[..., Any], skipped: int = 0) -> list[Any]:
-        """All that is given to a forward pass, in order, with the defaults between; without its
-        first parameters, if some are `skipped`. UsageError as for a function."""
-        parameters = _parameters_of(forward)[skipped:]
+    def of_layer(self, layer: Callable[..., Any]) -> list[Any]:
+        """All that is given to a forward pass, in order, with the defaults between. UsageError as
+        for a function."""
+        parameters = _parameters_of(layer)
         chosen, _ = self._chosen(parameters)
         for p in parameters:
             if p.kind is p.KEYWORD_ONLY and p.name in chosen:
@@ -223,6 +224,13 @@ class Inputs:
 
 
 def _parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of a function, of a class, of the forward pass of an object, or of a torch
+    Function and its apply, whose context is not an input."""
+    rule: Any = getattr(function, "__self__", function)
+    if is_torch_rule(rule):
+        return _parameters_of(rule.forward)[takes_context(rule) :]
+    if not isinstance(function, type):
+        function = getattr(function, "forward", function)
     try:
         return list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # some built-in functions do not tell

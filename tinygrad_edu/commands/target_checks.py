@@ -11,7 +11,8 @@ from typing import Any
 
 from tinygrad_edu.check import Report, gradcheck
 from tinygrad_edu.check.kinds import function_of_graph, leaves_of
-from tinygrad_edu.commands.check_targets import CheckTarget, has_context, is_used_as_class
+from tinygrad_edu.check.libraries.recognition import is_torch_rule
+from tinygrad_edu.commands.check_targets import CheckTarget
 from tinygrad_edu.commands.inputs import Inputs
 from tinygrad_edu.commands.options import UsageError
 from tinygrad_edu.commands.script import ScriptError
@@ -65,6 +66,8 @@ def _of_function(
     target: CheckTarget, options: argparse.Namespace, inputs: Inputs, notes: list[str]
 ) -> Callable[[], Report]:
     found, settings = target.found, _tolerances(options)
+    if isinstance(found, type):  # of a torch Module, or another without a backward pass of its own
+        found = inputs.made(found)
     gradient, backward = options.gradient, options.backward
     if not (gradient or backward or options.library or options.second_order):
         gradient, backward = (
@@ -177,12 +180,10 @@ def _of_layer(
 
     own = ["theirs", "gradient", "backward", "library", "second_order"]
     _refuse_options(options, own, f"{inputs.name} is a layer with a backward pass of its own")
-    layer, context = target.found, 0
-    if isinstance(layer, type) and is_used_as_class(layer):
-        context = int(has_context(layer))
-    elif isinstance(layer, type):
+    layer = target.found
+    if isinstance(layer, type) and not is_torch_rule(layer):
         layer = inputs.made(layer)
-    xs = inputs.of_layer(getattr(layer, "forward", layer), context)
+    xs = inputs.of_layer(layer)
     return lambda: check_backward(layer, *xs, **_tolerances(options))
 
 

@@ -66,6 +66,12 @@ def is_torch_rule(x: Any) -> bool:
     return isinstance(x, type) and any(k.__module__ == "torch.autograd.function" for k in x.__mro__)
 
 
+def takes_context(rule: Any) -> bool:
+    """Whether the forward pass of a torch.autograd.Function begins with ctx."""
+    base = next(k for k in rule.__mro__ if k.__module__ == "torch.autograd.function")
+    return bool(rule.setup_context is base.setup_context)
+
+
 def _homes(x: Any) -> Iterator[str]:
     """The packages that an object, its class and what it is bound to come from."""
     while isinstance(x, functools.partial):
@@ -134,7 +140,6 @@ def names_of_inputs(f: Any, count: int) -> list[str]:
     """What f calls its inputs, without `ctx`."""
     rule: Any = f if isinstance(f, type) else getattr(f, "__self__", None)
     if is_torch_rule(rule):
-        base = next(k for k in rule.__mro__ if k.__module__ == "torch.autograd.function")
-        has_ctx = rule.setup_context is base.setup_context
+        has_ctx = takes_context(rule)
         return input_names(rule.forward, count + has_ctx)[has_ctx:]
     return input_names(getattr(f, "forward", getattr(f, "fun", f)), count)  # fun: of a primitive
