@@ -167,7 +167,8 @@ def same_as_for_a_product(case: Case) -> Iterator[str]:
         return
     rows = g.reshape(-1, g.shape[-1])
     for name, m in {**case.others, "": np.ones((len(rows), 1))}.items():
-        left = m.reshape(-1, m.shape[-1])
+        left = np.atleast_1d(m)
+        left = left.reshape(-1, left.shape[-1])
         product = left.T @ rows if len(left) == len(rows) and name != RESULT else None
         if product is None or product.size != a.size:
             continue
