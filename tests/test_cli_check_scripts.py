@@ -1,5 +1,6 @@
 """tinygrad-edu check of several targets and of whole scripts: what is found, and what is said."""
 
+import os
 import re
 from pathlib import Path
 
@@ -258,9 +259,14 @@ def test_scripts_with_nothing_to_check(check, layers):
         ("x=3x", "check what? Give script.py:name, or script.py for all of it"),
         ("layers.py:Relu x=3x --junit out.txt", "out.txt: the name must end in .xml"),
         ("layers.py:Relu x=3x --junit no/out.xml", "there is no folder no"),
+        ("layers.py:Relu x=3x --junit kept/a.xml", "kept/a.xml cannot be written: the folder kept"),
+        ("layers.py:Relu x=3x --svg kept/a.svg", "is read-only; choose another folder"),
     ],
 )
-def test_a_wrong_call_has_status_2(call, said, check, layers):
+def test_a_wrong_call_has_status_2(call, said, check, layers, monkeypatch):
+    Path("kept").mkdir()
+    access = os.access  # whoever runs this may be allowed to write anywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: path != "kept" and access(path, mode))
     status, _, err = check(call)
     assert status == 2
     assert said in err

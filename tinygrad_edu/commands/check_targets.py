@@ -72,9 +72,11 @@ def targets_in(path: str, names: dict[str, Any]) -> tuple[list[CheckTarget], dic
     targets: list[CheckTarget] = []
     others: dict[str, str] = {}
     partners: set[str] = set()
+    seen = [x for found in names.values() if hasattr(found, "defvjp") for x in _parts_of_vjp(found)]
     for name, found in names.items():
-        if name.startswith("_") or any(found is target.found for target in targets):
+        if name.startswith("_") or any(found is x for x in seen):
             continue
+        seen.append(found)
         target = CheckTarget(path, name, found)
         if isinstance(found, type):
             if _is_own(found) and callable(_forward_of(found)) and not _is_outline(found):
@@ -91,9 +93,14 @@ def targets_in(path: str, names: dict[str, Any]) -> tuple[list[CheckTarget], dic
                 targets.append(target)
             else:
                 others[name] = "no derivative by hand of its inputs beside it"
-    made = {type(target.found) for target in targets}
-    targets = [target for target in targets if target.found not in made]
+    made = [type(target.found) for target in targets]  # a class with an object is that object
+    targets = [target for target in targets if not any(target.found is kind for kind in made)]
     return targets, {name: why for name, why in others.items() if name not in partners}
+
+
+def _parts_of_vjp(found: Any) -> list[Any]:
+    """The two functions that were given to a function of jax.custom_vjp."""
+    return [getattr(found, part, None) for part in ("fwd", "bwd")]
 
 
 def _forward_of(found: type) -> Any:

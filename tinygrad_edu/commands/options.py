@@ -70,6 +70,10 @@ def check_target(path: str, force: bool, other: str = ", or another name with -o
         raise UsageError(f"{path} is a folder")
     if not os.path.isdir(folder):
         raise UsageError(f"{path} cannot be written: there is no folder {folder}")
+    if not os.access(folder, os.W_OK):
+        raise UsageError(
+            f"{path} cannot be written: the folder {folder} is read-only; choose another folder"
+        )
     if os.path.lexists(path) and not force:
         raise _exists(path, other)
 
