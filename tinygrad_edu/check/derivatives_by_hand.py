@@ -37,16 +37,16 @@ class PlainFunction:
         problems += [f"the function warned: {w.message}" for w in warned]
         problems += inputs.written_into(copies, "the function")
         self.shape = shape_of(self.value)
-        check_repeats("gradcheck", lambda: self.at(0, inputs.variables[0].double))
+        check_repeats("gradcheck", lambda: self.at({}))
 
-    def at(self, i: int, x: Plain) -> Plain:
-        """The result with other numbers for variable i, which may be complex."""
+    def at(self, numbers: dict[int, Plain]) -> Plain:
+        """The result with other numbers, which may be complex, for some of the variables."""
         with quietly(), undisturbed():
-            return plain_result(self.f(*self.inputs.moved(i, x)))
+            return plain_result(self.f(*self.inputs.moved(numbers)))
 
-    def total(self, i: int, x: Plain) -> Any:
+    def total(self, numbers: dict[int, Plain]) -> Any:
         """The sum of all results."""
-        y = self.at(i, x)
+        y = self.at(numbers)
         return y.sum() if shape_of(y) else y
 
     def derivative(
@@ -86,19 +86,51 @@ def check_by_kind(
     tolerance: Callable[[str], Tolerance],
 ) -> None:
     """Check the derivatives of f that were given, by their kinds."""
+    if "adjoint" in derivatives:
+        from tinygrad_edu.check.dot_product_test import rows_of_adjoint
+
+        report.rows.extend(rows_of_adjoint(f, derivatives["adjoint"], inputs, report, tolerance))
+        return
     function = PlainFunction(f, inputs, report.problems)
-    for kind, derivative in derivatives.items():
-        parts = function.derivative(kind, derivative, report.problems)
-        cases = {
-            i: case_of_gradient(function, i, part, tolerance)
-            for i, part in enumerate(parts)
-            if part is not None
-        }
-        rows = dict(zip(cases, judged_together([*cases.values()]), strict=True))
-        report.rows.extend(
-            rows.get(i) or Row(v.name, shape_of(v.numbers), "not given")
-            for i, v in enumerate(inputs.variables)
-        )
+    if "gradient" in derivatives:
+        report.rows.extend(rows_of_gradient(function, derivatives["gradient"], report, tolerance))
+    if derivatives.keys() - {"gradient"}:
+        from tinygrad_edu.check import derivative_matrices as matrices
+
+        if "jacobian" in derivatives:
+            report.rows.extend(
+                matrices.rows_of_jacobian(function, derivatives["jacobian"], report, tolerance)
+            )
+        if "hessian" in derivatives:
+            report.rows.extend(
+                matrices.rows_of_hessian(
+                    function, derivatives["hessian"], derivatives.get("gradient"), report, tolerance
+                )
+            )
+        if "jvp" in derivatives:
+            report.rows.extend(
+                matrices.rows_of_jvp(function, derivatives["jvp"], report, tolerance)
+            )
+
+
+def rows_of_gradient(
+    function: PlainFunction,
+    gradient: Callable[..., Any],
+    report: Report,
+    tolerance: Callable[[str], Tolerance],
+) -> list[Row]:
+    """One row for each input; without a derivative it is only listed."""
+    parts = function.derivative("gradient", gradient, report.problems)
+    cases = {
+        i: case_of_gradient(function, i, part, tolerance)
+        for i, part in enumerate(parts)
+        if part is not None
+    }
+    rows = dict(zip(cases, judged_together([*cases.values()]), strict=True))
+    return [
+        rows.get(i) or Row(v.name, shape_of(v.numbers), "not given")
+        for i, v in enumerate(function.inputs.variables)
+    ]
 
 
 def case_of_gradient(
@@ -111,7 +143,7 @@ def case_of_gradient(
         _check_own_elements(function, i)
     counts = {} if math.prod(function.shape) > 1 else function.inputs.counts()
     return Case(
-        v.name, v.double, floating(analytic), lambda x: function.total(i, x),
+        v.name, v.double, floating(analytic), lambda x: function.total({i: x}),
         tolerance(precision(analytic)), precision(analytic), plain=True, counts=counts,
         others=function.inputs.others(i),
     )  # fmt: skip
@@ -129,7 +161,7 @@ def _check_own_elements(function: PlainFunction, i: int) -> None:
             "element: give the matrix of derivatives as jacobian=, or a backward pass to "
             "check_backward"
         )
-    if not has_own_elements(lambda x: function.at(i, x), v.double, function.value):
+    if not has_own_elements(lambda x: function.at({i: x}), v.double, function.value):
         raise ValueError(
             f"gradcheck: a result of the function depends on more than its own element of "
             f"{v.name}, so its derivative is a matrix; give it as jacobian=, or a backward pass to "

@@ -81,11 +81,12 @@ class CheckedInputs:
         """A copy of what every variable was given as."""
         return [copy_of_input(v.given, "") for v in self.variables]
 
-    def moved(self, i: int, x: Plain) -> list[Any]:
-        """The inputs as they were given, but in float64, and with other numbers for variable i."""
+    def moved(self, numbers: dict[int, Plain]) -> list[Any]:
+        """The inputs as they were given, but in float64, and with other numbers for some of the
+        variables."""
         return self.filled(
-            like(v.given, x if j == i else v.double if v.is_floating else v.numbers)
-            for j, v in enumerate(self.variables)
+            like(v.given, numbers.get(i, v.double if v.is_floating else v.numbers))
+            for i, v in enumerate(self.variables)
         )
 
     def others(self, i: int) -> dict[str, Plain]:
