@@ -30,7 +30,7 @@ _AT_ONCE = (
 )  # fmt: skip
 _LATER = {
     "calculus": ("grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
-    "check": ("check_backward", "compare", "gradcheck", "numerical_gradient"),
+    "check": ("check_backward", "check_by_hand", "compare", "gradcheck", "numerical_gradient"),
     "engine.locking": ("data_locked",),
     "engine.tensor": ("Tensor",),
     "replay.replays": ("Replay",),

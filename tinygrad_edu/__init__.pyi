@@ -11,6 +11,7 @@ from tinygrad_edu.calculus import jacobian as jacobian
 from tinygrad_edu.calculus import jvp as jvp
 from tinygrad_edu.calculus import value_and_grad as value_and_grad
 from tinygrad_edu.calculus import vjp as vjp
+from tinygrad_edu.check.by_hand import check_by_hand as check_by_hand
 from tinygrad_edu.check.comparison import compare as compare
 from tinygrad_edu.check.function_check import gradcheck as gradcheck
 from tinygrad_edu.check.layers.hand_written import check_backward as check_backward
@@ -97,6 +98,7 @@ __all__ = [
     "arctan",
     "broadcast_to",
     "check_backward",
+    "check_by_hand",
     "clip",
     "collector_paused",
     "compare",

@@ -11,6 +11,7 @@ for.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_edu.check.by_hand import check_by_hand
 from tinygrad_edu.check.function_check import gradcheck
 from tinygrad_edu.check.numerical import numerical_gradient
 from tinygrad_edu.check.report import GradientError, Report, Row
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from tinygrad_edu.check.layers.hand_written import check_backward
 
 __all__ = [
-    "GradientError", "Report", "Row", "check_backward", "check_inputs_matter", "compare",
-    "gradcheck", "numerical_gradient",
+    "GradientError", "Report", "Row", "check_backward", "check_by_hand", "check_inputs_matter",
+    "compare", "gradcheck", "numerical_gradient",
 ]  # fmt: skip
 
 _OF_ARRAYS = {

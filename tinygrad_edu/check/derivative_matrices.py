@@ -6,8 +6,9 @@ copy of the input to itself, Σ f(x of i)[i] has the derivative J[i, j] by eleme
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -24,9 +25,9 @@ from tinygrad_edu.check.kinds import (
     positional_parameters,
     precision,
     quietly,
-    undisturbed,
+    steady,
 )
-from tinygrad_edu.check.numerical import Path, complex_derivative, derivative
+from tinygrad_edu.check.numerical import Estimate, Path, complex_derivative, derivative
 from tinygrad_edu.check.report import Report, Row
 from tinygrad_edu.check.variables import CheckedInputs
 from tinygrad_edu.check.verdict import judged
@@ -43,6 +44,8 @@ TRANSPOSED = (
 Slopes = Callable[[int, int, Plain], Plain]
 """The gradient by variable a, with other numbers for variable b."""
 
+SLOPE_STEP = 2e-3
+"""The step of slopes that are differentiated once more, as a part of the scale."""
 KEPT = 4096
 """So many results are kept: a column of a Jacobian is asked for once by every row."""
 
@@ -62,11 +65,15 @@ def rows_of_jacobian(
             continue
         matrix = np.asarray(plain(part, f"gradcheck: the jacobian of {variable.name}"))
         case = _case_of_matrix(
-            variable.name, lambda x, i=i: function.at({i: x}), variable.double, function.shape,
+            variable.name, _results_by(function, i), variable.double, function.shape,
             matrix, tolerance(precision(matrix)),
         )  # fmt: skip
         rows.append(_judged_matrix(case, function.shape, shape_of(variable.double), TRANSPOSED))
     return rows
+
+
+def _results_by(function: PlainFunction, i: int) -> Callable[[Plain], Plain]:
+    return lambda x: function.at({i: x})
 
 
 def _case_of_matrix(
@@ -139,8 +146,7 @@ def rows_of_hessian(
             f"{function.shape}"
         )
     copies = inputs.copies()
-    with undisturbed():
-        blocks = _blocks(inputs, hessian(*inputs.filled(copies)))
+    blocks = _blocks(inputs, steady(hessian)(*inputs.filled(copies)))
     report.problems.extend(inputs.written_into(copies, "the derivative"))
     slopes = _gradient_by_hand(function, gradient) if gradient else _numerical_slopes(function)
     rows = []
@@ -149,7 +155,7 @@ def rows_of_hessian(
         matrix = np.asarray(plain(block, f"gradcheck: the hessian of {one.name}"))
         case = _case_of_matrix(
             one.name if len(blocks) == 1 else f"{one.name}, {other.name}",
-            lambda x, a=a, b=b: slopes(a, b, x), other.double, shape_of(one.double), matrix,
+            functools.partial(slopes, a, b), other.double, shape_of(one.double), matrix,
             tolerance(precision(matrix)),
         )  # fmt: skip
         row = _judged_matrix(case, shape_of(one.double), shape_of(other.double), "")
@@ -185,46 +191,65 @@ def _blocks(inputs: CheckedInputs, hessian: Any) -> dict[tuple[int, int], Any]:
 
 
 def _gradient_by_hand(function: PlainFunction, gradient: Derivative) -> Slopes:
-    inputs = function.inputs
+    inputs, gradient = function.inputs, steady(gradient)
 
     def slopes(a: int, b: int, x: Plain) -> Plain:
-        with quietly(), undisturbed():
+        with quietly():
             return inputs.parts_of(gradient(*inputs.moved({b: x})), "gradcheck: gradient")[0][a]
 
     return slopes
 
 
 def _numerical_slopes(function: PlainFunction) -> Slopes:
-    """The gradient by differences, or by the complex step, where that agrees with them."""
+    """The gradient by the complex step, where that agrees with differences, or by those."""
     doubles = [v.double for v in function.inputs.variables]
 
-    def paths(a: int, b: int, x: Plain) -> Iterator[tuple[Path, float]]:
+    def result(a: int, b: int, x: Plain, base: Plain, index: tuple[int, ...], t: Any) -> Any:
+        return function.total({b: x, a: moved(base, index, t)})
+
+    def paths(a: int, b: int, x: Plain) -> list[Path]:
         base = x if a == b else doubles[a]
-        for index in np.ndindex(shape_of(base)):
-            at = float(np.real(base[index] if index else base))
-            yield lambda t, index=index: function.total({b: x, a: moved(base, index, t)}), at
+        return [functools.partial(result, a, b, x, base, i) for i in np.ndindex(shape_of(base))]
 
-    def slope(path: Path, at: float) -> float:
-        return derivative(path, at).value
-
-    def exact_slope(path: Path, at: float) -> float:
-        estimate = complex_derivative(path)
-        return math.nan if estimate is None else estimate.value
-
-    pairs = [
-        (slope(path, at), exact_slope(path, at))
-        for a, double in enumerate(doubles)
-        for path, at in paths(a, a, double)
-    ]
-    exact = np.allclose(*np.array(pairs).reshape(-1, 2).T, rtol=1e-7, atol=1e-9)
+    at_x = [(path, float(at)) for a, double in enumerate(doubles)
+            for path, at in zip(paths(a, a, double), np.ravel(double), strict=True)]  # fmt: skip
+    steps = iter([_step_for(path, at) for path, at in at_x])
+    step = [[next(steps) for _ in range(np.size(double))] for double in doubles]
+    exact = all(_agrees(complex_derivative(path), derivative(path, at)) for path, at in at_x)
 
     def slopes(a: int, b: int, x: Plain) -> Plain:
         if np.iscomplexobj(x):
-            raise TypeError("the slopes are real")  # the complex step is used up inside
-        found = [(exact_slope if exact else slope)(*path) for path in paths(a, b, x)]
+            raise TypeError("the complex step is used for the slopes themselves")
+        if exact:
+            estimates = [complex_derivative(path) for path in paths(a, b, x)]
+            found = [math.nan if e is None else e.value for e in estimates]
+        else:
+            found = [_slope_over(*both) for both in zip(paths(a, b, x), step[a], strict=True)]
         return np.reshape(found, shape_of(doubles[a]))
 
     return slopes
+
+
+def _agrees(exact: Estimate | None, rough: Estimate) -> bool:
+    if exact is None:
+        return False
+    return abs(exact.value - rough.value) <= 10 * rough.doubt + 1e-7 * abs(rough.value)
+
+
+def _slope_over(path: Path, h: float) -> float:
+    """Central differences over h and 2h, whose error is of fourth order. The step stays the same,
+    so the error is smooth and the slopes can be differentiated again."""
+    return float((8 * (path(h) - path(-h)) - (path(2 * h) - path(-2 * h))) / (12 * h))
+
+
+def _step_for(path: Path, x: float) -> float:
+    """A step over which the function is smooth: a part of 1, or of |x| where that is too far."""
+    near = SLOPE_STEP * (abs(x) or 1.0)
+    try:
+        far_slope, half = (_slope_over(path, h) for h in (SLOPE_STEP, SLOPE_STEP / 2))
+    except (ArithmeticError, ValueError):
+        return near
+    return SLOPE_STEP if abs(far_slope - half) <= 1e-8 * abs(half) + 1e-12 else near
 
 
 def _with_symmetry(row: Row, case: Case) -> Row:
@@ -305,7 +330,7 @@ def _way_to_call(function: PlainFunction, jvp: Derivative) -> Callable[[dict[int
 
     What fits is found by calling it; an error of all ways is that of the first.
     """
-    inputs = function.inputs
+    inputs, jvp = function.inputs, steady(jvp)
 
     def tangents(of: dict[int, Plain]) -> list[Any]:
         zeros = (like(v.given, v.double * 0) for v in inputs.variables)
@@ -325,7 +350,7 @@ def _way_to_call(function: PlainFunction, jvp: Derivative) -> Callable[[dict[int
     first_error: Exception | None = None
     for way in ways:
         try:
-            with quietly(), undisturbed():
+            with quietly():
                 tangent = _tangent(function, way({0: inputs.variables[0].double * 0 + 1}))
         except Exception as error:
             first_error = first_error or error
@@ -333,7 +358,7 @@ def _way_to_call(function: PlainFunction, jvp: Derivative) -> Callable[[dict[int
         if tangent.shape == function.shape or way is ways[-1]:
 
             def call(of: dict[int, Plain], way: Derivative = way) -> Array:
-                with quietly(), undisturbed():
+                with quietly():
                     return _tangent(function, way(of))
 
             return call

@@ -16,7 +16,7 @@ from tinygrad_edu.check.kinds import (
     plain,
     precision,
     quietly,
-    undisturbed,
+    steady,
 )
 from tinygrad_edu.check.report import Report, Row
 from tinygrad_edu.check.variables import CheckedInputs
@@ -29,11 +29,11 @@ class PlainFunction:
     """A function of plain numbers: its result at the inputs, and beside them."""
 
     def __init__(self, f: Callable[..., Any], inputs: CheckedInputs, problems: list[str]) -> None:
-        self.f, self.inputs = f, inputs
+        self.f, self.inputs = steady(f), inputs
         copies = inputs.copies()
-        with warnings.catch_warnings(record=True) as warned, undisturbed():
+        with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            self.value = plain_result(f(*inputs.filled(copies)))
+            self.value = plain_result(self.f(*inputs.filled(copies)))
         problems += [f"the function warned: {w.message}" for w in warned]
         problems += inputs.written_into(copies, "the function")
         self.shape = shape_of(self.value)
@@ -41,7 +41,7 @@ class PlainFunction:
 
     def at(self, numbers: dict[int, Plain]) -> Plain:
         """The result with other numbers, which may be complex, for some of the variables."""
-        with quietly(), undisturbed():
+        with quietly():
             return plain_result(self.f(*self.inputs.moved(numbers)))
 
     def total(self, numbers: dict[int, Plain]) -> Any:
@@ -54,8 +54,7 @@ class PlainFunction:
     ) -> list[Any]:
         """What a derivative by hand gives for each variable at the inputs."""
         copies = self.inputs.copies()
-        with undisturbed():
-            result = derivative(*self.inputs.filled(copies))
+        result = steady(derivative)(*self.inputs.filled(copies))
         problems += self.inputs.written_into(copies, "the derivative")
         parts, unknown = self.inputs.parts_of(result, f"gradcheck: {kind}")
         problems += [f"the {kind} gave {name!r}, which is the name of no input" for name in unknown]
@@ -87,9 +86,9 @@ def check_by_kind(
 ) -> None:
     """Check the derivatives of f that were given, by their kinds."""
     if "adjoint" in derivatives:
-        from tinygrad_edu.check.dot_product_test import rows_of_adjoint
+        from tinygrad_edu.check.adjoint_check import rows_of_adjoint
 
-        report.rows.extend(rows_of_adjoint(f, derivatives["adjoint"], inputs, report, tolerance))
+        report.rows.extend(rows_of_adjoint(f, derivatives["adjoint"], inputs, report))
         return
     function = PlainFunction(f, inputs, report.problems)
     if "gradient" in derivatives:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from tinygrad_edu.check.case import RESULT, Case, Tolerance
@@ -14,16 +15,17 @@ from tinygrad_edu.check.kinds import (
     check_repeats,
     floating,
     input_names,
+    largest,
     precision,
     quietly,
+    steady,
     title_of,
-    undisturbed,
     weights_for,
 )
 from tinygrad_edu.check.libraries.recognition import check_in_library, library_of
-from tinygrad_edu.check.report import Report, a_check, concluded
+from tinygrad_edu.check.report import Report, Row, a_check, concluded
 from tinygrad_edu.check.variables import CheckedInputs
-from tinygrad_edu.check.verdict import judged_together
+from tinygrad_edu.check.verdict import judged, judged_together
 from tinygrad_edu.engine.graph import Node, gradients, topological_order
 from tinygrad_edu.rules.constants import short
 from tinygrad_edu.view.cards.reading import shape_of
@@ -80,6 +82,9 @@ def gradcheck(
             f"gradcheck: second_order needs a function of nodes, not {next(iter(derivatives))}="
         )
 
+    if adjoint is not None and len(derivatives) > 1:
+        raise ValueError("gradcheck: adjoint= is for linear functions, and stands alone")
+
     def tolerance(dtype: str) -> Tolerance:
         return Tolerance.of(dtype, rtol, atol, "gradcheck")
 
@@ -119,32 +124,32 @@ def _check_nodes(
 ) -> None:  # fmt: skip
     """Check the backward pass of what f returns."""
     if inputs:
-        checked = _inputs(f, inputs, names)
+        checked, f = _inputs(f, inputs, names), steady(f)
         nodes = [v.node() for v in checked.variables]
 
         def record() -> Any:
-            with undisturbed():
-                return _root(f(*checked.filled(nodes)))
+            return _root(f(*checked.filled(nodes)))
 
     else:
+        f = steady(f)
 
         def record() -> Any:
-            with undisturbed():
-                return _root(f())
+            return _root(f())
 
         nodes, unlabelled = _leaves_from_outside(record)
         checked = CheckedInputs(nodes, _names_of_leaves(nodes), names, "gradcheck")
         if unlabelled:
             report.notes.append(f"{unlabelled} leaves without a label are not checked")
     first = _Recorded(record, nodes, checked, tolerance)
-    report.rows.extend(judged_together(first.cases("")))
+    report.rows.extend(first.rows(""))
     report.notes.extend(first.weighed())
     report.problems.extend(checked.written_into(nodes, "the function"))
+    report.problems.extend(first.not_linear())
     if second_order and not any(row.verdict == "wrong" for row in report.rows):
         if len({hasattr(v.numbers, "dtype") for v in checked.variables}) > 1:
             raise ValueError("gradcheck: second_order needs inputs of one kind, numbers or arrays")
         slopes = _Recorded(lambda: _summed_gradients(record(), nodes), nodes, checked, tolerance)
-        report.rows.extend(judged_together(slopes.cases("second order: ")))
+        report.rows.extend(slopes.rows("second order: "))
 
 
 def _root(root: Any) -> Any:
@@ -221,13 +226,40 @@ class _Recorded:
             for x, grad in before:
                 x._grad = grad
 
-    def cases(self, prefix: str) -> list[Case]:
-        """What there is to be judged. Where results have own elements, the weights that backward
-        got are divided out again; they were not 1, since a rule may forget its adjoint."""
+    def rows(self, prefix: str) -> list[Row]:
+        """The verdicts. Where results have own elements, the weights that backward got are divided
+        out again; they were not 1, since a rule may forget its adjoint."""
         weights = weights_for(self.shape)
+        parts = self.gradients(weights)
+        rows = judged_together(
+            [
+                self._case(prefix, i, part, *((weights * 0 + 1, weights) if own else (weights,)))
+                for i, (part, own) in enumerate(zip(parts, self.own, strict=True))
+            ]
+        )
+        for i, row in enumerate(rows):
+            if row.verdict == "wrong" and self.own[i] and not row.kind:  # the weights may tell
+                weighed = judged(self._case(prefix, i, parts[i], weights))
+                rows[i] = replace(row, note=weighed.note, kind=weighed.kind)
+        return rows
+
+    def not_linear(self) -> list[str]:
+        """What to say of a backward pass that does not multiply by its adjoint."""
+        weights, told = weights_for(self.shape), []
+        once = self.gradients(weights)
+        for factor in (-1000.0, 0.001):
+            for v, part, times in zip(
+                self.inputs.variables, once, self.gradients(weights * factor), strict=True
+            ):
+                apart = largest(times - factor * part)
+                if apart > 1e-4 * abs(factor) * largest(part) and v.name not in told:
+                    told.append(v.name)
+        if not told:
+            return []
         return [
-            self._case(prefix, i, part, *((weights * 0 + 1, weights) if own else (weights, 1.0)))
-            for i, (part, own) in enumerate(zip(self.gradients(weights), self.own, strict=True))
+            "the backward pass is not linear in the adjoint: a multiple of the adjoint does not "
+            f"give this multiple of the gradient of {', '.join(told)}; multiply by the adjoint, "
+            "and let nothing depend on its size or sign"
         ]
 
     def _case(self, prefix: str, i: int, part: Plain, adjoint: Plain, weights: Plain = 1.0) -> Case:

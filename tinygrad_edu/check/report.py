@@ -21,18 +21,20 @@ if TYPE_CHECKING:
 CheckArguments = ParamSpec("CheckArguments")
 CheckResult = TypeVar("CheckResult")
 
-Verdict = Literal["ok", "kink", "wrong", "unsure", "unused", "missing", "not given"]
+Verdict = Literal["ok", "kink", "wrong", "unsure", "unused", "missing", "follows", "not given"]
 
-FAILING = ("wrong", "missing", "unsure", "unused")
+FAILING = ("wrong", "missing", "unsure", "unused", "follows")
 MEANINGS = {
     "kink": "the derivative jumps here; the analytic one lies between those of the two sides",
     "unsure": "the function is too rough here for a numerical derivative",
     "unused": "moving it changes nothing at all in the result",
+    "follows": "it is what a wrong gradient nearer to the root leads to",
     "not given": "backward gave no gradient for it",
 }
 """What the verdicts say that neither pass nor fail by themselves."""
 HEADLINES = {
     "wrong for": ("wrong", "missing"), "unsure for": ("unsure",), "unused:": ("unused",),
+    "following from it:": ("follows",),
 }  # fmt: skip
 """How the first line of a report speaks of the verdicts that fail."""
 MOST_NAMES = 8
