@@ -87,6 +87,18 @@ def test_neuron_adds_up_three_paths(tmp_path):
     assert "<h1>One input, three paths</h1>" in (tmp_path / "neuron.html").read_text("utf-8")
 
 
+def test_manual_backprop_names_the_one_mistake_and_what_follows_from_it(tmp_path):
+    out, _ = run("manual_backprop.py", tmp_path)
+    right, wrong = out.strip().split("\n\n")
+    assert right.startswith("check_by_hand of loss: all gradients agree")
+    assert right.count("  ok") == 25
+    assert wrong.startswith(
+        "check_by_hand of loss: wrong for diff; following from it: hprebn, embcat, emb, W1, C\n"
+    )
+    assert "diff: the path through diff2 is left out" in wrong
+    assert (wrong.count("WRONG"), wrong.count("FOLLOWS"), wrong.count("  ok")) == (1, 5, 19)
+
+
 def test_the_readme_shows_the_picture_that_the_demo_draws(tmp_path):
     run("apple_tax.py", tmp_path)
     shown = DEMOS.parent / "docs" / "apple_tax.svg"
@@ -186,5 +198,5 @@ def test_a_demo_says_what_it_needs_before_it_computes_anything(name, tmp_path, m
 
 def test_some_demos_need_what_others_do_not():
     assert {name for name in NEEDED if not NEEDED[name]} == {
-        "apple_tax.py", "bug_museum.py", "neuron.py", "ready.py",
+        "apple_tax.py", "bug_museum.py", "manual_backprop.py", "neuron.py", "ready.py",
     }  # fmt: skip
