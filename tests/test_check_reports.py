@@ -107,7 +107,7 @@ def test_the_first_line_says_wrong_of_what_is_wrong_alone():
     assert Report("f", rows[3:]).verdict == "f: unused: t"
     assert Report("f", [], ["it wrote into x"]).verdict == "f: 1 problem"
     many = Report("f", [Row(f"w{i}", (), "wrong") for i in range(50)])
-    assert many.verdict == "f: wrong for w0, w1, w2, w3, w4, w5, w6, w7, and 42 more"
+    assert many.verdict == "f: wrong for w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, and 39 more"
     assert str(many).count("WRONG") == 50
 
 
@@ -135,6 +135,23 @@ def test_rows_that_agree_are_folded_and_those_that_do_not_stand_in_the_table():
     assert [line.split()[0] for line in many[2:-1]] == [
         "w0", "w1", "w2", "w3", "b", "w4", "w5", "w6", "w7", "w8", "w9", "c"
     ]  # fmt: skip
+
+
+def test_what_many_rows_say_alike_is_said_once():
+    def lines_of(count):
+        rows = [
+            Row(f"layers.W{i}", (), "missing", note=f"no gradient (looked for dW{i})")
+            for i in range(count)
+        ]
+        rows.insert(1, Row("x", (), "wrong", note="the sign is wrong"))
+        return [line for line in str(Report("f", rows)).splitlines() if ": " in line[:-1]][1:]
+
+    assert len(lines_of(3)) == 4
+    first, x = lines_of(20)
+    assert first == (
+        "layers.W0, layers.W1, layers.W2, layers.W3, and 16 more: no gradient (looked for dW0)"
+    )
+    assert x == "x: the sign is wrong"
 
 
 def test_numbers_are_not_broken_at_the_end_of_a_line():

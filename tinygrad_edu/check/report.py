@@ -37,8 +37,10 @@ HEADLINES = {
     "following from it:": ("follows",),
 }  # fmt: skip
 """How the first line of a report speaks of the verdicts that fail."""
-MOST_NAMES = 8
-"""The first line has at most so many names for each of them."""
+MOST_LETTERS = 44
+"""More names than fit into so many letters are counted."""
+MOST_ALIKE = 3
+"""If more rows than this have the same note, it is printed once."""
 MOST_AGREEING, AGREEING_SHOWN = 30, 10
 """Of more rows that agree than the first number, the table shows the second and a line."""
 
@@ -116,7 +118,7 @@ class Report:
     def text(self, width: int = 100) -> str:
         """The verdict, the table and what is wrong, for lines of so many characters: where the
         table is wider, its words are shorter and its numbers have five digits."""
-        notes = [f"{_short(row.parameter)}: {_note(row)}" for row in self.rows if _note(row)]
+        notes = _notes(self.rows)
         called = [f"called as {self.called}"] if self.called else []
         wrapped = [_wrapped(note, width) for note in [*called, *self.notes, *notes, *self.problems]]
         table = _table(self.rows, self.compared)
@@ -133,10 +135,7 @@ class Report:
         said = []
         for words, verdicts in HEADLINES.items():
             names = [_short(row.parameter) for row in self.rows if row.verdict in verdicts]
-            more = len(names) - MOST_NAMES
-            if more > 1:
-                names[MOST_NAMES:] = [f"and {more} more"]
-            said += [f"{words} {', '.join(names)}"] if names else []
+            said += [f"{words} {_listed(names)}"] if names else []
         if not said:
             said = [f"{len(self.problems)} problem" + "s" * (len(self.problems) > 1)]
         return f"{what}: {'; '.join(said)}"
@@ -221,6 +220,32 @@ def _wrapped(note: str, width: int) -> str:
     return textwrap.fill(
         shown_text(note), width - 2, subsequent_indent="  ", break_on_hyphens=False
     )
+
+
+def _listed(names: list[str]) -> str:
+    """The names, or the first of them and how many more there are."""
+    shown = names[:1]
+    for name in names[1:]:
+        if len(", ".join([*shown, name])) > MOST_LETTERS:
+            break
+        shown.append(name)
+    more = len(names) - len(shown)
+    return ", ".join([*shown, f"and {more} more"] if more > 1 else names)
+
+
+def _notes(rows: list[Row]) -> list[str]:
+    """What the rows say. What many say alike, but for their names, is said for the first."""
+    alike: dict[str, list[Row]] = {}
+    for row in filter(_note, rows):
+        name = row.parameter.rpartition(".")[2]
+        alike.setdefault(_note(row).replace(name, "…") if name else _note(row), []).append(row)
+    many = {row: group for group in alike.values() if len(group) > MOST_ALIKE for row in group}
+    groups = [many.get(row, [row]) for row in rows if _note(row)]
+    return [
+        f"{_listed([_short(row.parameter) for row in group])}: {_note(group[0])}"
+        for i, group in enumerate(groups)
+        if group not in groups[:i]
+    ]
 
 
 def _note(row: Row) -> str:

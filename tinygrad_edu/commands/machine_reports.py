@@ -28,6 +28,7 @@ def as_json(outcomes: list[Outcome], left_out: LeftOut, seed: int) -> str:
             target["error"] = outcome.error
         else:
             target |= _report(outcome.report)
+            target["notes"] = outcome.notes + outcome.report.notes
         targets.append(target)
     not_checked = [
         {"target": f"{path}:{name}", "why": why}
