@@ -1,7 +1,7 @@
 """Convolutions and pooling, by naive loops and by patches, in the styles of books and courses."""
 
 from hand_written import HandWritten, m
-from patterns import FACTOR, FLIPPED, NOT_SUMMED, SIGN, TOO_OFTEN, TRANSPOSED
+from patterns import FACTOR, FLIPPED, NOT_SUMMED, ONE_PART, SIGN, TOO_OFTEN, TRANSPOSED
 
 # fmt: off
 CONVOLUTIONS = {
@@ -50,7 +50,7 @@ def make(rng):
         "x: dx; w: dw; b: db",
         (
             m("assigned in overlapping windows", "dxp[n, :, rows, cols] += w[f]",
-              "dxp[n, :, rows, cols] = w[f]", r"assigned|\+="),
+              "dxp[n, :, rows, cols] = w[f]", ONE_PART),
             m("padding cut off at the wrong end", "dxp[:, :, pad:-pad, pad:-pad]",
               "dxp[:, :, :-2 * pad, :-2 * pad]", ""),
             m("kernel turned", "+= w[f] * dout", "+= w[f][:, ::-1, ::-1] * dout", "kernel|turned"),
@@ -114,7 +114,7 @@ def make(rng):
               ".reshape(FN, C, FH, FW)", ""),
             m("axes of dout", "dout.transpose(0, 2, 3, 1).reshape", "dout.reshape", ""),
             m("assigned", "x:x + out_w] += col[:, :, y, x]", "x:x + out_w] = col[:, :, y, x]",
-              r"assigned|\+="),
+              ONE_PART),
             m("kernel transposed", "self.dW = np.dot(self.col.T, dout).transpose(1, 0)"
               ".reshape(FN, C, FH, FW)", "self.dW = np.dot(self.col.T, dout).transpose(1, 0)"
               ".reshape(FN, C, FH, FW).transpose(0, 1, 3, 2)", "axes are in another order"),
@@ -155,7 +155,7 @@ def make(rng):
             m("shifted by one", "return dpadded[k - 1:]", "return dpadded[k - 2:-1]", "shifted|"
               "one (place|step)"),
             m("assigned", "dpadded[t:t + k] += dy[t]", "dpadded[t:t + k] = dy[t]",
-              r"assigned|\+="),
+              ONE_PART),
         ),
     ),
     "depthwise": HandWritten(
@@ -188,9 +188,9 @@ def make(rng):
             m("kernel not flipped back", "+= grad * w[i, j]", "+= grad * w[-1 - i, -1 - j]",
               "kernel|turned"),
             m("assigned", "dx[:, i:i + oh, j:j + ow] += grad", "dx[:, i:i + oh, j:j + ow] = grad",
-              r"assigned|\+="),
+              ONE_PART),
             m("one picture", "(grad * x[:, i:i + oh, j:j + ow]).sum(axis=(0, 1, 2))",
-              "(grad * x[:, i:i + oh, j:j + ow])[0].sum(axis=(0, 1))", ""),
+              "(grad * x[:, i:i + oh, j:j + ow])[0].sum(axis=(0, 1))", ONE_PART),
         ),
     ),
     "transposed convolution, step 2": HandWritten(
@@ -234,7 +234,7 @@ def make(rng):
               "transposed|kernel"),
             m("gradient transposed", 'self.grads["weight"] = dw', 'self.grads["weight"] = dw.T',
               TRANSPOSED),
-            m("last position only", "dw += (g", "dw = (g", r"assigned|\+=|last"),
+            m("last position only", "dw += (g", "dw = (g", ONE_PART),
             m("bias averaged", "dout.sum(keepdims=True)", "dout.mean(keepdims=True)", TOO_OFTEN),
         ),
     ),

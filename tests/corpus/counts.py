@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 
-from corpus import CORPUS, PLANTED, changes, checked, gradients_of, judged_rows
+from corpus import CORPUS, PLANTED, checked, gradients_of, judged_rows
 
 DTYPES = "float64", "float32"
 
@@ -32,11 +32,7 @@ def planted_mistakes(seeds: range, say) -> Counter:
     counts = Counter()
     for name, mistake in PLANTED:
         for seed in seeds:
-            size = changes(name, mistake, seed)
             for dtype in DTYPES:
-                if size < (1e-4 if dtype == "float64" else 0.02):
-                    counts["changes nothing here"] += 1
-                    continue
                 outcome = checked(name, mistake, seed, dtype)
                 verdict = outcome.kind
                 if verdict == "ok":

@@ -1,7 +1,18 @@
 """Whole small nets, in the styles of courses."""
 
 from hand_written import HandWritten, m
-from patterns import ADJOINT, FACTOR, NO_MEAN, NOT_SUMMED, SHAPE, SIGN, TOO_OFTEN, TRANSPOSED, ZERO
+from patterns import (
+    ADJOINT,
+    FACTOR,
+    NO_MEAN,
+    NOT_SUMMED,
+    SHAPE,
+    SIGN,
+    SUMMAND,
+    TOO_OFTEN,
+    TRANSPOSED,
+    ZERO,
+)
 
 # fmt: off
 COURSE_NETS = {
@@ -120,7 +131,7 @@ def make(rng):
         (
             m("no mean", "        dscores /= N\n", "", ""),
             m("weight decay of W2 missing", "hidden.T @ dscores + self.reg * W2",
-              "hidden.T @ dscores", ""),
+              "hidden.T @ dscores", SUMMAND),
             m("mask of the wrong array", "dhidden[hidden <= 0] = 0", "dhidden[dhidden <= 0] = 0",
               ""),
             m("mean over the samples again", 'grads["b2"] = dscores.sum(axis=0)',

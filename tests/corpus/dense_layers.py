@@ -2,10 +2,12 @@
 
 from hand_written import HandWritten, m
 from patterns import (
+    HALF,
     LEFT_OUT,
     NO_MEAN,
     NONE,
     NOT_SUMMED,
+    ONE_PART,
     PLACE,
     SIGN,
     SWAPPED,
@@ -106,8 +108,7 @@ def make(rng):
         (
             m("no mean", "dw = 1 / m * np.dot(X", "dw = np.dot(X", NO_MEAN),
             m("sign", "np.dot(X, (A - Y).T)", "np.dot(X, (Y - A).T)", SIGN),
-            m("sample missing", "db = 1 / m * np.sum(A - Y)", "db = 1 / m * np.sum((A - Y)[:, 1:])",
-              ""),
+            m("half", "db = 1 / m * np.sum(A - Y)", "db = 1 / (2 * m) * np.sum(A - Y)", HALF),
             m("slope of the sigmoid twice", "np.dot(X, (A - Y).T)",
               "np.dot(X, ((A - Y) * A * (1 - A)).T)", ""),
         ),
@@ -249,7 +250,7 @@ def make(rng):
         "layer, x", "out = layer.forward(x)", "dx = layer.backward(dout)",
         "x: dx; layer.weights: layer.d_weights; layer.biases: layer.d_biases",
         (
-            m("assigned", "d_inputs[i] += delta", "d_inputs[i] = delta", "assigned|=\\+"),
+            m("assigned", "d_inputs[i] += delta", "d_inputs[i] = delta", ONE_PART),
             m("bias from the error", "self.d_biases[j] = delta", "self.d_biases[j] = errors[j]",
               LEFT_OUT + "|activation|pre-activation"),
             m("slope plus", "(1 - self.outputs[j] ** 2)", "(1 + self.outputs[j] ** 2)", ""),

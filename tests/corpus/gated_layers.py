@@ -1,7 +1,7 @@
 """LSTM and GRU, in the styles of books and courses."""
 
 from hand_written import HandWritten, m
-from patterns import OUTPUT, TIME
+from patterns import ONE_PART, OUTPUT, TIME
 
 # fmt: off
 GATED = {
@@ -107,9 +107,9 @@ def make(rng):
             m("cell's gradient cut", "        dc = dc * f\n", "        dc = 0 * dc\n",
               TIME),
             m("state's gradient cut", "dh = dh + dhs[:, t]", "dh = dhs[:, t]", TIME),
-            m("forget gate forgotten", "        dc = dc * f\n", "", ""),
+            m("forget gate forgotten", "        dc = dc * f\n", "", TIME),
             m("last step alone", "db += da.sum(axis=0)", "db = da.sum(axis=0)",
-              r"assigned|\+=|step"),
+              ONE_PART),
         ),
     ),
     "GRU cell": HandWritten(
@@ -203,8 +203,8 @@ def make(rng):
         "layer.params['bz']: layer.grads['bz']; layer.params['Un']: layer.grads['Un']",
         (
             m("never turned back", "np.array(dX[::-1])", "np.array(dX)", "turned around"),
-            m("assigned", 'g["U" + gate] += h.T @ d', 'g["U" + gate][...] = h.T @ d',
-              r"assigned|\+=|step"),
+            m("assigned", 'g["W" + gate] += x.T @ d', 'g["W" + gate][...] = x.T @ d',
+              ONE_PART),
             m("path of the gate", "dh = dh * z + dz", "dh = dz", TIME),
             m("not set to 0 between the steps", 'g["b" + gate] += d.sum(axis=0)',
               'g["b" + gate] += dh.sum(axis=0)', ""),

@@ -1,7 +1,18 @@
 """Losses, in the styles of books and courses."""
 
 from hand_written import HandWritten, m
-from patterns import FACTOR, HALF, NO_MEAN, PATH, SIGN, SWAPPED, TOO_OFTEN, TWICE
+from patterns import (
+    FACTOR,
+    HALF,
+    NO_MEAN,
+    NOT_MASKED,
+    PATH,
+    SIGN,
+    SUMMAND,
+    SWAPPED,
+    TOO_OFTEN,
+    TWICE,
+)
 
 # fmt: off
 LOSSES = {
@@ -72,7 +83,7 @@ def make(rng):
         (
             m("denominator", "(p - t) / (p * (1 - p)) / p.size", "(p - t) / p.size", ""),
             m("no mean", "(p * (1 - p)) / p.size", "(p * (1 - p))", NO_MEAN),
-            m("half of the denominator", "(p * (1 - p))", "p", ""),
+            m("half of the denominator", "(p * (1 - p))", "p", "a division left out"),
             m("an epsilon in the denominator", "(p * (1 - p)) /", "(p * (1 - p) + 0.05) /", ""),
         ),
     ),
@@ -108,7 +119,7 @@ def make(rng):
             m("no mean", "    dW /= num_train\n", "", ""),
             m("assigned", "dW[:, j] += X[i]", "dW[:, j] = X[i]", ""),
             m("correct class missing", "                dW[:, y[i]] -= X[i]\n", "", ""),
-            m("regularisation halved", "dW += 2 * 0.1 * W", "dW += 0.1 * W", ""),
+            m("regularisation halved", "dW += 2 * 0.1 * W", "dW += 0.1 * W", SUMMAND),
         ),
     ),
     "Huber": HandWritten(
@@ -177,7 +188,8 @@ def make(rng):
         "mu: dmu; logvar: dlv",
         (
             m("half missing", "0.5 * (np.exp", "(np.exp", TWICE),
-            m("one missing", "(np.exp(self.logvar) - 1)", "np.exp(self.logvar)", "too large"),
+            m("one missing", "(np.exp(self.logvar) - 1)", "np.exp(self.logvar)",
+              SUMMAND + "|too large"),
             m("no mean", "dmu = self.mu / len(self.mu)", "dmu = self.mu.copy()", NO_MEAN),
             m("swapped", "return dmu, dlogvar", "return dlogvar, dmu", SWAPPED),
         ),
@@ -239,7 +251,7 @@ def make(rng):
             m("sign of the positive", "dp = 2 * (self.p - self.a)", "dp = 2 * (self.a - self.p)",
               SIGN),
             m("all active", "(self.violation > 0)[:, None]", "(self.violation > -1e9)[:, None]",
-              ""),
+              NOT_MASKED),
             m("no mean", " / len(self.a)", " * 1.0", NO_MEAN),
             m("anchor as the positive", "da = 2 * (self.n - self.p)", "da = 2 * (self.a - self.p)",
               ""),

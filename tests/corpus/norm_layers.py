@@ -1,7 +1,7 @@
 """Layers that normalise, in the styles of books and courses."""
 
 from hand_written import HandWritten, m
-from patterns import FACTOR, NOT_SUMMED, PATH, ROW, SIGN, TOO_OFTEN
+from patterns import AT_OUTPUT, FACTOR, NOT_SUMMED, PATH, ROW, SIGN, TOO_OFTEN
 
 # fmt: off
 NORMS = {
@@ -276,7 +276,7 @@ def make(rng):
         "f, g, x", "out, cache = f(x)", "dx = g(dout, cache)", "x: dx",
         (
             m("x in place of y", "np.sum(y * dy", "np.sum(x * dy", PATH),
-            m("not divided", " / norm\n\ndef make", "\n\ndef make", ROW),
+            m("not divided", " / norm\n\ndef make", "\n\ndef make", ROW + "|" + AT_OUTPUT),
             m("other axis", "np.sum(y * dy, axis=-1, keepdims=True)",
               "np.sum(y * dy, axis=0, keepdims=True)", PATH),
         ),

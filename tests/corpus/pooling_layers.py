@@ -1,7 +1,7 @@
 """Pooling and upsampling, in the styles of books and courses."""
 
 from hand_written import HandWritten, m
-from patterns import ADJOINT, COPIES, FACTOR, SHAPE, TOO_OFTEN, WROTE
+from patterns import ADJOINT, COPIES, FACTOR, NOT_MASKED, SHAPE, TOO_OFTEN, WROTE
 
 # fmt: off
 POOLING = {
@@ -31,7 +31,8 @@ def make(rng):
         "f, g, x", "out, cache = f(x)", "dx = g(dout, cache)", "x: dx",
         (
             m("smallest", "window == window.max()", "window == window.min()", ""),
-            m("all of the window", "mask = window == window.max()", "mask = window > -9", ""),
+            m("all of the window", "mask = window == window.max()", "mask = window > -9",
+              NOT_MASKED),
             m("adjoint", "mask * dout[n, c, i, j]", "mask * 1.0", ADJOINT),
             m("the value itself", "mask * dout[n, c, i, j]", "mask * window * dout[n, c, i, j]",
               "divided by the input|divided by x"),

@@ -1,7 +1,7 @@
 """Recurrent layers, in the styles of books and courses."""
 
 from hand_written import HandWritten, m
-from patterns import TIME, TRANSPOSED
+from patterns import ONE_PART, TIME, TRANSPOSED
 
 # fmt: off
 RECURRENT = {
@@ -48,7 +48,7 @@ def make(rng):
         (
             m("cut after one step", "dh[:, t] + dprev_h, cache", "dh[:, t], cache", TIME),
             m("Wh not transposed", "da @ Wh.T", "da @ Wh", "transposed|" + TIME),
-            m("last step alone", "dWh += b", "dWh = b", r"assigned|\+="),
+            m("last step alone", "dWh += b", "dWh = b", ONE_PART),
             m("slope from the previous state", "(1 - next_h ** 2)", "(1 - prev_h ** 2)", ""),
         ),
     ),
@@ -143,7 +143,7 @@ def make(rng):
             m("grads swapped", "enumerate((dWx, dWh, db))", "enumerate((dWx, dWh.T, db))",
               TRANSPOSED),
             m("not summed up", "db += np.sum(dt, axis=0)", "db = np.sum(dt, axis=0)",
-              r"assigned|\+=|step"),
+              ONE_PART),
             m("state shifted", "np.dot(self.hs[:, t].T, dt)", "np.dot(self.hs[:, t + 1].T, dt)",
               ""),
         ),
@@ -190,7 +190,7 @@ def make(rng):
         (
             m("halves swapped", "df, db = np.split", "db, df = np.split", ""),
             m("second direction alone", "            dxs[t] += a\n            d = a @ self.Wb.T",
-              "            dxs[t] = a\n            d = a @ self.Wb.T", r"assigned|\+="),
+              "            dxs[t] = a\n            d = a @ self.Wb.T", ONE_PART),
             m("outer turned", "np.outer(self.b[t + 1], a)", "np.outer(a, self.b[t + 1])",
               TRANSPOSED),
             m("no gradient kept", "self.dWf += np.outer(self.f[t], a)",

@@ -1,7 +1,7 @@
 """Dropout, blocks and whole small nets, in the styles of books and courses."""
 
 from hand_written import HandWritten, m
-from patterns import ADJOINT, FACTOR, NOT_SUMMED, SIGN, TOO_OFTEN, TRANSPOSED, TWICE, WROTE
+from patterns import ADJOINT, FACTOR, NOT_SUMMED, SIGN, SUMMAND, TOO_OFTEN, TRANSPOSED, TWICE, WROTE
 
 # fmt: off
 NETS = {
@@ -136,7 +136,7 @@ def make(rng):
         "block, x", "out = block.forward(x)", "dx = block.backward(dout)",
         "x: dx; block.layers[0].w: block.layers[0].dw; block.layers[2].w: block.layers[2].dw",
         (
-            m("skip forgotten", "return g + d", "return d", "path|skip"),
+            m("skip forgotten", "return g + d", "return d", SUMMAND),
             m("branch forgotten", "return g + d", "return g", ""),
             m("skip twice", "return g + d", "return 2 * g + d", ""),
             m("adjoint added to in place", "return g + d", "g += d; return g", WROTE, aside=True),
