@@ -1,6 +1,7 @@
 """Layers in all the ways in which people write them, and what else they hold."""
 
 import dataclasses
+import random
 import threading
 
 import numpy as np
@@ -144,11 +145,10 @@ def test_a_mistake_in_a_class_with_slots_is_named():
 @pytest.mark.parametrize(
     "held", [threading.Lock(), (i for i in range(3))], ids=["lock", "generator"]
 )
-def test_a_layer_that_cannot_be_copied_is_refused_with_the_cure(held):
+def test_a_layer_may_hold_what_cannot_be_copied(held):
     layer = Affine()
     layer.held = held
-    with pytest.raises(TypeError, match=r"cannot be copied.*give two functions.*parameters="):
-        check_backward(layer, X)
+    assert check_backward(layer, X).ok
 
 
 # --- random numbers and buffers ------------------------------------------------------------------
@@ -166,13 +166,23 @@ class Dropout:
         return dout * self.mask
 
 
-def test_random_numbers_are_said_and_not_blamed_on_backward():
-    held = np.random.default_rng(0)
-    for draw in (np.random.random, held.random):
-        with pytest.raises(ValueError, match=r"gave two results.*keep the mask"):
-            check_backward(Dropout(draw), X)
-    assert check_backward(Dropout(lambda shape: np.random.default_rng(0).random(shape)), X).ok
-    assert check_backward(Dropout(lambda shape: np.random.RandomState(1).random(shape)), X).ok
+def test_random_numbers_are_drawn_again_at_every_call():
+    held, old = np.random.default_rng(0), np.random.RandomState(1)
+    for draw in (
+        np.random.random, held.random, old.random_sample,
+        lambda shape: held.random(shape),
+        lambda shape: np.array([[random.random() for _ in range(4)] for _ in range(5)]),
+        lambda shape: np.random.default_rng(0).random(shape),
+    ):  # fmt: skip
+        assert check_backward(Dropout(draw), X).ok
+        layer = Dropout(draw)
+        layer.backward = lambda dout: 0.5 * dout
+        assert not check_backward(layer.forward, layer.backward, X, raises=False).ok
+
+
+def test_what_cannot_be_drawn_again_is_said_and_not_blamed_on_backward():
+    with pytest.raises(ValueError, match=r"gave two results.*keep the mask"):
+        check_backward(Dropout(lambda shape: np.random.default_rng().random(shape)), X)
 
 
 class BatchNorm:
@@ -359,16 +369,3 @@ def test_torch_tensors_are_checked_too():
     assert check_backward(lambda x: x @ weight, backward, torch.tensor(X)).ok
     wrong = said(lambda x: x @ weight, lambda x, dout: {"x": -dout @ weight.T}, torch.tensor(X))
     assert "the sign is wrong" in wrong
-
-
-@pytest.mark.parametrize("count", [2, 3])
-def test_several_outputs_are_refused_with_the_cure(count):
-    class Cell:
-        def forward(self, x):
-            return (x * 2,) * count
-
-        def backward(self, dout):
-            return dout * 2
-
-    with pytest.raises(TypeError, match=f"tuple of {count}.*one output at a time"):
-        check_backward(Cell(), X)

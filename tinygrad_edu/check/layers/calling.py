@@ -1,147 +1,300 @@
-"""How hand-written backward passes are called, and where they leave their gradients."""
+"""How hand-written backward passes are called: by the names of their parameters, as far as those
+decide, and else by every call that makes sense, of which the one is taken that gives gradients."""
 
 from __future__ import annotations
 
 import inspect
-import math
-import re
-from collections.abc import Callable, Sequence
-from typing import Any
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from tinygrad_edu.check.kinds import is_foreign, positional_parameters
-from tinygrad_edu.check.layers.parts import LayerSlot, Noted, array_of, parts_of
+from tinygrad_edu.check.layers.structures import is_numbers
 
-ON_ARRAYS = ("g", "grad_", "grad")
-"""The attributes of an array in which its gradient may be found."""
+Kind = Literal["adjoint", "adjoints", "input", "cache", "output", "rate"]
 
+RATE = 0.5
+"""The learning rate that a backward pass is called with, if it asks for one."""
+MOST_TRIED = 12
 
-class NotOneNumberError(Exception):
-    """A backward pass that takes no adjoint, after a forward pass with several results."""
-
-
-def call_backward(
-    backward: Callable[..., Any], inputs: list[Any], output: Any, dout: Any, cache: Any
-) -> Any:
-    """Call backward with what its signature asks for; TypeError if that is not known."""
-    required, most = _positional(backward)
-    n = len(inputs)
-    if cache is not None and required == 2:
-        return backward(dout, cache)
-    if most == 0:
-        _leave_adjoint(output, dout)
-        return backward()
-    if required <= 1:
-        return backward(dout)
-    if required == n + 1:
-        _leave_adjoint(dout, dout)
-        return backward(*inputs, dout)
-    if required == n:
-        if array_of(output).size != 1:
-            raise NotOneNumberError(
-                "backward takes no adjoint, as that of a loss, but forward gives shape "
-                f"{array_of(output).shape}; "
-                "a loss is one number: take the mean or the sum over everything"
-            )
-        return backward(*inputs)
-    raise TypeError(
-        f"check_backward: backward takes {required} arguments for {n} inputs; it is called with "
-        "the adjoint, with inputs and adjoint, or with the adjoint and a cache; wrap it, as in "
-        "check_backward(layer.forward, lambda dout: layer.backward(...), ...)"
-    )
+CACHES = {"cache", "caches", "ctx", "context", "res", "residual", "residuals", "saved", "memo",
+          "tape", "store", "memory", "intermediates", "activations"}  # fmt: skip
+RATES = {"lr", "learningrate", "eta", "alpha", "rate", "stepsize", "learnrate"}
+OUTPUT_NAMES = {"out", "output", "outputs", "yhat", "ypred", "result"}
+ADJOINTS = {"g", "d", "gy", "gz", "gout", "ct", "cotangent", "cotangents", "upstream", "error",
+            "err", "seed"}  # fmt: skip
+NO_ADJOINTS = {"data", "dataset", "date", "day", "debug", "decay", "default", "degree", "degrees",
+               "den", "denominator", "depth", "device", "diag", "dict", "dilation", "dim", "dims",
+               "dimension", "dist", "distance", "div", "done", "drop", "dropout", "dt", "dtype",
+               "dmodel", "dk", "duration", "dummy", "dropoutparam", "deterministic"}  # fmt: skip
+"""Names with a d in front that are no derivatives."""
 
 
-def _leave_adjoint(array: Any, dout: Any) -> None:
-    """Set the attributes in which backward may look for its adjoint."""
-    if isinstance(array, Noted) or (is_foreign(array) and array is not dout):
-        for name in ON_ARRAYS:
-            setattr(array, name, dout)
+class Role(NamedTuple):
+    """What a parameter of backward is given: the adjoint of an output, an input, a cache …"""
+
+    kind: Kind
+    place: int = 0
 
 
-def split_output(output: Any, backward: Callable[..., Any]) -> tuple[Any, Any]:
-    """The output of a forward pass and its cache, None if it gives none.
+class Argument(NamedTuple):
+    """An argument of backward: its role, its name, whether it is given by name, and its text."""
 
-    TypeError for several outputs: a backward pass is asked for the adjoint of one.
-    """
-    if not isinstance(output, tuple):
-        return output, None
-    several = len(output) != 2 or (
-        isinstance(output[1], np.ndarray)
-        and output[1].dtype.kind == "f"
-        and _positional(backward)[1] <= 1
-    )
-    if several:
-        raise TypeError(
-            f"check_backward: forward gives a tuple of {len(output)}, and backward does not take a "
-            "cache; check one output at a time, with a function that returns it"
-        )
-    return output[0], output[1]
+    role: Role
+    name: str
+    keyword: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Forwarded:
+    """What a forward pass returned: outputs, each of which may have an adjoint, and what else it
+    keeps for the backward pass."""
+
+    outputs: list[Any]
+    caches: list[Any]
+
+    @staticmethod
+    def of(returned: Any) -> Forwarded:
+        if not isinstance(returned, tuple) or not returned:
+            return Forwarded([returned], [])
+        outputs = [x for i, x in enumerate(returned) if i == 0 or _is_floating(x)]
+        rest = [x for x in returned[1:] if not _is_floating(x)]
+        return Forwarded(outputs, rest)
+
+    @property
+    def one_number(self) -> bool:
+        """Whether there is one output of one number, as that of a loss."""
+        return len(self.outputs) == 1 and is_numbers(self.outputs[0]) and (
+            int(np.prod(np.shape(self.outputs[0]))) == 1
+        )  # fmt: skip
+
+    @property
+    def kept(self) -> list[Any]:
+        """What may stand for a cache: what is no output, or else the outputs after the first."""
+        return self.caches or self.outputs[1:]
+
+
+def _is_floating(x: Any) -> bool:
+    return is_numbers(x) and (not hasattr(x, "dtype") or "float" in str(x.dtype))
+
+
+@dataclass(frozen=True)
+class Call:
+    """One way to call a backward pass. `weighed` are the outputs whose adjoints it is given, `rate`
+    is the learning rate that it has."""
+
+    arguments: tuple[Argument, ...]
+    weighed: tuple[int, ...]
+    rate: float | None = None
+    name: str = "backward"
+
+    @property
+    def has_adjoint(self) -> bool:
+        """Whether an adjoint is among the arguments, or backward has none and looks for it."""
+        kinds = {a.role.kind for a in self.arguments}
+        return not self.arguments or bool(kinds & {"adjoint", "adjoints"})
+
+    @property
+    def text(self) -> str:
+        """The call as it would be written."""
+        return f"{self.name}({', '.join(a.text for a in self.arguments)})"
+
+    def run(
+        self, backward: Callable[..., Any], inputs: Sequence[Any], forwarded: Forwarded,
+        adjoints: Sequence[Any],
+    ) -> Any:  # fmt: skip
+        """Call backward with these inputs, and an adjoint for each of the weighed outputs."""
+
+        def value(role: Role) -> Any:
+            if role.kind == "rate":
+                return self.rate
+            if role.kind == "adjoints":
+                return tuple(adjoints)
+            held = {"adjoint": adjoints, "input": inputs, "cache": forwarded.kept,
+                    "output": forwarded.outputs}  # fmt: skip
+            return held[role.kind][role.place]
+
+        positional = [value(a.role) for a in self.arguments if not a.keyword]
+        named = {a.name: value(a.role) for a in self.arguments if a.keyword}
+        return backward(*positional, **named)
+
+
+# --- which calls there may be --------------------------------------------------------------------
 
 
 def takes_nothing(backward: Callable[..., Any]) -> bool:
     """Whether a backward pass is called without arguments."""
-    return _positional(backward)[1] == 0
+    parameters = _backward_parameters(backward)
+    return parameters is not None and not parameters
 
 
-def _positional(function: Callable[..., Any]) -> tuple[int, float]:
-    """How many arguments a function needs, and how many it takes at most."""
+def possible_calls(
+    backward: Callable[..., Any], input_names: Sequence[str], forwarded: Forwarded
+) -> list[Call]:
+    """The calls that make sense, the likeliest first; one, if names decide.
+
+    TypeError if there is none.
+    """
+    parameters, title = _backward_parameters(backward), getattr(backward, "__name__", "backward")
+    title = "backward" if title in ("<lambda>", "__call__") else title
+    if parameters is None:
+        return [Call((Argument(Role("adjoint"), "dout", False, "dout"),), (0,), name=title)]
+    needed = _needed(parameters, input_names, forwarded)
+    found: list[Call] = []
+    for taken, rate in needed:
+        named = [_role_of(p, input_names, forwarded) for p in taken]
+        for roles in _roles_filled(named, input_names, forwarded):
+            found += _calls_with(taken, roles, input_names, forwarded, rate, title)
+    found = list(dict.fromkeys(found))
+    if not found:
+        raise TypeError(
+            f"check_backward: {title} takes {len(parameters)} arguments for {len(input_names)} "
+            "inputs; it is called with the adjoint, with inputs and adjoint, or with the adjoint "
+            "and a cache; wrap it, as in check_backward(layer.forward, lambda dout: "
+            "layer.backward(...), ...)"
+        )
+    return found[:MOST_TRIED]
+
+
+def _backward_parameters(backward: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    """The parameters of a function; None where they are not known."""
     try:
-        parameters = inspect.signature(function).parameters.values()
+        found = list(inspect.signature(backward).parameters.values())
     except (TypeError, ValueError):
-        return 1, 1
-    some = positional_parameters(function)
-    endless = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    return sum(p.default is p.empty for p in some), math.inf if endless else len(some)
+        return None
+    return [p for p in found if p.kind is not p.VAR_KEYWORD]
 
 
-def left_on(array: Any) -> tuple[Any, list[Any]]:
-    """The gradient that was left in an attribute of the array, and all that it was set to."""
-    for name in ON_ARRAYS:
-        gradient = getattr(array, name, None) if not isinstance(array, float) else None
-        if gradient is not None:
-            notes = getattr(array, "assigned", {})
-            return gradient, notes.get(name, []) if isinstance(notes, dict) else []
-    return None, []
+def _needed(
+    parameters: Sequence[inspect.Parameter], input_names: Sequence[str], forwarded: Forwarded
+) -> list[tuple[list[inspect.Parameter], float | None]]:
+    """The parameters that are given something, and the learning rate. One with a default is, if it
+    is an adjoint or a cache; `*args` stands for some that have no names."""
+    taken, rate, loose = [], None, None
+    for p in parameters:
+        kind = _role_by_name(p.name, input_names)
+        if p.kind is p.VAR_POSITIONAL:
+            loose = p
+        elif kind == "rate":
+            given = p.default if isinstance(p.default, int | float) and p.default > 0 else None
+            rate = float(given) if given else RATE
+            taken += [p] if p.default is p.empty else []
+        elif p.default is p.empty or kind == "adjoint" or (kind == "cache" and forwarded.kept):
+            taken.append(p)
+    if loose is not None:
+        unnamed = inspect.Parameter("_", inspect.Parameter.POSITIONAL_ONLY)
+        return [([*taken, *[unnamed] * n], rate) for n in range(1, len(input_names) + 2)]
+    with_default = [p for p in parameters if p.default is not p.empty and p not in taken]
+    if not taken and with_default and not isinstance(with_default[0].default, bool | str):
+        taken = with_default[:1]
+    return [(taken, rate)]
 
 
-SHORTENED = {"weights": "w", "weight": "w", "biases": "b", "bias": "b"}
-"""How people shorten the names of parameters in the names of their gradients."""
+def _role_of(
+    parameter: inspect.Parameter, input_names: Sequence[str], forwarded: Forwarded
+) -> Role | None:
+    """What the name of a parameter asks for; None if it does not say."""
+    kind = _role_by_name(parameter.name, input_names)
+    if kind == "input":
+        return Role(kind, [_bare(n) for n in input_names].index(_bare(parameter.name)))
+    if kind == "cache" and not forwarded.kept:
+        return None
+    return Role(kind) if kind else None
 
 
-GRADIENTS = ("grads", "gradients", "grad", "gradient")
-PARAMETERS = ("params", "parameters", "param", "weights")
-"""The names of lists and dicts of gradients, and of the parameters that they belong to."""
-
-
-def gradient_name(holder: Any, names: Sequence[str]) -> str | None:
-    """The attribute of an object that holds the gradient of one of these names: dW for W."""
-    wanted = []
-    for name in names:
-        for short in dict.fromkeys((_bare(name), SHORTENED.get(_bare(name), _bare(name)))):
-            wanted += [f"d{short}", f"grad{short}", f"{short}grad", f"{short}g"]
-    held = {_bare(key): key for key, _ in parts_of(holder) if isinstance(key, str)}
-    for name in wanted:
-        if name in held and name not in map(_bare, names):
-            return str(held[name])
-    return None
-
-
-def gradient_beside(objects: Sequence[Any], slot: LayerSlot) -> Any:
-    """What a list or dict of gradients holds in the place of a parameter in a list or dict beside
-    it: `grads[0]` for `params[0]`; None if there is no such thing."""
-    for owner in objects:
-        held = {_bare(key): part for key, part in parts_of(owner) if isinstance(key, str)}
-        for name in [name for name, part in held.items() if part is slot.holder]:
-            general = GRADIENTS if name in PARAMETERS else ()  # other lists may be buffers
-            for wanted in (f"d{name}", f"{name}grads", f"grad{name}", *general):
-                beside = held.get(wanted)
-                if isinstance(beside, dict | list | tuple) and beside is not slot.holder:
-                    gradients = dict(parts_of(beside))
-                    if slot.key in gradients:
-                        return gradients[slot.key]
-    return None
+def _role_by_name(name: str, input_names: Sequence[str]) -> Kind | None:
+    bare = _bare(name)
+    if bare and bare in map(_bare, input_names):
+        return "input"
+    if bare in CACHES or bare.endswith("cache"):
+        return "cache"
+    if bare in RATES:
+        return "rate"
+    if bare in OUTPUT_NAMES:
+        return "output"
+    derivative = bare.startswith("d") and bare not in NO_ADJOINTS
+    said = bare.startswith(("grad", "upstream")) or bare.endswith(("grad", "gradient", "bar"))
+    return "adjoint" if bare in ADJOINTS or derivative or said else None
 
 
 def _bare(name: str) -> str:
-    return re.sub(r"[_.]", "", str(name)).lower()
+    return name.replace("_", "").lower()
+
+
+def _roles_filled(
+    roles: list[Role | None], input_names: Sequence[str], forwarded: Forwarded
+) -> Iterator[list[Role]]:
+    """Roles for all parameters, the likeliest first; adjoints and caches are counted."""
+    counts = {"adjoint": itertools.count(), "cache": itertools.count()}
+    named: list[Role | None] = [
+        Role(r.kind, next(counts[r.kind])) if r and r.kind in counts else r for r in roles
+    ]
+    limits = {"adjoint": len(forwarded.outputs), "cache": len(forwarded.kept)}
+    named = [None if r and r.place >= limits.get(r.kind, r.place + 1) else r for r in named]
+    with_adjoint = any(r and r.kind == "adjoint" for r in named)
+    if len(named) == 1 and not with_adjoint and not forwarded.one_number:
+        named = [None]  # whatever it is called
+    unknown = named.count(None)
+    inputs = [Role("input", i) for i in range(len(input_names))]
+    pool = [] if with_adjoint else [Role("adjoint")]
+    pool += [Role("cache", i) for i in range(len(forwarded.kept))]
+    pool += inputs + ([Role("output")] if unknown == 1 else [])
+    pool = [role for role in pool if role not in named]
+    options = []
+    for chosen in itertools.islice(itertools.permutations(pool, unknown), 5000):
+        fill = iter(chosen)
+        options.append([r or next(fill) for r in named])
+    if forwarded.one_number and 1 < len(roles) == len(inputs) and inputs not in options:
+        options.append([*inputs])  # some call the prediction dvalues
+    ranked = sorted(options, key=lambda option: _penalty(option, len(inputs), forwarded))
+    yield from (o for o in ranked if _penalty(o, len(inputs), forwarded) < 100)
+
+
+def _penalty(roles: list[Role], inputs: int, forwarded: Forwarded) -> float:
+    """How unlikely a call is."""
+    kinds = [role.kind for role in roles]
+    used = [role.place for role in roles if role.kind == "input"]
+    penalty = 1.0 if used and len(used) < inputs else 0.0
+    penalty += 2.0 * (used != sorted(used)) + 4.0 * kinds.count("output")
+    penalty += 2.0 * bool(forwarded.caches and "cache" not in kinds)
+    if "adjoint" not in kinds:
+        if used == list(range(inputs)) and len(used) == len(roles):
+            return penalty + (0.5 if forwarded.one_number else 0.9)
+        return penalty + (3.0 if forwarded.one_number or not roles else 100.0)
+    place = kinds.index("adjoint")
+    if place == 0:
+        return penalty + 0.5 * bool(used)
+    return penalty + (0.0 if used and place == len(kinds) - 1 else 1.0)
+
+
+def _calls_with(
+    taken: Sequence[inspect.Parameter], roles: Sequence[Role], input_names: Sequence[str],
+    forwarded: Forwarded, rate: float | None, title: str,
+) -> Iterator[Call]:  # fmt: skip
+    def arguments(roles: Sequence[Role]) -> tuple[Argument, ...]:
+        return tuple(
+            Argument(role, p.name, p.kind is p.KEYWORD_ONLY, _text_of(role, p.name, input_names))
+            for role, p in zip(roles, taken, strict=True)
+        )
+
+    weighed = tuple(role.place for role in roles if role.kind == "adjoint")
+    yield Call(arguments(roles), weighed or (0,), rate, title)
+    cached = any(role.kind == "cache" for role in roles) and not forwarded.caches
+    if len(weighed) == 1 and len(forwarded.outputs) > 1 and not cached:
+        together = [Role("adjoints") if r.kind == "adjoint" else r for r in roles]
+        yield Call(arguments(together), tuple(range(len(forwarded.outputs))), rate, title)
+
+
+def _text_of(role: Role, name: str, input_names: Sequence[str]) -> str:
+    """An argument as it would be written: what it is, if its name does not say so."""
+    if role.kind == "rate":
+        return f"{name}={RATE}"
+    words = {"adjoint": "dout", "adjoints": "(dout, ...)", "cache": "cache", "output": "out"}
+    word = input_names[role.place] if role.kind == "input" else words[role.kind]
+    if name == "_":
+        return word
+    said = role.kind != "adjoints" and _role_by_name(name, input_names) == role.kind
+    return name if said else f"{name}={word}"

@@ -1,11 +1,9 @@
-"""One run of a hand-written layer: forward, backward, and where its gradients are found."""
+"""A hand-written layer with its inputs: forward and backward are run, gradients are found."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,238 +17,268 @@ from tinygrad_edu.check.kinds import (
     quietly,
     weights_for,
 )
-from tinygrad_edu.check.layers.calling import (
-    NotOneNumberError,
-    call_backward,
-    gradient_beside,
-    gradient_name,
-    left_on,
-    split_output,
+from tinygrad_edu.check.layers.calling import Call, Forwarded, possible_calls
+from tinygrad_edu.check.layers.finding import Left, names_in, put_returned, without_gradients
+from tinygrad_edu.check.layers.layer_variables import Variable
+from tinygrad_edu.check.layers.looking import leave_adjoint, output_left, places_in, updates_in
+from tinygrad_edu.check.layers.passes import (
+    Pass,
+    adjoints_for,
+    are_untouched,
+    is_updated,
+    naming,
+    note_changes,
+    noting_warnings,
+    numbers_in,
+    reason_to_stop,
+    stays_in_place,
 )
-from tinygrad_edu.check.layers.parts import (
-    Copied,
-    LayerSlot,
-    array_of,
-    copy_layer,
-    note_assignments,
-    noted,
-    objects_of,
-    owners_of,
-    slots_of,
-)
+from tinygrad_edu.check.layers.reached import LayerSlot, Reached, is_object, owners_of
+from tinygrad_edu.check.layers.structures import array_of, is_list_of_numbers, leaves_in, rebuilt
+from tinygrad_edu.check.layers.watching import Assignments, Calls
+from tinygrad_edu.check.layers.world import Mode, Noted, World
 from tinygrad_edu.rules.operand_types import Array
 
 
-@dataclass(eq=False)
-class Variable:
-    """An input or a parameter: its numbers as they were given, and the gradient that was found.
-
-    `left_before` is what stood in the place of the gradient before, `change` what a pass did to its
-    numbers, and `replaced` says that another object stands in its place after both.
-    """
-
-    name: str
-    given: Array
-    is_input: bool
-    position: int = -1
-    paths: list[str] = field(default_factory=list)
-    named: bool = False
-    gradient: Any = None
-    returned: bool = False
-    assigned: list[Any] = field(default_factory=list)
-    left_before: Array | None = None
-    change: str = ""
-    replaced: bool = False
-
-    @property
-    def names(self) -> list[str]:
-        """All names it goes by: its own, where it is held, and the last parts of those."""
-        paths = [self.name, *self.paths]
-        return list(dict.fromkeys([*paths, *(path.rpartition(".")[2] for path in paths)]))
-
-    @property
-    def own_name(self) -> str:
-        """The name without what it belongs to: W1 for params.W1."""
-        return self.name.rpartition(".")[2]
-
-
-@dataclass(eq=False)
-class Pass:
-    """What came out of a forward and a backward pass."""
-
-    output: Array
-    adjoint: Array
-    variables: list[Variable]
-    problems: list[str]
-
-    @property
-    def finite(self) -> bool:
-        return bool(np.isfinite(self.output).all())
-
-
 class HandWrittenLayer:
-    """A forward and a backward function with their inputs and parameters, to be run on copies."""
+    """A forward and a backward function with their inputs and parameters, which are run again and
+    again in a world that is put back. `backward` is None for a forward pass that returns its
+    gradients beside a loss."""
 
     def __init__(
         self,
         forward: Callable[..., Any],
-        backward: Callable[..., Any],
+        backward: Callable[..., Any] | None,
         inputs: Sequence[Any],
         parameters: Mapping[str, Any] | Sequence[str] | None,
     ) -> None:
         self.forward, self.backward = forward, backward
-        self.inputs = [copy_of_input(x, f"check_backward: input {i}") for i, x in enumerate(inputs)]
+        self.inputs = [_as_given(x, f"check_backward: input {i}") for i, x in enumerate(inputs)]
         self.extra = dict(parameters) if isinstance(parameters, Mapping) else {}
         self.names = input_names(forward, len(inputs))
-        self.slots = slots_of(owners_of(forward, backward))
-        self.chosen = _names_chosen(self.slots, parameters)
-        # arrays that functions find by themselves, which cannot be copied
-        held = [slot.get() for slot in self.slots.values()]
-        self.live = {name: x for name, x in self.extra.items() if not any(y is x for y in held)}
-        self._moving: Copied | None = None
-        self._noted = False
+        functions = [forward] if backward is None else [forward, backward]
+        self.owners = owners_of(*functions)
+        self.roots = self.owners, [*functions, *(x for x in self.inputs if is_object(x))]
+        self.world = World(*self.roots, self.extra)
+        with quietly():
+            self.world.keep_what_is_built(lambda: self.forward(*self._inputs_in(Mode())))
+        self.chosen = _names_chosen(self.world.slots, parameters)
+        self.call: Call | None = None
+        self._noted = self._listens = False
+        self._watch: AbstractContextManager[Any] = nullcontext()
+        self._sizes: list[int] = []
+        self._slopes: dict[tuple[str, tuple[int, ...]], tuple[Array, float]] = {}
 
     # --- analytic --------------------------------------------------------------------------------
 
     def run(
         self, adjoint_times: float = 1.0, passes: int = 1, adjoint: Array | None = None
     ) -> Pass:
-        """Run both passes on a copy, and look for the gradients. The adjoint is random, if none is
-        given.
-
-        Code that sets attributes of its arrays is run again with arrays that take them.
-        """
+        """Run both passes, and look for the gradients. The adjoint is random, if none is given."""
+        if self.call is None:
+            self.call = self._call_that_fits()
         try:
-            return self._run(adjoint_times, passes, adjoint)
+            return self._run_noted(self.call, adjoint_times, passes, adjoint)
+        finally:
+            self.world.put_back()
+
+    def _run_noted(
+        self, call: Call, times: float = 1.0, passes: int = 1, adjoint: Array | None = None
+    ) -> Pass:
+        """Code that sets attributes of its arrays is run again with arrays that take them."""
+        try:
+            return self._run(call, times, passes, adjoint)
         except AttributeError as error:
             if self._noted or "ndarray' object has no attribute" not in str(error):
                 raise
             self._noted = True
-            return self._run(adjoint_times, passes, adjoint)
+            return self._run(call, times, passes, adjoint)
 
-    def _run(self, adjoint_times: float, passes: int, given: Array | None) -> Pass:
-        layer = copy_layer(self.forward, self.backward, self._copied, self.extra)
-        notes = {id(o): (o, note_assignments(o)) for o in objects_of(layer.owners)}
-        inputs = [self._copied(x) for x in self.inputs]
-        variables = self._variables()
-        before = [layer.value(v.paths[0]) if v.paths else None for v in variables]
-        kept = {name: array_of(x, name).copy() for name, x in self.live.items()}
-        problems: list[str] = []
-        for _ in range(passes):
-            with _noting_warnings("forward", problems):
-                output = layer.forward(*inputs)
-            output, cache = split_output(output, self.backward)
-            numbers = array_of(output, "check_backward: the output of forward")
-            self._note_changes("forward", inputs, layer, variables)
-            weights = weights_for(numbers.shape) if given is None else given
-            adjoint = np.asarray(weights * adjoint_times)
-            if not np.isfinite(numbers).all():
-                problems.append(
-                    "forward gives nan or infinity here, so there is nothing to compare"
-                )
-                return Pass(numbers, adjoint, variables, problems)
-            dout = self._copied(like(output, adjoint.astype(_floating_dtype(numbers))))
-            for _, made in notes.values():
-                made.clear()
+    def _call_that_fits(self) -> Call:
+        """The call of backward that names decide; else the first whose gradients are right along
+        one direction, or else the likeliest."""
+        if self.backward is None:
+            return Call((), (0,), name="")
+        self.world.put_back()
+        with quietly(), naming("forward"):
+            forwarded = self._forwarded(self.forward(*self._inputs_in(Mode())))
+        calls = possible_calls(self.backward, self.names, forwarded)
+        if len(calls) == 1:
+            return calls[0]
+        first: Exception | None = None
+        scores = []
+        for call in calls:
             try:
-                with _noting_warnings("backward", problems):
-                    returned = call_backward(layer.backward, inputs, output, dout, cache)
-            except NotOneNumberError as error:
-                problems.append(str(error))
-                return Pass(np.full(1, np.nan), adjoint, variables, problems)
-        self._note_changes("backward", inputs, layer, variables)
-        if not np.array_equal(array_of(dout), adjoint.astype(array_of(dout).dtype)):
-            problems.append(
+                with quietly():
+                    right, wrong = self._rights_and_wrongs(call)
+            except Exception as error:
+                first = first or error
+                continue
+            if right and not wrong:
+                return call
+            scores.append((right, call))
+        if not scores and first:
+            raise first
+        most = max(right for right, _ in scores)
+        return next(call for right, call in scores if right == most)
+
+    def _rights_and_wrongs(self, call: Call) -> tuple[int, int]:
+        """How many gradients of a call are right along a direction, and how many are wrong."""
+        once = self._run_noted(call)
+        given = [v for v in once.variables if v.gradient is not None]
+        right = sum(self._agrees(call, v, v.gradient) for v in given)
+        return right, len(given) - right + len(once.problems)
+
+    def _run(self, call: Call, times: float, passes: int, given: Array | None) -> Pass:
+        mode = Mode(noted=self._noted)
+        self.world.put_back(mode)
+        inputs = self._inputs_in(mode)
+        variables = self._variables(inputs)
+        once = Pass(np.zeros(0), np.zeros(0), variables, [])
+        left = None
+        for i in range(passes):
+            with noting_warnings("forward", once.problems):
+                returned = self.forward(*inputs)
+            forwarded = self._forwarded(returned)
+            once.output = numbers_in(forwarded, call.weighed)
+            if i == 0:
+                variables = [v for v in variables if v.named or v.is_input or stays_in_place(v)]
+                once.variables = variables
+            note_changes("forward", variables)
+            weights = weights_for(once.output.shape) if given is None else given
+            once.adjoint = np.asarray(weights * times)
+            refused = reason_to_stop(call, once.output)
+            if refused:
+                once.problems.append(refused)
+                once.output = np.full(1, np.nan)
+                return once
+            left = self._backward(call, inputs, forwarded, once, returned)
+        if left is None:  # parameters were changed, and it is not known by what
+            self._listens = True
+            return self._run(call, times, passes, given)
+        self._find(call, once, left)
+        return once
+
+    def _backward(
+        self, call: Call, inputs: list[Any], forwarded: Forwarded, once: Pass, returned: Any
+    ) -> Left | None:
+        """Run the backward pass, and see what it leaves; None if it has to be listened to."""
+        if self.backward is None:
+            result = returned[1] if len(returned) == 2 else list(returned[1:])
+            return Left(result, [], [], self.owners, {}, set())
+        douts = adjoints_for(forwarded, call, once.adjoint)
+        self._sizes = [sum(array_of(x).size for _, x in leaves_in(dout)) for dout in douts]
+        leave_adjoint(call, forwarded, douts, self.owners)
+        before = places_in(Reached(*self.roots), once.variables)
+        calls = Calls()
+        listening = calls if self._listens else nullcontext()
+        with noting_warnings("backward", once.problems), self._watch, listening:
+            result = call.run(self.backward, inputs, forwarded, douts)
+        if not self._listens and call.rate is None and any(map(is_updated, once.variables)):
+            return None
+        if not are_untouched(douts, once.adjoint):
+            once.problems.append(
                 "backward wrote into the adjoint dout, which belongs to the caller and may be used "
                 "by other nodes; work on a copy, or use np.where"
             )
-        self._find(variables, inputs, returned, layer, notes)
-        for v, x in zip(variables, before, strict=True):
-            v.replaced = bool(v.paths) and layer.value(v.paths[0]) is not x
-        variables = _without_gradients(variables, layer)
-        for name, numbers_before in kept.items():
-            self.extra[name][...] = numbers_before
-        return Pass(numbers, adjoint, variables, list(dict.fromkeys(problems)))
+        reached = Reached(*self.roots)
+        places = places_in(reached, once.variables, before)
+        updated = updates_in(call, once.variables, places, calls)
+        note_changes("backward", [v for v in once.variables if v not in updated])
+        result = rebuilt(result, lambda _, x: x.copy() if isinstance(x, np.ndarray) else x)
+        names = names_in(reached, self.names)
+        return Left(result, places, reached.containers, self.owners, updated, names)
 
-    def _copied(self, x: Any) -> Any:
-        x = copy_of_input(x, "check_backward")
-        return noted(x) if self._noted else x
+    def _find(self, call: Call, once: Pass, left: Left) -> None:
+        """Put to each variable its gradient: one that was returned, left in a place, or a step."""
 
-    def _variables(self) -> list[Variable]:
-        variables = [
-            Variable(name, array_of(x), True, i)
-            for i, (name, x) in enumerate(zip(self.names, self.inputs, strict=True))
-        ]
+        def agrees(v: Variable, gradient: Any) -> bool:
+            return self._agrees(call, v, gradient)
+
+        put_returned(left.returned, once.variables, len(self.inputs), agrees)
+        left.put_by_name(once.variables, agrees)
+        for v, step in left.updated.items():
+            v.gradient = step if v.gradient is None else v.gradient
+        once.unmatched, once.known = left.unmatched(once.variables), left.known
+        once.variables = without_gradients(once.variables)
+        once.problems = list(dict.fromkeys(once.problems))
+
+    def assigned_to(self, variable: Variable) -> list[Array]:
+        """What backward sets a gradient to, one after the other."""
+        if variable.source is None:
+            return []
+        self._watch = watch = Assignments(variable.source)
+        try:
+            self.run()
+        finally:
+            self._watch = nullcontext()
+        return watch.values
+
+    def parts_of_adjoint(self, adjoint: Array) -> dict[int, Array]:
+        """The adjoint of each output, with 0 for the others."""
+        assert self.call is not None
+        parts, start = {}, 0
+        for j, size in zip(self.call.weighed, self._sizes, strict=True):
+            part = np.zeros(adjoint.size)
+            part[start : start + size] = adjoint.ravel()[start : start + size]
+            parts[j], start = part.reshape(adjoint.shape), start + size
+        return parts
+
+    def _forwarded(self, returned: Any) -> Forwarded:
+        if self.backward is None:
+            if not isinstance(returned, tuple) or len(returned) < 2:
+                raise TypeError(
+                    "check_backward: give a layer with forward and backward, or two functions: "
+                    "check_backward(forward, backward, *inputs); one function alone returns a loss "
+                    "and its gradients"
+                )
+            return Forwarded([returned[0]], [])
+        return Forwarded.of(output_left(self.owners) if returned is None else returned)
+
+    def _variables(self, inputs: Sequence[Any]) -> list[Variable]:
+        variables = []
+        for i, (name, x) in enumerate(zip(self.names, inputs, strict=True)):
+            for path, leaf in leaves_in(x):
+                label = str(path[-1]) if path and isinstance(path[-1], str) else (
+                    name + "".join(f"[{key}]" for key in path)
+                )  # fmt: skip
+                variables.append(Variable(label, array_of(leaf), i, path, held=[leaf]))
         by_array: dict[int, Variable] = {}
-        for slot in self.slots.values():
+        for slot in self.world.slots:
             x = slot.get()
-            key = id(x) if not isinstance(x, float) else id(slot)
+            if x is None:
+                continue
+            key = id(x) if isinstance(x, np.ndarray) or is_foreign(x) else id(slot)
             name = next((n for n, y in self.extra.items() if y is x), slot.path)
-            variable = by_array.setdefault(key, Variable(name, array_of(x), False))
-            variable.paths.append(slot.path)
-        for name, x in self.live.items():
-            by_array[id(x)] = Variable(name, array_of(x), False, paths=[name])
-        for variable in by_array.values():
-            if self.chosen is None or self.chosen & set(variable.names):
-                variable.named = self.chosen is not None
-                variables.append(variable)
+            variable = by_array.setdefault(key, Variable(name, array_of(x), aside=True))
+            variable.slots.append(slot)
+            variable.held.append(x)
+            variable.aside = variable.aside and slot.aside
+        for v in by_array.values():
+            if self.chosen is None or self.chosen & set(v.names):
+                v.named = self.chosen is not None
+                variables.append(v)
         return variables
 
-    def _note_changes(
-        self, who: str, inputs: list[Any], layer: Copied, variables: list[Variable]
-    ) -> None:
-        """Note inputs and parameters that a pass wrote into."""
-        for v in variables:
-            if v.is_input:
-                now, cure = inputs[v.position], "work on a copy"
-            else:
-                now, cure = layer.value(v.paths[0]), "update parameters after the backward pass"
-            if now is None or v.change or np.array_equal(array_of(now), v.given, equal_nan=True):
-                continue
-            v.change = f"{v.name}: {who} changed it; {cure}"
-
-    def _find(
-        self,
-        variables: list[Variable],
-        inputs: list[Any],
-        returned: Any,
-        layer: Copied,
-        notes: dict[int, tuple[Any, dict[str, list[Any]]]],
-    ) -> None:
-        """Put to each variable the gradient that was returned, or left behind."""
-        by_name = returned if isinstance(returned, Mapping) else {}
-        in_order = returned if isinstance(returned, tuple | list) else [returned]
-        if isinstance(returned, Mapping) or returned is None:
-            in_order = []
-        if len(in_order) > len(inputs):
-            raise ValueError(
-                f"check_backward: backward returned {len(in_order)} gradients for {len(inputs)} "
-                "inputs; return those of the inputs in order, or a dict by name"
-            )
-        by_position = dict(enumerate(in_order))
-        for v in variables:
-            options = [by_position.get(v.position), *(by_name.get(name) for name in v.names)]
-            v.gradient = next((x for x in options if x is not None), None)
-            v.returned = v.gradient is not None
-            if not v.returned:
-                array = inputs[v.position] if v.is_input else layer.value(v.paths[0])
-                v.gradient, v.assigned = left_on(array)
-            if v.gradient is None:
-                self._find_beside(v, layer, notes)
-
-    def _find_beside(
-        self, v: Variable, layer: Copied, notes: dict[int, tuple[Any, dict[str, list[Any]]]]
-    ) -> None:
-        """Look for a gradient in the objects that hold a parameter, and in those that hold them."""
-        for holder in [*(layer.slots[path].holder for path in v.paths), *layer.owners]:
-            attribute = gradient_name(holder, v.names)
-            if attribute is not None:
-                v.gradient = getattr(holder, attribute)
-                v.assigned = notes.get(id(holder), (None, {}))[1].get(attribute, [])
-                return
-        objects = [o for o, _ in notes.values()]
-        beside = (gradient_beside(objects, layer.slots[path]) for path in v.paths)
-        v.gradient = next((x for x in beside if x is not None), None)
+    def _agrees(self, call: Call, v: Variable, gradient: Any) -> bool:
+        """Whether a gradient is the slope of the result along one random direction."""
+        if np.shape(gradient) != v.given.shape or not v.given.size:
+            return False
+        key = v.name, call.weighed
+        if key not in self._slopes:
+            direction = np.random.default_rng(2).normal(size=v.given.shape)
+            x, h = floating(v.given), 1e-3 * min(1.0, float(np.max(np.abs(v.given))) or 1.0)
+            outputs = self.outputs_of(v, call)
+            try:
+                ahead, behind = outputs(x + h * direction), outputs(x - h * direction)
+            except Exception:  # such as an index that is moved
+                ahead, behind = np.full(1, np.nan), np.zeros(1)
+            weights = weights_for(ahead.shape) if np.isfinite(ahead).all() else 1.0
+            slope = float(np.sum((ahead - behind) * weights)) / (2 * h)
+            self._slopes[key] = direction, slope
+        direction, slope = self._slopes[key]
+        mine = float(np.sum(floating(array_of(gradient)) * direction))
+        return bool(abs(mine - slope) <= 1e-3 * abs(slope) + 1e-9) and (mine != 0 or slope == 0)
 
     # --- numerical -------------------------------------------------------------------------------
 
@@ -259,56 +287,70 @@ class HandWrittenLayer:
         outputs = self.outputs_of(variable)
         return lambda moved: (outputs(moved) * adjoint).sum().item()
 
-    def outputs_of(self, variable: Variable | None) -> Callable[[Array], Array]:
+    def outputs_of(
+        self, variable: Variable | None, call: Call | None = None
+    ) -> Callable[[Array], Array]:
         """The result of forward, in float64, for other numbers in one variable, or none."""
-        if self._moving is None:
-            self._moving = copy_layer(self.forward, self.backward, self._in_float64, self.extra)
-        layer = self._moving
-        slots = [layer.slots[path] for path in variable.paths] if variable else []
-        base = slots[0].get() if slots else None
-        held = [(s, s.get(), array_of(s.get())) for s in layer.slots.values()]
+        chosen = call or self.call
+        assert chosen is not None
+        mode = Mode(True, self._noted)
 
         def outputs(moved: Array) -> Array:
-            inputs = [self._moved(i, variable, moved) for i in range(len(self.inputs))]
-            if slots:
-                _set_numbers(slots, base, moved)
-            try:
-                with quietly():
-                    output = layer.forward(*inputs)
-            finally:  # also what forward writes into, such as running means
-                for slot, x, numbers in held:
-                    _set_numbers([slot], x, numbers)
-                    slot.keep(x)
-            output, _ = split_output(output, self.backward)
-            return np.asarray(output.detach() if is_foreign(output) else output)
+            self.world.put_back(mode)
+            inputs = self._inputs_in(mode, variable, moved)
+            if variable is not None and variable.slots:
+                _move_to(variable.slots, moved)
+            with quietly():
+                forwarded = self._forwarded(self.forward(*inputs))
+            return numbers_in(forwarded, chosen.weighed)
 
         return outputs
 
-    def _in_float64(self, x: Any) -> Any:
-        x = like(x, floating(array_of(x)))
-        return noted(x) if self._noted else x
+    def _inputs_in(
+        self, mode: Mode, variable: Variable | None = None, moved: Array | None = None
+    ) -> list[Any]:
+        """Fresh copies of the inputs, with other numbers in one variable."""
+        position, place = (variable.position, variable.path) if variable else (-1, ())
 
-    def _moved(self, i: int, variable: Variable | None, moved: Array) -> Any:
-        x = self.inputs[i]
-        if variable is not None and i == variable.position:
-            y = like(x, moved)
-            return noted(y) if self._noted else y
-        return self._in_float64(x) if array_of(x).dtype.kind == "f" else self._copied(x)
+        def fresh(i: int) -> Callable[[Any, Any], Any]:
+            def change(path: Any, x: Any) -> Any:
+                if i == position and path == place:
+                    y = like(x, moved)
+                elif mode.precise and array_of(x).dtype.kind == "f":
+                    y = like(x, floating(array_of(x)))
+                else:
+                    y = copy_of_input(x, "check_backward")
+                return y.view(Noted) if mode.noted and type(y) is np.ndarray else y
+
+            return change
+
+        return [rebuilt(x, fresh(i)) for i, x in enumerate(self.inputs)]
 
 
-def _set_numbers(slots: list[LayerSlot], base: Any, numbers: Array) -> None:
+# --- parts of a run ------------------------------------------------------------------------------
+
+
+def _as_given(x: Any, what: str) -> Any:
+    """A copy of an input, in which a list of numbers is an array; settings stay what they are."""
+    if is_list_of_numbers(x):
+        return array_of(x, what)
+    return rebuilt(x, lambda _, part: copy_of_input(part, what))
+
+
+def _move_to(slots: Sequence[LayerSlot], numbers: Array) -> None:
     """Set a parameter: an array in place, for all who hold it; a number where it is held."""
-    if isinstance(base, float):
+    base = slots[0].get()
+    if is_foreign(base):
+        base.data[...] = base.new_tensor(numbers)
+    elif isinstance(base, np.ndarray):
+        base[...] = numbers
+    else:
         for slot in slots:
             slot.set(float(numbers))
-    elif is_foreign(base):
-        base[...] = base.new_tensor(numbers)
-    else:
-        base[...] = numbers
 
 
 def _names_chosen(
-    slots: dict[str, LayerSlot], parameters: Mapping[str, Any] | Sequence[str] | None
+    slots: Sequence[LayerSlot], parameters: Mapping[str, Any] | Sequence[str] | None
 ) -> set[str] | None:
     """The names of the parameters to be checked, None for all."""
     if parameters is None:
@@ -321,42 +363,12 @@ def _names_chosen(
                     "parameters={...} gives floating arrays by name"
                 )
         return set(parameters)
-    known = {*slots, *(slot.name for slot in slots.values())}
+    own = [slot.path for slot in slots if not slot.aside]
+    known = {*own, *(slot.path.rpartition(".")[2] for slot in slots)}
     for name in parameters:
         if name not in known:
             raise ValueError(
                 f"check_backward: the layer holds no array {name!r}; it has "
-                f"{', '.join(slots) or 'none'}"
+                f"{', '.join(own) or 'none'}"
             )
     return set(parameters)
-
-
-def _floating_dtype(numbers: Array) -> Any:
-    return numbers.dtype if numbers.dtype.kind == "f" else np.float64
-
-
-@contextmanager
-def _noting_warnings(who: str, problems: list[str]) -> Iterator[None]:
-    """A block that turns warnings of the checked code into problems, and names who raised."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            yield
-        except BaseException as error:
-            error.add_note(f"(in {who}, called by check_backward)")
-            raise
-        finally:
-            problems += [f"{who} warned: {warning.message}" for warning in caught]
-
-
-def _without_gradients(variables: list[Variable], layer: Copied) -> list[Variable]:
-    """All but those that are the gradients of others, which keep the numbers of before."""
-    gradients = {id(v.gradient): v for v in variables if v.gradient is not None and not v.returned}
-    rest = []
-    for v in variables:
-        owner = gradients.get(id(layer.value(v.paths[0]))) if v.paths else None
-        if owner is None or v.is_input or v.gradient is not None:
-            rest.append(v)
-        else:
-            owner.left_before = v.given
-    return rest

@@ -1,0 +1,213 @@
+"""The rows of a layer's report: a verdict for each input and parameter, and what else is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from tinygrad_edu.check.case import RESULT, Case, Tolerance
+from tinygrad_edu.check.kinds import floating, largest, precision, weights_for
+from tinygrad_edu.check.layers.backward_laws import broken_laws
+from tinygrad_edu.check.layers.finding import is_explained
+from tinygrad_edu.check.layers.layer_variables import Variable
+from tinygrad_edu.check.layers.passes import Pass
+from tinygrad_edu.check.layers.runs import HandWrittenLayer
+from tinygrad_edu.check.layers.structures import array_of
+from tinygrad_edu.check.numerical import derivative
+from tinygrad_edu.check.report import Report, Row
+from tinygrad_edu.check.sampling import along, directions
+from tinygrad_edu.check.verdict import judged, with_swaps_named
+from tinygrad_edu.rules.constants import short
+
+
+def add_rows(
+    report: Report, layer: HandWrittenLayer, once: Pass, rtol: float | None, atol: float | None
+) -> None:
+    """Add a row for each input and parameter to the report, and what else is wrong."""
+    _check_same(layer, once)
+    twice = layer.run(adjoint_times=2.0) if once.adjoint.size > 1 else None
+    variables = [v for v in once.variables if not _is_buffer(v, layer, once)]
+    cases = [
+        None if v.gradient is None else _case_of(v, layer, once, twice, rtol, atol)
+        for v in variables
+    ]
+    rows = [
+        _not_given(v, layer, once) if case is None else _row_of(v, case, layer)
+        for v, case in zip(variables, cases, strict=True)
+    ]
+    rows = _with_outputs_named(layer, once, cases, with_swaps_named(cases, rows))
+    for v, row in zip(variables, rows, strict=True):
+        # what backward knows nothing of, and the result neither, is a cache, a buffer or a setting
+        aside = row.verdict == "not given" and not v.named and not (v.is_input and not v.path)
+        if v.change and not aside:
+            report.problems.append(v.change)
+        if not aside:
+            report.rows.append(row)
+    right = {row.parameter for row in report.rows if row.verdict in ("ok", "kink")}
+    report.problems.extend(broken_laws(layer, once, right))
+    report.problems.extend(
+        f"backward set {place.path}, which looks like a gradient, but no input or parameter was "
+        "found that it belongs to, so it was not checked; call it d and the name of its parameter"
+        for place in once.unmatched
+        if not is_explained(place, once.known)
+    )
+
+
+def _check_same(layer: HandWrittenLayer, once: Pass) -> None:
+    """ValueError unless forward gives what it gave in the analytic pass, at every call."""
+    outputs = layer.outputs_of(None)
+    first, second = outputs(np.zeros(())), outputs(np.zeros(()))
+    slack = {"float64": 1e-9, "float32": 1e-2}.get(precision(once.output, *_dtypes(once)), 0.1)
+    size = largest(once.output)
+    for other in (first, second) if first.shape == once.output.shape else ():
+        tolerated = 0.0 if other is second else slack * size
+        reference = first if other is second else once.output
+        if not np.allclose(other, reference, rtol=0, atol=tolerated, equal_nan=True):
+            raise ValueError(
+                "check_backward: the same inputs gave two results, "
+                f"{short(reference)} and {short(other)}; a function that draws random numbers, or "
+                "keeps a state, has to start the same way at every call: draw from "
+                "np.random.default_rng(0) inside forward, or keep the mask of a dropout"
+            )
+
+
+def _dtypes(once: Pass) -> list[Any]:
+    return [v.given for v in once.variables]
+
+
+def _is_buffer(v: Variable, layer: HandWrittenLayer, once: Pass) -> bool:
+    """Whether forward overwrites an array before it uses it, so that it is no parameter."""
+    overwritten = bool(v.change) and not v.is_input and not v.named and "forward" in v.change
+    return overwritten and not _matters_at_all(v, layer)
+
+
+def _matters_at_all(v: Variable, layer: HandWrittenLayer) -> bool:
+    """Whether moving a variable changes the result, in any bit."""
+    outputs, x = layer.outputs_of(v), floating(v.given)
+    step = 1e-3 * np.random.default_rng(0).normal(size=x.shape)
+    return not np.array_equal(outputs(x), outputs(x + step), equal_nan=True)
+
+
+def _with_outputs_named(
+    layer: HandWrittenLayer, once: Pass, cases: Sequence[Case | None], rows: Sequence[Row]
+) -> list[Row]:
+    """The rows, with a wrong one that is wrong for the adjoint of one output alone saying so."""
+    assert layer.call is not None
+    parts = layer.parts_of_adjoint(once.adjoint)
+    if len(parts) < 2:
+        return list(rows)
+    named = list(rows)
+    for i, (case, row) in enumerate(zip(cases, rows, strict=True)):
+        if case is None or row.verdict != "wrong" or case.again is None:
+            continue
+        wrong = []
+        for j, part in parts.items():
+            alone = case.again(part)
+            if alone is None or judged(alone).verdict == "wrong":
+                wrong.append(j)
+        if wrong and len(wrong) < len(parts):
+            said = ", ".join(f"the adjoint of output {j}" for j in wrong)
+            named[i] = replace(row, note=f"it is wrong for {said} alone: {row.note}")
+    return named
+
+
+def _case_of(
+    variable: Variable,
+    layer: HandWrittenLayer,
+    once: Pass,
+    twice: Pass | None,
+    rtol: float | None,
+    atol: float | None,
+) -> Case:
+    analytic = array_of(variable.gradient, f"check_backward: the gradient of {variable.name}")
+    dtype = precision(analytic, variable.given, once.output)
+    doubled = None
+    if twice is not None:
+        other = twice.variables[once.variables.index(variable)].gradient
+        doubled = None if other is None else floating(array_of(other))
+    others = {v.own_name: v.given for v in once.variables if v is not variable}
+
+    def again(adjoint: Any = None) -> Case | None:
+        other = layer.run(
+            adjoint=weights_for(once.adjoint.shape, 1) if adjoint is None else adjoint
+        )
+        same = next((v for v in other.variables if v.name == variable.name), None)
+        if same is None or same.gradient is None:
+            return None
+        return _case_of(same, layer, other, None, rtol, atol)
+
+    return Case(
+        variable.name,
+        floating(variable.given),
+        floating(analytic),
+        layer.result_of(variable, once.adjoint),
+        Tolerance.of(dtype, rtol, atol, "check_backward"),
+        dtype,
+        plain=variable.is_input,
+        adjoint=once.adjoint if once.adjoint.size > 1 else None,
+        counts=_counts(once),
+        doubled=doubled,
+        others={
+            name: floating(array)
+            for name, array in {**others, RESULT: once.output}.items()
+            if array.ndim
+        },
+        again=again if once.adjoint.size > 1 else None,
+        outputs=layer.outputs_of(variable),
+    )
+
+
+def _row_of(variable: Variable, case: Case, layer: HandWrittenLayer) -> Row:
+    """The verdict; a gradient may have been added to what stood in its place before."""
+    row = judged(case)
+    if row.verdict == "wrong" and variable.source is not None and case.shape:
+        parts = layer.assigned_to(variable)
+        if len(parts) > 1:
+            row = judged(replace(case, assigned=[floating(array_of(x)) for x in parts]))
+    before = variable.left_before
+    if row.verdict == "wrong" and before is not None and before.shape == case.analytic.shape:
+        added = judged(replace(case, analytic=case.analytic - before))
+        if added.verdict != "wrong":
+            note = "added to a gradient that was there before"
+            return replace(added, note="; ".join(filter(None, [added.note, note])))
+    return row
+
+
+def _counts(once: Pass) -> dict[str, int]:
+    """Numbers that a mean may divide by, with what they count."""
+    arrays = [v.given for v in once.variables if v.is_input and v.given.ndim]
+    counts = {"the length of the batch": arrays[0].shape[0]} if arrays else {}
+    counts["the number of results"] = once.output.size
+    if arrays:
+        counts["the number of elements"] = arrays[0].size
+    return counts
+
+
+def _not_given(variable: Variable, layer: HandWrittenLayer, once: Pass) -> Row:
+    """An input without a gradient may be a label; a parameter that matters has to have one."""
+    name, shape = variable.name, variable.given.shape
+    number = not (variable.given.ndim or variable.named)
+    if variable.is_input or (variable.aside and not variable.named) or number:
+        return Row(name, shape, "not given")
+    if not _matters_at_all(variable, layer):
+        return Row(name, shape, "not given")
+    result, x = layer.result_of(variable, once.adjoint), floating(variable.given)
+    for direction in directions(shape, 2):
+        slope, doubt = derivative(along(result, x, direction))
+        if abs(slope) > 1e-6 + 10 * doubt:
+            own = variable.own_name
+            looked_for = f"d{own}, grad_{own}, {own}_grad, {own}.g or {own}.grad_"
+            held_in = variable.name.rpartition(".")[0].rpartition(".")[2]
+            if held_in and own.isdigit():  # in a list
+                looked_for = (
+                    f"d{held_in}[{own}], {held_in}_grads[{own}] or, for params, grads[{own}]"
+                )
+            note = (
+                f"backward gave no gradient for it (looked for {looked_for}); for a constant, "
+                "name those to be checked: parameters=[...]"
+            )
+            return Row(name, shape, "missing", note=note)
+    return Row(name, shape, "not given")

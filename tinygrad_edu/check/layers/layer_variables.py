@@ -1,0 +1,68 @@
+"""What has a gradient: the inputs of a layer, and the parameters that it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinygrad_edu.check.layers.reached import LayerSlot
+from tinygrad_edu.check.layers.structures import PartPath
+from tinygrad_edu.rules.operand_types import Array
+
+
+@dataclass(eq=False)
+class Variable:
+    """An input or a parameter: its numbers as they were given, and the gradient that was found.
+
+    `left_before` is what stood in the place of the gradient before, `change` what a pass did to its
+    numbers, and `held` the arrays that stand for it during a pass. `aside` says that it is checked
+    only if it has a gradient, `source` is the place in which that was found, if it was not
+    returned.
+    """
+
+    name: str
+    given: Array
+    position: int = -1
+    path: PartPath = ()
+    slots: list[LayerSlot] = field(default_factory=list)
+    named: bool = False
+    aside: bool = False
+    held: list[Any] = field(default_factory=list)
+    gradient: Any = None
+    source: Place | None = None
+    left_before: Array | None = None
+    change: str = ""
+
+    @property
+    def is_input(self) -> bool:
+        return self.position >= 0
+
+    @property
+    def floating(self) -> bool:
+        """Whether it was given as floating numbers, which integers are only if somebody says so."""
+        return self.given.dtype.kind == "f"
+
+    @property
+    def names(self) -> list[str]:
+        """All names it goes by: its own, where it is held, and the last parts of those."""
+        paths = [self.name, *(slot.path for slot in self.slots)]
+        return list(dict.fromkeys([*paths, *(path.rpartition(".")[2] for path in paths)]))
+
+    @property
+    def own_name(self) -> str:
+        """The name without what it belongs to: W1 for params.W1."""
+        return self.name.rpartition(".")[2]
+
+
+@dataclass(eq=False)
+class Place:
+    """A place in which a backward pass may have left a gradient, with a copy of what is there now,
+    and of what was there before it ran."""
+
+    holder: Any
+    key: Any
+    path: str
+    array: Any
+    value: Any
+    before: Any
+    changed: bool
