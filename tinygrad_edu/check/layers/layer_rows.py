@@ -35,7 +35,7 @@ def add_rows(
         for v in variables
     ]
     rows = [
-        _not_given(v, layer, once) if case is None else _row_of(v, case, layer)
+        _not_given(v, layer, once) if case is None else _row_of(v, case, layer, once)
         for v, case in zip(variables, cases, strict=True)
     ]
     rows = _with_outputs_named(layer, once, cases, with_swaps_named(cases, rows))
@@ -160,13 +160,13 @@ def _case_of(
     )
 
 
-def _row_of(variable: Variable, case: Case, layer: HandWrittenLayer) -> Row:
+def _row_of(variable: Variable, case: Case, layer: HandWrittenLayer, once: Pass) -> Row:
     """The verdict; a gradient may have been added to what stood in its place before."""
     row = judged(case)
     if row.verdict == "wrong" and variable.source is not None and case.shape:
-        parts = layer.assigned_to(variable)
+        parts = layer.assigned_to(variable, once.adjoint)
         if len(parts) > 1:
-            row = judged(replace(case, assigned=[floating(array_of(x)) for x in parts]))
+            row = judged(_with_assigned(case, variable, layer, parts))
     before = variable.left_before
     if row.verdict == "wrong" and before is not None and before.shape == case.analytic.shape:
         added = judged(replace(case, analytic=case.analytic - before))
@@ -174,6 +174,21 @@ def _row_of(variable: Variable, case: Case, layer: HandWrittenLayer) -> Row:
             note = "added to a gradient that was there before"
             return replace(added, note="; ".join(filter(None, [added.note, note])))
     return row
+
+
+def _with_assigned(
+    case: Case, variable: Variable, layer: HandWrittenLayer, parts: Sequence[Any]
+) -> Case:
+    """The case with all that its gradient was set to, also under another adjoint."""
+
+    def again(adjoint: Any = None) -> Case | None:
+        other = case.again(adjoint) if case.again else None
+        if other is None or other.adjoint is None:
+            return other
+        return _with_assigned(other, variable, layer, layer.assigned_to(variable, other.adjoint))
+
+    assigned = [floating(array_of(x)) for x in parts]
+    return replace(case, assigned=assigned, again=again if case.again else None)
 
 
 def _counts(once: Pass) -> dict[str, int]:

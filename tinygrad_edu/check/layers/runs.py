@@ -203,13 +203,13 @@ class HandWrittenLayer:
         once.variables = without_gradients(once.variables)
         once.problems = list(dict.fromkeys(once.problems))
 
-    def assigned_to(self, variable: Variable) -> list[Array]:
+    def assigned_to(self, variable: Variable, adjoint: Array) -> list[Array]:
         """What backward sets a gradient to, one after the other."""
         if variable.source is None:
             return []
         self._watch = watch = Assignments(variable.source)
         try:
-            self.run()
+            self.run(adjoint=adjoint)
         finally:
             self._watch = nullcontext()
         return watch.values
