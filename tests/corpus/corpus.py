@@ -7,6 +7,7 @@ import re
 import warnings
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from activation_layers import ACTIVATIONS
@@ -30,6 +31,12 @@ CORPUS: dict[str, HandWritten] = {
     **DENSE, **ACTIVATIONS, **LOSSES, **CONVOLUTIONS, **POOLING, **NORMS, **RECURRENT, **GATED,
     **ATTENTION, **KEEPERS, **COURSE_NETS, **NETS,
 }  # fmt: skip
+if find_spec("torch"):
+    from torch_functions import FUNCTIONS
+
+    CORPUS.update(FUNCTIONS)
+WRITTEN = {name: layer for name, layer in CORPUS.items() if layer.forward}
+"""Those that are run by the oracle of differences.py."""
 PLANTED = [(name, mistake) for name, layer in CORPUS.items() for mistake in layer.mistakes]
 
 NOT_A_NAME = (
@@ -40,7 +47,7 @@ NOT_A_NAME = (
     "it is wrong (only|exactly|everywhere|in a part|at a single)",
     "its gradient has shape .* a gradient has the shape of what it belongs to",
     "the analytic derivative is 0 everywhere",
-    "derives from|follows from",
+    "times the adjoint does not give",
 )
 """What says how the numbers differ, and is so wherever it is said: it explains nothing."""
 

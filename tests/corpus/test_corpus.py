@@ -2,9 +2,10 @@
 NumPy alone."""
 
 import pytest
-from corpus import CORPUS, PLANTED, changes
+from corpus import PLANTED, WRITTEN, changes
 from differences import analytic, error, numeric
 
+TRIED = [(name, mistake) for name, mistake in PLANTED if name in WRITTEN]
 pytestmark = pytest.mark.untraced
 
 
@@ -18,14 +19,14 @@ def some(cases, one_of):
     ]
 
 
-@pytest.mark.parametrize("name", some(((name,) for name in CORPUS), 5))
+@pytest.mark.parametrize("name", some(((name,) for name in WRITTEN), 5))
 def test_a_right_layer_is_right(name):
-    layer = CORPUS[name]
+    layer = WRITTEN[name]
     ours, truth = analytic(layer, None, 0), numeric(layer, None, 0)
     assert [key for key in truth if not error(ours[key], truth[key]) < 1e-6] == []
     assert len(layer.mistakes) >= 3
 
 
-@pytest.mark.parametrize(("name", "mistake"), some(PLANTED, 5))
+@pytest.mark.parametrize(("name", "mistake"), some(TRIED, 5))
 def test_a_planted_mistake_changes_a_gradient(name, mistake):
     assert changes(name, mistake, 0) > 0.02

@@ -1,7 +1,18 @@
 """Dropout, blocks and whole small nets, in the styles of books and courses."""
 
 from hand_written import HandWritten, m
-from patterns import ADJOINT, FACTOR, NOT_SUMMED, SIGN, SUMMAND, TOO_OFTEN, TRANSPOSED, TWICE, WROTE
+from patterns import (
+    ADJOINT,
+    FACTOR,
+    NOT_SUMMED,
+    ONE_PART,
+    SIGN,
+    SUMMAND,
+    TOO_OFTEN,
+    TRANSPOSED,
+    TWICE,
+    WROTE,
+)
 
 # fmt: off
 NETS = {
@@ -138,7 +149,7 @@ def make(rng):
         (
             m("skip forgotten", "return g + d", "return d", SUMMAND),
             m("branch forgotten", "return g + d", "return g", ""),
-            m("skip twice", "return g + d", "return 2 * g + d", ""),
+            m("skip twice", "return g + d", "return 2 * g + d", SUMMAND),
             m("adjoint added to in place", "return g + d", "g += d; return g", WROTE, aside=True),
         ),
     ),
@@ -287,7 +298,7 @@ def make(rng):
         "layer, ids", "out = layer.forward(ids)", "layer.backward(dout)",
         "layer.tokens: layer.grad_tokens; layer.positions: layer.grad_positions",
         (
-            m("first sample alone", "grad.sum(axis=0)", "grad[0]", ""),
+            m("first sample alone", "grad.sum(axis=0)", "grad[0]", ONE_PART),
             m("positions of one", "= grad.sum(axis=0)", "= np.ones_like(grad).sum(axis=0)",
               ADJOINT),
             m("mean", "= grad.sum(axis=0)", "= grad.mean(axis=0)", TOO_OFTEN),
