@@ -149,7 +149,11 @@ def summand_left_out(case: Case) -> Iterator[str]:
     missing = (case.numeric - case.analytic)[known]
     candidates = {"the input": case.x, "the adjoint": case.adjoint, **case.others}
     for name, values in candidates.items():
-        if np.shape(values) != case.x.shape or known.sum() < min(ENOUGH, case.x.size):
+        if (
+            values is None
+            or np.shape(values) != case.x.shape
+            or known.sum() < min(ENOUGH, case.x.size)
+        ):
             continue
         v = values[known]
         if v.size < 3 or not np.any(v) or np.allclose(v, v[0]):

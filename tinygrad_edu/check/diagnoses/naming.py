@@ -121,4 +121,5 @@ def _in_arrays(case: Case) -> Case:
 
     names = ("x", "analytic", "numeric", "slack")
     arrays: dict[str, Any] = {name: np.asarray(getattr(case, name)) for name in names}
-    return replace(case, **arrays)
+    others = {name: np.asarray(x) for name, x in case.others.items() if shape_of(x)}
+    return replace(case, others=others, **arrays)
