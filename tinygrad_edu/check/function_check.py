@@ -94,7 +94,7 @@ def gradcheck(
 
         checked = _inputs(f, inputs, names)
         check_by_kind(report, f, derivatives, checked, tolerance)
-    elif inputs and (library := library_of(f, inputs)):
+    elif inputs and (library := library_of(f, inputs, second_order)):
         return check_in_library(library, f, inputs, "gradcheck", rtol, atol, names, raises)
     else:
         _check_nodes(report, f, inputs, names, tolerance, second_order)

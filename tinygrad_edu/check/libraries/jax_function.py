@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,14 +43,31 @@ class JaxFunction(LibraryFunction):
 
         def gradients(adjoints: list[Array]) -> list[Array | None]:
             with undisturbed(), self._bits(precise):
+                given = [jnp.asarray(a, y.dtype) for a, y in zip(adjoints, results, strict=True)]
+                none = self._declared_none(given)
                 return [
-                    np.array(g)
-                    for g in pullback(
-                        [jnp.asarray(a, y.dtype) for a, y in zip(adjoints, results, strict=True)]
-                    )
+                    None if v.position in none else np.array(g)
+                    for v, g in zip(self.variables, pullback(given), strict=True)
                 ]
 
         return [np.array(y) for y in results], gradients
+
+    def variables_found(self) -> list[LibraryVariable]:
+        """The arrays among the inputs; the backward pass of a custom_vjp may give None for them."""
+        may_lack = isinstance(self.f, jax.custom_vjp)
+        return [replace(v, may_lack=may_lack) for v in super().variables_found()]
+
+    def _declared_none(self, adjoints: list[Any]) -> set[int]:
+        """The inputs for which a custom_vjp gives None, which JAX takes for 0."""
+        f = self.f
+        if not isinstance(f, jax.custom_vjp) or f.nondiff_argnums:
+            return set()
+        y, residuals = f.fwd(*refilled(list(self.inputs), iter(self.leaves)))
+        form = jax.tree_util.tree_structure(y)
+        if form.num_leaves != len(adjoints) or len(self.leaves) != len(self.inputs):
+            return set()
+        gradients = f.bwd(residuals, jax.tree_util.tree_unflatten(form, adjoints))
+        return {i for i, g in enumerate(gradients) if g is None}
 
     def run_forward(
         self, precise: bool, variable: LibraryVariable | None, numbers: Array | None

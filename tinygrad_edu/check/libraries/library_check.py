@@ -19,7 +19,7 @@ from tinygrad_edu.check.kinds import (
     weights_for,
 )
 from tinygrad_edu.check.libraries.library_function import LibraryFunction, LibraryVariable
-from tinygrad_edu.check.libraries.recognition import names_of_inputs
+from tinygrad_edu.check.libraries.recognition import names_of_inputs, torch_rule_of
 from tinygrad_edu.check.report import Report, Row, concluded
 from tinygrad_edu.check.verdict import judged, with_swaps_named
 from tinygrad_edu.rules.operand_types import Array
@@ -50,8 +50,7 @@ def report_of(
             f"{what}: none of the inputs is a floating array of {library}; hand in those whose "
             "gradients are to be checked"
         )
-    owner = getattr(f, "__self__", None)
-    title = f"{owner.__name__}.apply" if isinstance(owner, type) else title_of(f)
+    title = title_of(torch_rule_of(f) or f)
     call = f"{'f' if title == 'a function' else title}({', '.join(names)})"
     called = f"{call}, differentiated by {function.how}"
     report = Report(f"{what} of {title}", [], called=called)
@@ -78,7 +77,11 @@ class _LibraryCheck:
             )
             return
         adjoint = np.asarray(weights_for(output.shape))
-        gradients = pullback(adjoint)
+        try:
+            gradients = pullback(adjoint)
+        except Exception as error:
+            error.add_note(f"(in backward, called by {self.what})")
+            raise
         self.rounding = 16 * max((largest(g) for g in gradients if g is not None), default=0.0)
         check_repeats(self.what, lambda: self._values(None, None))
         cases = [
@@ -92,9 +95,10 @@ class _LibraryCheck:
         for case, row in zip(cases, with_swaps_named(cases, rows), strict=True):
             report.rows.append(self._with_result_named(row, case))
         report.problems.extend(self._not_linear(output, adjoint, gradients))
-        report.problems.extend(self.function.faults(adjoint, gradients))
-        for name in dict.fromkeys(self.function.written):
-            report.problems.append(f"{name}: the function wrote into it; work on a copy")
+        self.function.look_closer(adjoint, gradients)
+        report.problems.extend(dict.fromkeys(self.function.faults))
+        if not self.function.takes_float64:
+            report.notes.append("it does not run in float64: differences are taken as it runs")
 
     def _values(self, variable: LibraryVariable | None, numbers: Array | None) -> Array:
         with quietly():
@@ -162,11 +166,7 @@ class _LibraryCheck:
             return row if variable.position >= 0 and not variable.may_lack else none
         library = self.function.library
         if variable.may_lack:
-            note = (
-                "backward returns None for it, as for labels and settings; if it should have a "
-                "gradient, hand in those tensors with requires_grad=True"
-            )
-            return replace(none, note=note)
+            return replace(none, note="backward gives None for it, as for labels and settings")
         note = (
             f"{library} gives no gradient for it, but moving it changes the result: is None "
             "returned for it, or was the graph cut (.detach(), .data, .item(), no_grad)?"

@@ -25,14 +25,21 @@ HAND_IN = {
 }  # fmt: skip
 """Libraries that are not checked, and what to hand in instead."""
 
+GRADIENT_BY = {
+    "torch": "lambda x: torch.autograd.grad(f(x), x, create_graph=True)", "jax": "jax.grad(f)",
+    "autograd": "autograd.grad(f)",
+}  # fmt: skip
+"""How a gradient is written as a function that can be differentiated again."""
+
 ALIASES = {"jaxlib": "jax", "functorch": "torch"}
 
 
-def library_of(f: Any, inputs: Sequence[Any]) -> str:
+def library_of(f: Any, inputs: Sequence[Any], second_order: bool = False) -> str:
     """The library that differentiates f: that of f, or of the inputs, or the one to which f hands
     the nodes that it gets; "" if that is none of them.
 
-    TypeError for an object of a library that is not checked, and for a class of modules.
+    TypeError for an object of a library that is not checked, for a class of modules, and where
+    derivatives of derivatives are asked of a library.
     """
     homes = [*_homes(f), *(home for x in inputs for home in _homes_within(x))]
     for home in homes:
@@ -45,7 +52,13 @@ def library_of(f: Any, inputs: Sequence[Any]) -> str:
     library = next((home for home in homes if home in CHECKED), "")
     if library and isinstance(f, type) and not is_torch_rule(f):
         raise TypeError(f"{f.__name__} is a class; give an object of it")
-    return library or _library_reached(f, inputs)
+    library = library or _library_reached(f, inputs)
+    if library and second_order:
+        raise TypeError(
+            f"second_order is for functions of nodes; hand in the gradient by {library} as a "
+            f"function instead: gradcheck({GRADIENT_BY[library]}, x)"
+        )
+    return library
 
 
 def check_in_library(library: str, *given: Any) -> Report:
@@ -70,6 +83,12 @@ def takes_context(rule: Any) -> bool:
     """Whether the forward pass of a torch.autograd.Function begins with ctx."""
     base = next(k for k in rule.__mro__ if k.__module__ == "torch.autograd.function")
     return bool(rule.setup_context is base.setup_context)
+
+
+def torch_rule_of(f: Any) -> Any:
+    """The subclass of torch.autograd.Function that f or `f.apply` is; None if it is none."""
+    rules = [x for x in (f, getattr(f, "__self__", None)) if is_torch_rule(x)]
+    return rules[0] if rules else None
 
 
 def _homes(x: Any) -> Iterator[str]:
@@ -138,8 +157,8 @@ def _has_node(x: Any) -> bool:
 
 def names_of_inputs(f: Any, count: int) -> list[str]:
     """What f calls its inputs, without `ctx`."""
-    rule: Any = f if isinstance(f, type) else getattr(f, "__self__", None)
-    if is_torch_rule(rule):
+    rule = torch_rule_of(f)
+    if rule:
         has_ctx = takes_context(rule)
         return input_names(rule.forward, count + has_ctx)[has_ctx:]
     return input_names(getattr(f, "forward", getattr(f, "fun", f)), count)  # fun: of a primitive

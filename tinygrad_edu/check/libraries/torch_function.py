@@ -18,6 +18,7 @@ from tinygrad_edu.check.libraries.library_function import (
     leaves_of_input,
     refilled,
 )
+from tinygrad_edu.check.libraries.recognition import torch_rule_of
 from tinygrad_edu.check.oracles.torch_oracle import torch
 from tinygrad_edu.rules.operand_types import Array
 
@@ -50,12 +51,12 @@ class TorchFunction(LibraryFunction):
     how = "torch.autograd.grad"
 
     def __init__(self, f: Any, inputs: Sequence[Any], names: Sequence[str]) -> None:
-        self.is_rule = isinstance(f, type)
+        self.rule = torch_rule_of(f)
         self._module: Any = f if isinstance(f, torch.nn.Module) else None
         self._around = _modules_around(f)
         self._dtype = _dtype_of(self._module)
         self._kept: list[int] | None = None
-        super().__init__(f.apply if self.is_rule else f, inputs, names)
+        super().__init__(self.rule.apply if self.rule else f, inputs, names)
         if self._module is not None:
             self._module = self._built()
             self.variables += [
@@ -95,7 +96,7 @@ class TorchFunction(LibraryFunction):
         return [
             LibraryVariable(
                 v.name, v.numbers, _dtype_name(self.leaves[v.position].dtype), v.position,
-                may_lack=self.is_rule and not chosen,
+                may_lack=self.rule is not None and not chosen,
             )
             for v in super().variables_found()
             if not chosen or v.position in chosen
@@ -131,7 +132,10 @@ class TorchFunction(LibraryFunction):
                 if not np.array_equal(self.numbers_of(weight), self.numbers_of(
                     torch.tensor(adjoints[i]).to(weight)
                 )):  # fmt: skip
-                    self.written.append("the adjoint (grad_output)")
+                    self.faults.append(
+                        "backward wrote into the adjoint (grad_output), which others may use too; "
+                        "work on a copy"
+                    )
             return [None if g is None else self.numbers_of(g.to_dense()) for g in gradients]
 
         return [self.numbers_of(y) for y in results], pullback
@@ -165,7 +169,7 @@ class TorchFunction(LibraryFunction):
                 yield
             finally:
                 for x, before in kept:
-                    x.detach().copy_(before)
+                    x.data.copy_(before)  # unnoticed: a backward pass may have saved it
 
     def _copies(self, precise: bool, moving: Sequence[LibraryVariable]) -> tuple[list[Any], Any]:
         """The inputs and the module as they were given, or in float64; those that are moved require
@@ -200,7 +204,11 @@ class TorchFunction(LibraryFunction):
             if isinstance(x, torch.Tensor) and (
                 x._version != version or not torch.equal(x.detach().nan_to_num(), old.nan_to_num())
             ):
-                self.written.append(name)
+                cure = "work on a copy"
+                if self.rule is not None:  # with ctx.mark_dirty
+                    rule = self.rule.__name__
+                    cure += f", or check lambda {name}: {rule}.apply({name}.clone()) instead"
+                self.faults.append(f"{name}: the function wrote into it; {cure}")
         results = [x for _, x in leaves_of_input(y) if isinstance(x, torch.Tensor)]
         if not results:
             raise TypeError(f"the function returned {type(y).__name__}, not a torch.Tensor")
@@ -220,22 +228,20 @@ class TorchFunction(LibraryFunction):
 
     # --- what only torch can get wrong -----------------------------------------------------------
 
-    def faults(self, adjoint: Array, gradients: Sequence[Array | None]) -> list[str]:
+    def look_closer(self, adjoint: Array, gradients: Sequence[Array | None]) -> None:
         """A Function is asked for the gradient of one input alone too, as `ctx.needs_input_grad`
         then says."""
-        faults = []
         for v, gradient in zip(self.variables, gradients, strict=True):
-            if not self.is_rule or len(self.variables) == 1 or gradient is None:
+            if self.rule is None or len(self.variables) == 1 or gradient is None:
                 continue
             _, pullback = self._run_both(False, [v])
             (alone,) = pullback(self._parted(adjoint))
             if alone is None or not np.allclose(alone, gradient, rtol=1e-4, atol=0):
                 said = "no gradient" if alone is None else "another gradient"
-                faults.append(
+                self.faults.append(
                     f"{v.name}: backward gives {said} where {v.name} alone requires one; look at "
                     "ctx.needs_input_grad, and at what is saved where it is False"
                 )
-        return faults
 
 
 def _dtype_name(dtype: Any) -> str:
