@@ -25,21 +25,17 @@ from tinygrad_edu.check.kinds import (
     plain,
     quietly,
 )
+from tinygrad_edu.check.noise import EPS, LEAST, Path, noise_of, value_at
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules.constants import as_plain, quiet
 from tinygrad_edu.view.cards.reading import shape_of
 
-Path = Callable[[Any], Any]
-"""What the function gives after a way of t; t is a float, or complex for the complex step. NumPy's
-warnings are silenced in it: a step may leave the domain of the function."""
-
-EPS = sys.float_info.epsilon
 STEP = EPS**0.2
 """The step of central differences with Richardson extrapolation, as a part of the scale."""
 TINY_STEP = 1e-100
 """The complex step: its square is lost in rounding, so it leaves the value as it is."""
-LEAST = math.ulp(0.0)
-"""What is lost of a result that is too small for the full precision."""
+CENTRAL_STEP = EPS ** (1 / 3)
+"""The step of one central difference alone, as a part of the scale."""
 
 
 class Estimate(NamedTuple):
@@ -97,34 +93,17 @@ def _one_number(y: Any) -> float:
     return float(elements_of(numbers)[0])
 
 
-def derivative(path: Path, x: float = 0.0, cancelled: float = 0.0) -> Estimate:
+def derivative(path: Path, x: float = 0.0) -> Estimate:
     """The derivative of path at t = 0, where the moved number is x.
 
     At the scale of 1 or of |x|, whichever agrees with itself: sin at 1000 changes over 1, and log
-    at 1e-4 over 1e-4. Where neither does, steps of all sizes are tried. `cancelled` is the size of
-    parts of the result that cancel, whose rounding shorter steps would only make larger. An
+    at 1e-4 over 1e-4. Where neither does, noise is measured and steps of all sizes are tried. An
     exception of the function at every step is raised again.
     """
-    estimates: list[Estimate] = []
-    size = cancelled
     for scale in dict.fromkeys((1.0, abs(x) or 1.0)):
-        try:
-            wide, _ = _slope(path, x, scale * STEP)
-            narrow, rounding = _slope(path, x, scale * STEP / 2)
-        except (ArithmeticError, ValueError):
-            continue
-        if wide == narrow == 0 and scale < 1e-12:
-            continue  # what is so short is lost in the rounding of the other numbers
-        doubt = abs(narrow - wide) + EPS * rounding
-        value = (4 * narrow - wide) / 3
-        estimates.append(Estimate(value, doubt if math.isfinite(doubt) else math.inf))
-        if estimates[-1].doubt <= 1e-6 * abs(value):  # and the value is off by its square
-            return estimates[-1]
-        size = max(size, rounding * STEP)
-    if estimates:
-        best = min(estimates, key=lambda e: e.doubt)
-        if best.doubt <= max(1e-6 * abs(best.value), 1e-11 * size):
-            return best
+        estimate = richardson(path, x, scale * STEP)
+        if estimate.doubt <= 1e-6 * abs(estimate.value):  # and the value is off by its square
+            return estimate
     return sides(path, x).middle
 
 
@@ -132,26 +111,29 @@ def careful_derivative(path: Path, x: float) -> Estimate:
     """The derivative, compared with a much shorter step: a function that changes over less than it
     was asked for, such as softplus(1e6 · x), can look straight from afar."""
     estimate = derivative(path, x)
-    h = STEP * 1e-3 * min(1.0, abs(x) or 1.0)
-    try:
-        near, rounding = _slope(path, x, h)
-    except (ArithmeticError, ValueError):
-        near, rounding = math.nan, 0.0
-    if (
-        abs(near - estimate.value)
-        <= 1e-6 * abs(estimate.value) + estimate.doubt + 8 * EPS * rounding
-    ):
+    near = central(path, x, STEP * 1e-3 * min(1.0, abs(x) or 1.0))
+    slack = 1e-6 * abs(estimate.value) + estimate.doubt + 4 * near.doubt
+    if abs(near.value - estimate.value) <= slack:
         return estimate
     best = sides(path, x).middle
     return best if math.isfinite(best.value) else estimate
 
 
-def _slope(path: Path, x: float, h: float) -> tuple[float, float]:
-    """The central difference with step h, and the size of the function over the step."""
+def central(path: Path, x: float, h: float, noise: float = 0.0) -> Estimate:
+    """The central difference with step h; the doubt is that of rounding, or of noise, alone."""
     right, left = (x + h) - x, (x - h) - x  # the steps that are really taken
-    high, low = path(right), path(left)
-    size = max(abs(high), abs(low), LEAST / EPS)
-    return (high - low) / (right - left), size / (right - left)
+    high, low = value_at(path, right), value_at(path, left)
+    rounding = max(noise, EPS * max(abs(high), abs(low))) + LEAST
+    width = (right - left) or math.nan
+    return Estimate((high - low) / width, 2 * rounding / width)
+
+
+def richardson(path: Path, x: float, h: float, noise: float = 0.0) -> Estimate:
+    """Two central differences, with h and h / 2, whose errors cancel."""
+    wide, narrow = central(path, x, h, noise), central(path, x, h / 2, noise)
+    doubt = abs(narrow.value - wide.value) + 2 * narrow.doubt
+    value = (4 * narrow.value - wide.value) / 3
+    return Estimate(value, doubt) if math.isfinite(doubt) else Estimate(math.nan, math.inf)
 
 
 def complex_derivative(path: Path) -> Estimate | None:
@@ -167,13 +149,14 @@ def complex_derivative(path: Path) -> Estimate | None:
 
 class Sides(NamedTuple):
     """The derivatives from both sides together, from the left and from the right, nan where a side
-    has none, whether the function jumps, and the steepest slope over any step."""
+    has none; whether the function jumps; and whether short steps leave the result as it is, bit for
+    bit, which longer ones do not."""
 
     middle: Estimate
     left: Estimate
     right: Estimate
     jumps: bool
-    steepest: float = 0.0
+    stands: bool = False
 
     @property
     def kink(self) -> bool:
@@ -194,102 +177,44 @@ class Sides(NamedTuple):
         return low - tolerance <= slope <= high + tolerance
 
 
-def sides(path: Path, x: float, magnitude: float = 0.0) -> Sides:
+def sides(path: Path, x: float, noise: float | None = None) -> Sides:
     """The derivatives at t = 0 from differences over steps of all sizes.
 
-    What a short step says holds, within the doubt that rounding leaves it; longer steps make it
-    more exact, as far as they agree. So neither a kink nearby nor a function that changes over
-    1e-9 is overlooked. Steps over which nothing changes say nothing, if they are so short that
-    float32 inside the function would explain it. What is small against `magnitude`, the largest
-    number on the way to the result, is not a jump. An exception at every step is raised again.
+    What a short step says holds, within the doubt that noise leaves it; longer steps make it more
+    exact, as far as they agree. So neither a kink nearby nor a function that changes over 1e-9 is
+    overlooked. `noise` is that of the results, and is measured if it is not given. An exception at
+    every step is raised again.
     """
-    middle = _value(path, 0.0)[0]
-    moves: list[_Move] = []
-    problem: Exception | None = None
+    middle = value_at(path, 0.0)
+    moves = []
     for h in _steps(x):
-        forth, back = (x + h) - x, (x - h) - x  # the steps that are really taken
-        up, error = _value(path, forth)
-        down, problem = _value(path, back)
-        problem = error and problem
-        moves.append(_Move(forth, -back, up, down, middle))
-    if problem and not any(math.isfinite(y) for move in moves for y in (move.up, move.down)):
-        raise problem
-    sizes = [move.size for move in moves if math.isfinite(move.size)]
-    slopes = [move.slopes for move in moves]
-    steepest = max((abs(s) for three in slopes for s in three if math.isfinite(s)), default=0.0)
-    stairs = _stairs(path, moves)
-    lost = 2e-12 * max(1.0, abs(x)) if not all(move.still for move in moves) else 0.0
-    telling = [move for move in moves
-               if move.forth >= stairs and not (move.still and move.forth < lost)]  # fmt: skip
-    both, left, right = (
-        _extrapolated(
-            [(move.forth, move.slopes[i], move.size) for move in telling], order, steepest
-        )
-        for i, order in enumerate((2, 1, 1))
-    )
-    size = max([abs(middle), *sizes])
+        forth, back = (x + h) - x, x - (x - h)  # the steps that are really taken
+        moves.append((forth, value_at(path, forth), back, value_at(path, -back)))
+    if not any(math.isfinite(y) for _, up, _, down in moves for y in (up, down)):
+        path(moves[0][0])
+    if noise is None:
+        noise = noise_of(path, x)
+    both, left, right = [], [], []
+    for forth, up, back, down in moves:
+        size = max((abs(y) for y in (up, down) if math.isfinite(y)), default=0.0)
+        rounding = max(noise, EPS * size) + LEAST
+        both.append((forth, (up - down) / (forth + back), rounding))
+        left.append((back, (middle - down) / back, rounding))
+        right.append((forth, (up - middle) / forth, rounding))
     jumps = any(
-        _jumps([abs(rise) for rise in rises], max(size, magnitude))
-        for rises in ([m.up - middle for m in moves], [middle - m.down for m in moves])
+        _jumps([abs(slope) * h for h, slope, _ in side], side[0][2]) for side in (left, right)
     )
-    return Sides(both, left, right, jumps, steepest)
+    still = [up == middle == down for _, up, _, down in moves]
+    return Sides(
+        _extrapolated(both, 2), _extrapolated(left, 1), _extrapolated(right, 1), jumps,
+        still[0] and all(still[: len(still) // 2]) and not all(still),
+    )  # fmt: skip
 
 
-class _Move(NamedTuple):
-    """A step forth and a step back, and what the function gives after them and between."""
-
-    forth: float
-    back: float
-    up: float
-    down: float
-    middle: float
-
-    @property
-    def size(self) -> float:
-        """The larger of both results; nan counts for nothing beside a number."""
-        up, down = abs(self.up), abs(self.down)
-        return up if up >= down or math.isnan(down) else down
-
-    @property
-    def slopes(self) -> tuple[float, float, float]:
-        """Over both steps together, from the left and from the right."""
-        return (
-            (self.up - self.down) / (self.forth + self.back),
-            (self.middle - self.down) / self.back,
-            (self.up - self.middle) / self.forth,
-        )
-
-    @property
-    def still(self) -> bool:
-        """Whether the function does not change over the steps."""
-        return self.up == self.middle == self.down
-
-
-def _jumps(rises: list[float], size: float) -> bool:
+def _jumps(rises: list[float], noise: float) -> bool:
     """Whether the function changes as much over the shortest steps as over longer ones."""
     shortest = rises[0]
-    return shortest > 1e-8 * size and all(shortest > 0.5 * rise for rise in rises[:4])
-
-
-def _stairs(path: Path, moves: list[_Move]) -> float:
-    """The step below which a function says nothing, since it goes up in stairs, as float32 inside
-    it makes them; 0 if it does not."""
-    first = next((i for i, move in enumerate(moves) if not move.still), 0)
-    shortest = moves[first]  # that changes anything
-    if first == 0 or shortest.forth > 1e-5 * max(1.0, moves[-1].forth):
-        return 0.0
-    for t, y in ((shortest.forth, shortest.up), (-shortest.back, shortest.down)):
-        if y != shortest.middle and _value(path, t * (1 + 2.0**-10))[0] == y:
-            return shortest.forth
-    return 0.0
-
-
-def _value(path: Path, t: float) -> tuple[float, Exception | None]:
-    """The function after a step, nan with its exception where it is not defined."""
-    try:
-        return float(path(t)), None
-    except (ArithmeticError, ValueError) as error:
-        return math.nan, error
+    return shortest > 1e4 * noise and all(shortest > 0.6 * rise for rise in rises[:4])
 
 
 def _steps(x: float) -> list[float]:
@@ -304,33 +229,25 @@ def _steps(x: float) -> list[float]:
     return steps[::-1]
 
 
-def _extrapolated(
-    slopes: list[tuple[float, float, float]], order: int, steepest: float
-) -> Estimate:
+def _extrapolated(slopes: list[tuple[float, float, float]], order: int) -> Estimate:
     """The slope at a step of 0 from those at many steps, extrapolated from two at a time.
 
-    `slopes` has the step, the slope and the size of the function there. `order` is the power of the
-    step with which their error shrinks. Steps so short that rounding leaves less than four digits
-    of the steepest slope are asked only if there are no others.
+    `slopes` has the step, the slope and the noise of the function there. `order` is the power of
+    the step with which their error shrinks.
     """
-    estimates: list[Estimate] = []
-    before, last = 0.0, math.nan
-    for (shorter, near, _), (step, far, size) in itertools.pairwise(slopes):
+    best, last = Estimate(math.nan, math.inf), math.nan
+    for (shorter, near, _), (step, far, noise) in itertools.pairwise(slopes):
         ratio = step / shorter
         factor = ratio * ratio if order == 2 else ratio  # a power of floats may overflow
         value = (factor * near - far) / (factor - 1)
         gap = abs(far - near)
         doubt = gap if math.isnan(last) else max(abs(value - last), gap / 100)
-        doubt += 4 * (EPS * size + LEAST) / shorter
+        doubt += 4 * noise / shorter
         last = value
-        if math.isfinite(doubt):
-            before = max(doubt, before / 16)  # rounding shrinks with the step; less is luck
-            estimates.append(Estimate(value, before))
-    best = Estimate(math.nan, math.inf)
-    for new in [e for e in estimates if e.doubt <= 1e-4 * steepest] or estimates:
-        gap = abs(new.value - best.value)
-        if gap > 10 * best.doubt + new.doubt:
+        if not math.isfinite(doubt):
+            continue
+        if abs(value - best.value) > 10 * best.doubt + doubt:
             break  # the function is another one over such a step
-        if new.doubt < best.doubt:
-            best = new
+        if doubt < best.doubt:
+            best = Estimate(value, doubt)
     return best
