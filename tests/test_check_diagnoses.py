@@ -40,8 +40,12 @@ def one_run(name, sizes, mistake):
 @pytest.mark.untraced
 @pytest.mark.parametrize("name", LAYERS)
 @given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4))
-def test_a_right_layer_of_any_size_passes(name, n, d, k):
-    assert checked(name, Sizes(n, d, k)).ok
+def test_a_right_layer_of_any_size_is_not_accused(name, n, d, k):
+    report = checked(name, Sizes(n, d, k))
+    assert not report.problems
+    # the softmax of one number is 1, and the variance of a batch of one is 0
+    constant = {"unused"} if 1 in (n, d, k) else set()
+    assert {row.verdict for row in report.rows} <= {"ok", "kink", "not given", *constant}
 
 
 @pytest.mark.parametrize(("name", "mistake"), CASES, ids=IDS)

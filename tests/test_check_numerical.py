@@ -107,24 +107,27 @@ def test_numerical_derivatives_of_elementwise_rules_have_nine_digits_beside_mpma
 # --- right code is never accused -----------------------------------------------------------------
 
 
+RIGHT = {"ok", "kink", "unused"}
+
+
 @given(value_graphs())
-def test_random_graphs_of_values_pass(graph):
-    gradcheck(graph, *graph.new_leaves())
+def test_random_graphs_of_values_are_right(graph):
+    assert set(verdicts(graph, *graph.new_leaves())) <= RIGHT
 
 
 @given(tensor_graphs())
-def test_random_graphs_of_tensors_pass(graph):
-    gradcheck(graph, *graph.new_leaves())
+def test_random_graphs_of_tensors_are_right(graph):
+    assert set(verdicts(graph, *graph.new_leaves())) <= RIGHT
 
 
 @pytest.mark.parametrize("name", sorted(ARRAYS))
-def test_every_rule_for_arrays_passes_to_second_order(name):
+def test_every_rule_for_arrays_is_right_to_second_order(name):
     rng = np.random.default_rng(11)
     for call in ARRAYS[name][: much(None, 1)]:
         xs = [
             rng.uniform(0.2, 1.2, s) if call.positive else rng.normal(size=s) for s in call.shapes
         ]
-        gradcheck(call.ours, *map(Tensor, xs), second_order=True)
+        assert set(verdicts(call.ours, *map(Tensor, xs), second_order=True)) <= RIGHT
 
 
 @pytest.mark.parametrize("distance", [0, 1e-12, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2])

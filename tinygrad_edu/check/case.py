@@ -10,7 +10,7 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 from tinygrad_edu.check.kinds import Plain, elements_of, moved
-from tinygrad_edu.check.numerical import Path
+from tinygrad_edu.check.noise import Path
 from tinygrad_edu.view.cards.reading import shape_of
 
 RESULT = "the result"
@@ -20,10 +20,11 @@ RESULT = "the result"
 @dataclass(frozen=True)
 class Tolerance:
     """What may lie between the two derivatives: `rtol` of the numeric one, and `atol`, or less
-    where the whole gradient is smaller than 1."""
+    where the whole gradient is smaller than 1. `usual` says that nobody asked for another."""
 
     rtol: float
     atol: float
+    usual: bool = False
 
     @staticmethod
     def of(dtype: str, rtol: Any, atol: Any, what: str) -> Tolerance:
@@ -39,7 +40,13 @@ class Tolerance:
                 raise TypeError(f"{what}: {name} is {given!r}; a tolerance is a number")
             if not float(given) >= 0:
                 raise ValueError(f"{what}: {name} is {given}; a tolerance is 0 or more")
+        if rtol is None and atol is None:
+            return Tolerance(usual, usual, usual=True)
         return Tolerance(usual if rtol is None else rtol, usual if atol is None else atol)
+
+    def coarser(self) -> Tolerance:
+        """That of a function which has float32 numbers inside, unless another was asked for."""
+        return Tolerance(max(self.rtol, 1e-3), max(self.atol, 1e-3)) if self.usual else self
 
     def at(self, numeric: Plain, size: float) -> Plain:
         """The tolerance of a derivative, or of many; `size` is the largest of the gradient."""
@@ -59,8 +66,8 @@ class Case:
     """One input or parameter to be judged.
 
     `result` gives the (weighed) result of the function for other numbers in the place of x, which
-    are float64. `plain` says that it may be tried with complex numbers, `magnitude` is the largest
-    number on the way to the result, whose rounding is in it.
+    are float64. `may_be_constant` says that it need not depend on x: a derivative does not, on what
+    its function is linear in.
 
     The rest is for diagnoses. `adjoint` is what backward was given (None for a loss), `counts` are
     numbers that a mean may divide by, with what they count, `doubled` is what backward gave for
@@ -79,7 +86,7 @@ class Case:
     tolerance: Tolerance
     dtype: str = "float64"
     plain: bool = False
-    magnitude: float = 0.0
+    may_be_constant: bool = False
     adjoint: Plain = None
     counts: dict[str, int] = field(default_factory=dict)
     doubled: Plain = None
@@ -93,13 +100,6 @@ class Case:
     @property
     def shape(self) -> tuple[int, ...]:
         return shape_of(self.x)
-
-    @functools.cached_property
-    def cancelled(self) -> float:
-        """The size of the parts of a result that nearly cancel, 0 if they do not: the result has
-        their rounding in it."""
-        nearly_all = bool(self.magnitude) and abs(self.result(self.x)) < 1e-6 * self.magnitude
-        return self.magnitude if nearly_all else 0.0
 
     def path(self, index: tuple[int, ...]) -> Path:
         """The result as a function of one element."""

@@ -9,12 +9,14 @@ import numpy as np
 
 from tinygrad_edu.check.case import Tolerance
 from tinygrad_edu.check.kinds import largest, moved
-from tinygrad_edu.check.numerical import Path, derivative, quiet_path, sides
+from tinygrad_edu.check.noise import Path
+from tinygrad_edu.check.numerical import derivative, quiet_path, sides
 from tinygrad_edu.check.report import Row, Verdict
-from tinygrad_edu.check.verdict import CONFIRMED
 from tinygrad_edu.rules.operand_types import Array
 
 US = "tinygrad_edu"
+CONFIRMED = 200
+"""So many elements that differ are looked at closely."""
 USUAL, USUAL_BELOW_FLOAT64 = 1e-8, 1e-4
 """What is tolerated, relative to the larger of a derivative and 1."""
 ROUNDINGS = 64

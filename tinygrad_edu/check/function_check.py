@@ -280,6 +280,7 @@ class _Recorded:
         return Case(
             prefix + variable.name, variable.double, analytic, result,
             self.tolerance(precision(self.root.data)), precision(part),
+            may_be_constant=bool(prefix),
             adjoint=adjoint if several else None,
             counts={} if several else self.inputs.counts(),
             others=self.inputs.others(i) | {RESULT: self.output},

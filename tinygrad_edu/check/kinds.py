@@ -136,6 +136,11 @@ def same_numbers(x: Plain, y: Plain) -> bool:
     return bool(np.array_equal(x, y, equal_nan=True))
 
 
+def all_finite(x: Plain) -> bool:
+    """Whether no element is infinite or nan."""
+    return all(map(math.isfinite, elements_of(x)))
+
+
 def largest(x: Plain) -> float:
     """The largest size of a finite element, 0 if there is none."""
     if not shape_of(x):

@@ -25,10 +25,10 @@ warnings are silenced in it: a step may leave the domain of the function."""
 EPS = sys.float_info.epsilon
 LEAST = math.ulp(0.0)
 """What is lost of a result that is too small for the full precision."""
-POINTS = 7
+IN_A_TABLE = 7
 """At one spacing h, at h, 2h, ..., 7h: on one side, since a kink at the input is not noise."""
 NARROWER = 8.0
-"""The ratio of two spacings: more than POINTS, so that one jump is not seen at two of them."""
+"""The ratio of two spacings: more than IN_A_TABLE, so that one jump is not seen at two of them."""
 WIDEST = 0.0523
 """The widest spacing, as a part of the scale. It is not a round number, as stairs often are."""
 
@@ -50,7 +50,7 @@ def noise_of(path: Path, x: float = 1.0) -> float:
     """
     spacings = _spacings(x)
     near = [_values(path, h) for h in spacings[:2]]
-    slope = (near[0][-1] - near[0][0]) / ((POINTS - 1) * spacings[0])
+    slope = (near[0][-1] - near[0][0]) / ((IN_A_TABLE - 1) * spacings[0])
     size = max((abs(y) for y in near[0] if math.isfinite(y)), default=0.0)
     noise = max([EPS / 2 * size + LEAST, *filter(math.isfinite, map(_roughness, near))])
     levels, tried = [math.nan], 0
@@ -62,7 +62,10 @@ def noise_of(path: Path, x: float = 1.0) -> float:
         levels.append(level)
         if level < 8 * wider < 64 * level and tried < 2:
             tried += 1
-            jumps = (_jump(path, h, spacings[0] / 16, trend) for trend in (slope, 0.0))
+            jumps = (
+                jump_between(path, h, IN_A_TABLE * h, spacings[0] / 16, trend)
+                for trend in (slope, 0.0)
+            )
             if any(jump > level / 300 for jump in jumps):
                 return max(level, wider)
     for level in reversed(levels):
@@ -73,7 +76,7 @@ def noise_of(path: Path, x: float = 1.0) -> float:
 
 
 def _values(path: Path, h: float) -> list[float]:
-    return [value_at(path, k * h) for k in range(1, POINTS + 1)]
+    return [value_at(path, k * h) for k in range(1, IN_A_TABLE + 1)]
 
 
 def _spacings(x: float) -> list[float]:
@@ -101,12 +104,13 @@ def _roughness(ys: list[float]) -> float:
     return math.hypot(*last) / math.sqrt(len(last))
 
 
-def _jump(path: Path, h: float, narrowest: float, slope: float) -> float:
-    """How far the function departs from its slope over the narrowest spacing, where halving the
-    way from h to 7h leads, always into the half that departs more."""
-    left, right = h, POINTS * h
+def jump_between(
+    path: Path, left: float, right: float, narrowest: float, slope: float = 0.0
+) -> float:
+    """How far the function departs from its slope over the narrowest distance, where halving leads,
+    always into the half that departs more; 0 if t has too few digits for such a distance."""
     low, high = value_at(path, left), value_at(path, right)
-    while right - left > max(narrowest, 2 * math.ulp(right)):
+    while abs(right - left) > max(narrowest, 2 * math.ulp(right)):
         middle = (left + right) / 2
         y = value_at(path, middle)
         half = slope * (middle - left)
@@ -114,5 +118,5 @@ def _jump(path: Path, h: float, narrowest: float, slope: float) -> float:
             right, high = middle, y
         else:
             left, low = middle, y
-    found = right - left <= narrowest  # else t has too few digits for it
+    found = abs(right - left) <= narrowest
     return abs(high - low - slope * (right - left)) if found else 0.0

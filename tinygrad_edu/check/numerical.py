@@ -3,8 +3,6 @@
 Central differences in float64: df/dx ≈ (f(x + h) - f(x - h)) / 2h. Their error shrinks with h²,
 which two step sizes together cancel (Richardson extrapolation), while rounding grows with 1/h;
 h = ε^(1/5) times the scale of x balances the two (Press et al., Numerical Recipes, section 5.7).
-Where a function takes complex numbers, Im f(x + ih) / h has no difference to round (Squire and
-Trapp, Using complex variables to estimate derivatives of real functions, 1998).
 
 Everything here is about a function of one number t, the way that is gone from x in some direction.
 """
@@ -13,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,17 +20,14 @@ from tinygrad_edu.check.kinds import (
     like,
     moved,
     plain,
-    quietly,
 )
-from tinygrad_edu.check.noise import EPS, LEAST, Path, noise_of, value_at
+from tinygrad_edu.check.noise import EPS, LEAST, Path, jump_between, noise_of, value_at
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules.constants import as_plain, quiet
 from tinygrad_edu.view.cards.reading import shape_of
 
 STEP = EPS**0.2
 """The step of central differences with Richardson extrapolation, as a part of the scale."""
-TINY_STEP = 1e-100
-"""The complex step: its square is lost in rounding, so it leaves the value as it is."""
 CENTRAL_STEP = EPS ** (1 / 3)
 """The step of one central difference alone, as a part of the scale."""
 
@@ -136,17 +130,6 @@ def richardson(path: Path, x: float, h: float, noise: float = 0.0) -> Estimate:
     return Estimate(value, doubt) if math.isfinite(doubt) else Estimate(math.nan, math.inf)
 
 
-def complex_derivative(path: Path) -> Estimate | None:
-    """The derivative by the complex step, or None where the function does not take it."""
-    try:
-        with quietly():
-            y = complex(path(complex(0.0, TINY_STEP)))
-    except Exception:  # whatever it is, this function is not made for complex numbers
-        return None
-    value = y.imag / TINY_STEP
-    return Estimate(value, 16 * EPS * abs(value)) if math.isfinite(value) else None
-
-
 class Sides(NamedTuple):
     """The derivatives from both sides together, from the left and from the right, nan where a side
     has none; whether the function jumps; and whether short steps leave the result as it is, bit for
@@ -202,19 +185,36 @@ def sides(path: Path, x: float, noise: float | None = None) -> Sides:
         left.append((back, (middle - down) / back, rounding))
         right.append((forth, (up - middle) / forth, rounding))
     jumps = any(
-        _jumps([abs(slope) * h for h, slope, _ in side], side[0][2]) for side in (left, right)
+        _jumps([abs(slope) * h for h, slope, _ in side], 1e-8 * abs(middle) + 1e4 * LEAST)
+        for side in (left, right)
     )
-    still = [up == middle == down for _, up, _, down in moves]
     return Sides(
         _extrapolated(both, 2), _extrapolated(left, 1), _extrapolated(right, 1), jumps,
-        still[0] and all(still[: len(still) // 2]) and not all(still),
+        _stands(path, moves, middle, noise),
     )  # fmt: skip
 
 
-def _jumps(rises: list[float], noise: float) -> bool:
+def _stands(
+    path: Path, moves: list[tuple[float, float, float, float]], middle: float, noise: float
+) -> bool:
+    """Whether the result stays as it is, bit for bit, over short steps, and then jumps."""
+    moved = [i for i, (_, up, _, down) in enumerate(moves) if not up == middle == down]
+    if not moved or moved[0] < 5:
+        return False
+    still = moves[moved[0] - 1]
+    forth, up, back, down = moves[moved[0]]
+    change, left, right = up - middle, still[0], forth
+    if up == middle:
+        change, left, right = down - middle, -still[2], -back
+    if abs(change) < 30 * noise:
+        return False
+    return jump_between(path, left, right, forth * 1e-9) > 0.3 * abs(change)
+
+
+def _jumps(rises: list[float], least: float) -> bool:
     """Whether the function changes as much over the shortest steps as over longer ones."""
     shortest = rises[0]
-    return shortest > 1e4 * noise and all(shortest > 0.6 * rise for rise in rises[:4])
+    return shortest > least and all(shortest > 0.6 * rise for rise in rises[:4])
 
 
 def _steps(x: float) -> list[float]:
@@ -233,9 +233,10 @@ def _extrapolated(slopes: list[tuple[float, float, float]], order: int) -> Estim
     """The slope at a step of 0 from those at many steps, extrapolated from two at a time.
 
     `slopes` has the step, the slope and the noise of the function there. `order` is the power of
-    the step with which their error shrinks.
+    the step with which their error shrinks. Estimates with less than four digits of the steepest
+    slope are asked only if there are no others.
     """
-    best, last = Estimate(math.nan, math.inf), math.nan
+    estimates, last = [], math.nan
     for (shorter, near, _), (step, far, noise) in itertools.pairwise(slopes):
         ratio = step / shorter
         factor = ratio * ratio if order == 2 else ratio  # a power of floats may overflow
@@ -244,10 +245,13 @@ def _extrapolated(slopes: list[tuple[float, float, float]], order: int) -> Estim
         doubt = gap if math.isnan(last) else max(abs(value - last), gap / 100)
         doubt += 4 * noise / shorter
         last = value
-        if not math.isfinite(doubt):
-            continue
-        if abs(value - best.value) > 10 * best.doubt + doubt:
+        if math.isfinite(doubt):
+            estimates.append(Estimate(value, doubt))
+    steepest = max((abs(e.value) for e in estimates), default=0.0)
+    best = Estimate(math.nan, math.inf)
+    for new in [e for e in estimates if e.doubt <= 1e-4 * steepest] or estimates:
+        if abs(new.value - best.value) > 10 * best.doubt + new.doubt:
             break  # the function is another one over such a step
-        if doubt < best.doubt:
-            best = Estimate(value, doubt)
+        if new.doubt < best.doubt:
+            best = new
     return best

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from tinygrad_edu.check.case import Case
-from tinygrad_edu.check.kinds import largest
+from tinygrad_edu.check.elements import Element, Examination
+from tinygrad_edu.check.noise import Path
 from tinygrad_edu.check.numerical import derivative
 from tinygrad_edu.rules.operand_types import Array
 
-DIRECTIONS, SAMPLES = 8, 100
+BANDS = (1e-2, 1e-4, 1e-6)
+"""Elements are grouped by the size of their analytic derivative, as parts of the largest."""
+LOCATED = 3
+"""So many elements are looked for by halving directions that disagree."""
 
 
 def directions(shape: tuple[int, ...], count: int) -> Iterable[Array]:
@@ -24,50 +28,94 @@ def directions(shape: tuple[int, ...], count: int) -> Iterable[Array]:
         yield direction / np.linalg.norm(direction)
 
 
-def along(result: Callable[[Array], Any], x: Array, direction: Array) -> Callable[[Any], Any]:
+def along(result: Callable[[Array], Any], x: Array, direction: Array) -> Path:
     """The result as a function of the way from x in a direction."""
     return lambda t: result(x + t * direction)
 
 
-def sampled_indices(case: Case) -> list[tuple[int, ...]]:
-    """Elements of a large input to be tried one by one: the largest analytic derivatives, some at
-    random, and for every direction that disagrees the element that halving leads to."""
-    x, analytic = case.x, case.analytic
+def away_from_zero(case: Case) -> Path:
+    """The result while all elements move away from 0, each by about its own size."""
+    parts = np.random.default_rng(2).uniform(0.5, 1.5, case.shape)
+    return along(case.result, case.x, np.where(case.x == 0, 1.0, case.x) * parts)
+
+
+def sampled_indices(examination: Examination, calls: int) -> list[tuple[int, ...]]:
+    """Elements of a large input to be tried one by one, with so many calls: the largest analytic
+    derivatives, some at random, and those that directions which disagree lead to."""
+    case = examination.case
+    shape, analytic = case.shape, case.analytic
+    groups = list(_bands(analytic))
+    per_group = 2 if calls >= 4 * len(groups) + 8 else 1
     rng = np.random.default_rng(1)
-    steepest = np.argsort(-np.abs(analytic), axis=None)[: SAMPLES // 2]
-    indices = {int(i) for i in steepest} | {int(i) for i in rng.choice(x.size, SAMPLES // 2)}
-    for direction in directions(x.shape, DIRECTIONS):
-        if disagreement(case, direction) > 1:
-            indices.add(_halved(case, direction))
-    return [tuple(int(k) for k in np.unravel_index(i, x.shape)) for i in sorted(indices)]
+    indices: set[int] = set()
+    for group in groups:
+        for _ in range(per_group):
+            direction = np.zeros(shape)
+            direction[group] = rng.uniform(0.5, 1.5, shape)[group]
+            direction *= rng.choice([-1.0, 1.0], shape)
+            if len(indices) < LOCATED and _disagree(examination, direction):
+                indices.add(_halved(examination, direction))
+    single = max(2, min(20, calls // 2 - per_group * len(groups)))
+    steepest = np.argsort(-np.abs(analytic), axis=None)[: single // 2]
+    indices |= {int(i) for i in steepest}
+    indices |= {int(i) for i in rng.choice(analytic.size, single - single // 2)}
+    return [tuple(map(int, np.unravel_index(i, shape))) for i in sorted(indices)]
+
+
+def _bands(analytic: Array) -> Iterator[Array]:
+    """Masks of the elements with large, smaller and no derivatives, so that none hides another."""
+    sizes, above = np.abs(analytic), math.inf
+    largest = float(np.max(sizes, initial=0.0, where=np.isfinite(sizes)))
+    for band in (*BANDS, 0.0):
+        low = band * largest
+        group = (sizes >= low) & (sizes < above) if above < math.inf else ~(sizes < low)
+        above = low
+        if group.any():
+            yield group
+
+
+def _along(examination: Examination, direction: Array) -> Element:
+    """A direction as an element: random signs make errors cancel, and one among many elements has
+    to be seen, so a tenth is allowed."""
+    case, tolerance = examination.case, examination.case.tolerance
+    direction = direction / np.linalg.norm(direction)
+    terms = case.analytic * direction
+    size = min(1.0, examination.size)
+    allowed = 0.1 * (tolerance.rtol * float(np.linalg.norm(terms)) + tolerance.atol * size)
+    path = along(case.result, case.x, direction)
+    return Element((), 0.0, path, float(np.sum(terms)), allowed=allowed)
+
+
+def _disagree(examination: Examination, direction: Array) -> bool:
+    """Whether both derivatives differ along a direction, or along the same one, scaled by x."""
+    steps = (direction, direction * np.where(examination.case.x == 0, 1.0, examination.case.x))
+    for step in steps:
+        e = _along(examination, step)
+        examination.compare([e])
+        if e.error <= 1:
+            return False
+    return True
+
+
+def _halved(examination: Examination, direction: Array) -> int:
+    """The element to which halving a direction leads, always into the half that differs more."""
+    chosen = np.flatnonzero(direction)
+    while len(chosen) > 1:
+        halves = np.array_split(chosen, 2)
+        chosen = max(halves, key=lambda half: _gap(examination, direction, half))
+    return int(chosen[0])
+
+
+def _gap(examination: Examination, direction: Array, chosen: Array) -> float:
+    part = np.zeros(direction.shape)
+    part.flat[chosen] = direction.flat[chosen]
+    e = _along(examination, part)
+    e.numeric, e.doubt = examination.glance(e)
+    return e.gap * float(np.linalg.norm(part))
 
 
 def disagreement(case: Case, direction: Array) -> float:
     """How far both derivatives along a direction are apart, as a multiple of what is tolerated."""
-    tolerance, terms = case.tolerance, case.analytic * direction
-    numeric = derivative(along(case.result, case.x, direction))
-    size = float(np.linalg.norm(terms))  # errors of all signs cancel
-    slack = tolerance.rtol * size + tolerance.atol * min(1.0, largest(case.analytic))
-    slack = 0.1 * slack + numeric.doubt  # a tenth: one element among many has to be seen
-    gap = abs(float(np.sum(terms)) - numeric.value)
-    if gap <= slack:
-        return 0.0
-    return gap / slack if slack and math.isfinite(gap) else math.inf
-
-
-def _halved(case: Case, direction: Array) -> int:
-    """The element to which halving a direction leads, always into the worse half."""
-    chosen: Sequence[int] = range(direction.size)
-    while len(chosen) > 1:
-        middle = len(chosen) // 2
-        halves = chosen[:middle], chosen[middle:]
-        chosen = max(halves, key=lambda half: _gap(case, direction, half))
-    return chosen[0]
-
-
-def _gap(case: Case, direction: Array, chosen: Sequence[int]) -> float:
-    part = np.zeros(direction.shape)
-    part.flat[chosen] = direction.flat[chosen]
-    numeric = derivative(along(case.result, case.x, part))
-    gap = abs(float(np.sum(case.analytic * part)) - numeric.value)
-    return math.inf if math.isnan(gap) else gap
+    e = _along(Examination(case), direction)
+    e.numeric, e.doubt = derivative(e.path)
+    return e.gap / ((e.allowed or 0.0) + e.doubt or 1.0)

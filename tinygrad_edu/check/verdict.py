@@ -1,174 +1,103 @@
-"""Analytic against numerical derivatives: how both are brought together, and the verdict."""
+"""Analytic against numerical derivatives: the verdict on an input, and on several."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tinygrad_edu.check.case import Case
 from tinygrad_edu.check.diagnoses.mistake import Mistake
 from tinygrad_edu.check.diagnoses.naming import name_of_mistake
-from tinygrad_edu.check.kinds import Plain, largest
-from tinygrad_edu.check.numerical import (
-    EPS,
-    STEP,
-    Estimate,
-    Sides,
-    complex_derivative,
-    derivative,
-    sides,
-)
+from tinygrad_edu.check.elements import Element, Examination
+from tinygrad_edu.check.kinds import Plain, all_finite
+from tinygrad_edu.check.noise import value_at
+from tinygrad_edu.check.progress import Progress
 from tinygrad_edu.check.report import Row, Verdict
 from tinygrad_edu.view.cards.reading import shape_of
 
-MOST_ONE_BY_ONE = 1000
-"""Inputs with more elements are tried along random directions, and at some elements."""
-CONFIRMED = 200
-"""So many wrong elements are looked at closely, before the rest is believed to be wrong too."""
+CALLS = 340
+"""So many calls of the function are for all inputs together, where everything is right."""
+KNOWN = 150
+"""Where something is wrong, so many elements are computed, to say what."""
+
+MOVES = (1e-7, 0.01, -0.01, 0.3, -0.3, 1.0, -1.0, 4.0, -4.0, 30.0, -30.0)
+"""An input that matters, though not near here, changes the result over one of these."""
+
+NOT_FINITE = "the input is infinite or nan, so it cannot be moved; give finite numbers"
+UNUSED = (
+    "moving it changes nothing at all in the result, so nothing was compared: is another variable "
+    "used in its place, is the function saturated there, or is the graph cut?"
+)
 
 
-@dataclass(eq=False)
-class Element:
-    """One element of an input with both derivatives, and what is known of it.
+def judged(case: Case, calls: int = CALLS) -> Row:
+    """Compare both derivatives of one input, where everything is right with about so many calls.
 
-    `error` is a multiple of the tolerance, and nan where nothing can be said. `kink` holds the
-    derivatives from both sides, if they differ.
+    Where something is wrong, some hundred calls more say what: `numeric` of the case that the
+    diagnoses see is nan at all elements but those, 150 at most.
     """
-
-    index: tuple[int, ...]
-    x: float
-    analytic: float
-    numeric: float
-    doubt: float
-    tolerance: float = math.nan
-    error: float = math.nan
-    unsure: bool = False
-    jumps: bool = False
-    kink: Sides | None = None
-
-    @property
-    def wrong(self) -> bool:
-        return self.error > 1 and not self.unsure
-
-
-def judged(case: Case) -> Row:
-    """Compare both derivatives of one input; what is wrong is looked at again, with one-sided
-    derivatives, before it is called so."""
+    if not all_finite(case.x):
+        return Row(case.parameter, case.shape, "unsure", dtype=case.dtype, note=NOT_FINITE)
+    examination, count = Examination(case), math.prod(case.shape)
     fits = shape_of(case.analytic) == case.shape
-    if fits and math.prod(case.shape) > MOST_ONE_BY_ONE:
-        from tinygrad_edu.check.sampling import sampled_indices
-
-        indices = sampled_indices(case)
-    else:
-        indices = list(itertools.product(*map(range, case.shape)))
-    elements = list(_estimated(case, indices))
-    size = max([largest(case.analytic), *(largest(e.numeric) for e in elements)])
-    rounding = EPS * case.cancelled / STEP if case.magnitude else 0.0
-    for e in elements:
-        e.tolerance = case.tolerance.at(e.numeric, size) + rounding
     if not fits:
-        mistake = _mistake(case, elements)
+        elements = _elements(case, _spread_indices(case.shape, KNOWN))
+        for e in elements:
+            e.numeric, e.doubt = examination.glance(e)
+        mistake = _mistake(examination, elements)
         return Row(
             case.parameter, case.shape, "wrong", dtype=case.dtype, note=mistake.said,
             kind=mistake.kind,
         )  # fmt: skip
-    for e in elements:
-        e.error = _error_of(e)
-    confirmed = 0
-    for e in sorted(elements, key=lambda e: -e.error):
-        if e.error > 1 and confirmed < CONFIRMED:
-            _look_closer(case, e, elements)
-            confirmed += e.error > 1
-    return _row(case, elements)
+    if 2 * count <= max(calls, 2) or not count:
+        indices = _spread_indices(case.shape, count)
+    else:
+        from tinygrad_edu.check.sampling import sampled_indices
+
+        indices = sampled_indices(examination, calls)
+    elements = _elements(case, indices)
+    examination.compare(elements)
+    if any(e.wrong for e in elements) and len(elements) < count:
+        more = [i for i in _spread_indices(case.shape, KNOWN) if i not in set(indices)]
+        others = _elements(case, more)
+        examination.compare(others)
+        elements += others
+    return _row(examination, elements)
 
 
-def _estimated(case: Case, indices: Sequence[tuple[int, ...]]) -> Iterator[Element]:
-    """The elements with their numerical derivatives."""
-    by_complex = case.plain and bool(indices) and _takes_complex(case)
+def _spread_indices(shape: tuple[int, ...], most: int) -> list[tuple[int, ...]]:
+    """All indices, or so many of them, from all over the array."""
+    if math.prod(shape) <= most:
+        return list(itertools.product(*map(range, shape)))
+    import numpy as np
+
+    places = np.linspace(0, math.prod(shape) - 1, most).astype(int)
+    return [tuple(map(int, np.unravel_index(i, shape))) for i in places]
+
+
+def _elements(case: Case, indices: Sequence[tuple[int, ...]]) -> list[Element]:
     fits = shape_of(case.analytic) == case.shape
+    elements = []
     for index in indices:
-        path = case.path(index)
-        x = float(case.x[index]) if case.shape else float(case.x)
-        analytic = case.analytic if fits else math.nan
-        if fits and case.shape:
+        x, analytic = (case.x[index], case.analytic) if case.shape else (case.x, case.analytic)
+        if case.shape and fits:
             analytic = case.analytic[index]
-        estimate = complex_derivative(path) if by_complex else None
-        estimate = estimate or derivative(path, x, case.cancelled)
-        yield Element(index, x, float(analytic), *estimate)
-
-
-def _error_of(e: Element) -> float:
-    if not (math.isfinite(e.analytic) and math.isfinite(e.numeric)):
-        return math.inf
-    gap = abs(e.analytic - e.numeric)
-    return 0.0 if gap == 0 else gap / e.tolerance if e.tolerance else math.inf
-
-
-def _takes_complex(case: Case) -> bool:
-    """Whether the complex step gives in a random direction what central differences give."""
-    paths = [case.path(())]
-    if case.shape:
-        from tinygrad_edu.check.sampling import along, directions
-
-        some = directions(case.shape, 2)
-        paths = [along(case.result, case.x, direction) for direction in some]
-    for path in paths:
-        exact = complex_derivative(path)
-        if exact is None:
-            return False
-        rough = derivative(path)
-        if not abs(exact.value - rough.value) <= 10 * rough.doubt + 1e-7 * abs(rough.value):
-            return False
-    return True
-
-
-def _look_closer(case: Case, e: Element, elements: Sequence[Element]) -> None:
-    """A kink at x, or near it, is not an error; nor is a function too rough for differences."""
-    path = case.path(e.index)
-    found = sides(path, e.x, case.magnitude)
-    if found.jumps:
-        e.jumps, e.numeric = True, math.nan
-        return
-    if found.kink:
-        e.kink = found
-        e.numeric = (found.left.value + found.right.value) / 2
-        if math.isfinite(e.analytic) and found.between(
-            e.analytic, _slack(case, found.middle.value)
-        ):
-            e.error = 0.0
-        return
-    best, near = Estimate(e.numeric, e.doubt), found.only_side or found.middle
-    if math.isfinite(near.value) and not (
-        abs(best.value - near.value) <= 10 * near.doubt and best.doubt < near.doubt
-    ):
-        best = near
-    e.numeric, slack = best.value, _slack(case, best.value)
-    endless = math.isinf(e.analytic) and not best.doubt <= 1e-3 * abs(best.value)
-    if endless or not math.isfinite(best.value):
-        e.unsure = True
-    elif abs(e.analytic - best.value) <= slack + 4 * best.doubt:
-        size = max(largest(other.numeric) for other in elements)
-        blurred = 1e-9 * abs(path(0.0))  # by the rounding of the result
-        little = max(1e-3 * size, slack, blurred, 1e-6 * found.steepest)
-        e.unsure = best.doubt > little
-        e.error = math.nan if e.unsure else 0.0
-
-
-def _slack(case: Case, numeric: float) -> float:
-    """What is tolerated for an element, once it is known better."""
-    size = max(largest(case.analytic), abs(numeric))
-    return float(case.tolerance.at(numeric, size))
+        elements.append(
+            Element(index, float(x), case.path(index), float(analytic) if fits else math.nan)
+        )
+    return elements
 
 
 # --- the verdict ---------------------------------------------------------------------------------
 
 
-def _row(case: Case, elements: list[Element]) -> Row:
+def _row(examination: Examination, elements: list[Element]) -> Row:
     """The verdict, the element that shows it best, and what is wrong there."""
-    errors, kinks = _everywhere(case, elements, "error", math.nan), None
+    case = examination.case
+    errors = _everywhere(case, elements, "error", math.nan)
     if not elements:
         return Row(case.parameter, case.shape, "ok", dtype=case.dtype, errors=errors)
     kinks = _everywhere(case, [e for e in elements if e.kink], "kink", False)
@@ -177,21 +106,20 @@ def _row(case: Case, elements: list[Element]) -> Row:
     count = math.prod(case.shape)
     verdict: Verdict = "ok"
     note = kind = ""
+    dtype = case.dtype
     if wrong:
         worst = max(e.error for e in wrong)
         shown = next(e for e in wrong if e.error >= 0.99 * worst)  # of nearly equal ones
         verdict = "wrong"
-        mistake = _mistake_at(case, shown, elements)
+        mistake = _mistake_at(examination, shown, elements)
         note, kind = mistake.said, mistake.kind
         if count > 1:
             tried = f"{len(elements)} elements" + ("" if len(elements) == count else " tried")
             note += f" ({len(wrong)} of {tried} wrong)"
     elif unsure:
-        shown, verdict = unsure[0], "unsure"
-        note = (
-            "no numerical derivative was found: the function is too rough there, or only defined "
-            "on one side; try another input"
-        )
+        shown, verdict, note = unsure[0], "unsure", unsure[0].unsure
+    elif not case.may_be_constant and _is_unused(case, elements):
+        shown, verdict, note = elements[0], "unused", UNUSED
     elif at_kinks:
         shown, verdict = at_kinks[0], "kink"
         note = (
@@ -199,15 +127,32 @@ def _row(case: Case, elements: list[Element]) -> Row:
             "the analytic one lies between"
         )
     else:
-        shown = max(elements, key=lambda e: e.error)
-        if shown.error < 0.01:  # rounding, which differs from machine to machine
+        shown = max(elements, key=lambda e: -1.0 if math.isnan(e.error) else e.error)
+        if not shown.error >= 0.01:  # rounding, which differs from machine to machine
             shown = max(elements, key=lambda e: abs(e.analytic))
         if len(elements) < count:
-            note = f"tried along 8 random directions and at {len(elements)} elements"
+            note = f"tried along random directions and at {len(elements)} elements"
+        if examination.coarse and case.tolerance.usual and dtype == "float64":
+            dtype = "float32"
+            note = f"the result has noise of {examination.noise:.0e}, as float32 numbers leave it"
     return Row(
         case.parameter, case.shape, verdict, shown.index, shown.x, shown.analytic,
-        shown.numeric, case.dtype, note, errors, kinks, kind,
+        shown.numeric, dtype, note, errors, kinks, kind,
     )  # fmt: skip
+
+
+def _is_unused(case: Case, elements: list[Element]) -> bool:
+    """Whether both derivatives are 0 everywhere, and no move changes the result by a single bit."""
+    if any((e.analytic or e.numeric) and not e.flat for e in elements):
+        return False
+    paths = [case.path(())]
+    if case.shape:
+        from tinygrad_edu.check.sampling import along, away_from_zero, directions
+
+        paths = [away_from_zero(case)]
+        paths += [along(case.result, case.x, d) for d in directions(case.shape, 2)]
+    result = case.result(case.x)
+    return all(value_at(path, t) == result for path in paths for t in MOVES)
 
 
 def _everywhere(case: Case, elements: Sequence[Element], name: str, rest: Any) -> Plain:
@@ -229,30 +174,25 @@ def _both_sides(e: Element) -> str:
     return f"{left:.6g} from the left and {right:.6g} from the right"
 
 
-def _mistake_at(case: Case, e: Element, elements: Sequence[Element]) -> Mistake:
-    if e.jumps:
-        return Mistake(
-            "jump",
-            "the result jumps at this input, so it has no derivative: is it cut off by int(), "
-            "round() or a comparison?",
-        )
+def _mistake_at(examination: Examination, e: Element, elements: Sequence[Element]) -> Mistake:
     if e.kink:
         return Mistake(
             "kink",
             f"there is a kink: the derivative is {_both_sides(e)}, and the analytic one is not "
             "between them",
         )
-    return _mistake(case, elements)
+    return _mistake(examination, elements)
 
 
-def _mistake(case: Case, elements: Sequence[Element]) -> Mistake:
+def _mistake(examination: Examination, elements: Sequence[Element]) -> Mistake:
     """What is wrong, by name, if it is recognised."""
+    case, slacks = examination.case, []
     for e in elements:
-        e.tolerance += e.doubt
+        slacks.append(replace(e, allowed=examination.tolerance(e) + 4 * e.doubt))
     case = replace(
         case,
         numeric=_everywhere(case, elements, "numeric", math.nan),
-        slack=_everywhere(case, elements, "tolerance", math.nan),
+        slack=_everywhere(case, slacks, "allowed", math.nan),
     )
     return name_of_mistake(case) or Mistake("", "both derivatives differ")
 
@@ -261,8 +201,27 @@ def _mistake(case: Case, elements: Sequence[Element]) -> Mistake:
 
 
 def judged_together(cases: Sequence[Case]) -> list[Row]:
-    """Compare both derivatives of all inputs."""
-    return with_swaps_named(cases, [judged(case) for case in cases])
+    """Compare both derivatives of all inputs, which share the calls of the function.
+
+    A terminal shows how far it is. After Ctrl-C, what was not tried is unsure; KeyboardInterrupt
+    where nothing was tried yet.
+    """
+    rows: list[Row] = []
+    progress = Progress(len(cases))
+    try:
+        for case in cases:
+            watched = replace(case, result=progress.watching(case.result, case.parameter))
+            rows.append(judged(watched, CALLS // len(cases)))
+            progress.judged += 1
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        note = f"not tried: stopped after {len(rows)} of {len(cases)}"
+        rest = cases[len(rows) :]
+        rows += [Row(c.parameter, c.shape, "unsure", dtype=c.dtype, note=note) for c in rest]
+    finally:
+        progress.erase()
+    return with_swaps_named(cases, rows)
 
 
 def with_swaps_named(cases: Sequence[Case | None], rows: Sequence[Row]) -> list[Row]:
