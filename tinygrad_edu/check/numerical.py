@@ -26,9 +26,9 @@ from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules.constants import as_plain, quiet
 from tinygrad_edu.view.cards.reading import shape_of
 
-STEP = EPS**0.2
+STEP: float = EPS**0.2
 """The step of central differences with Richardson extrapolation, as a part of the scale."""
-CENTRAL_STEP = EPS ** (1 / 3)
+CENTRAL_STEP: float = EPS ** (1 / 3)
 """The step of one central difference alone, as a part of the scale."""
 
 
