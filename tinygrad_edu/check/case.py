@@ -85,7 +85,6 @@ class Case:
     result: Callable[[Plain], Any]
     tolerance: Tolerance
     dtype: str = "float64"
-    plain: bool = False
     may_be_constant: bool = False
     adjoint: Plain = None
     counts: dict[str, int] = field(default_factory=dict)

@@ -27,7 +27,8 @@ from tinygrad_edu.check.kinds import (
     quietly,
     steady,
 )
-from tinygrad_edu.check.numerical import Estimate, Path, complex_derivative, derivative
+from tinygrad_edu.check.noise import Path
+from tinygrad_edu.check.numerical import Estimate, complex_derivative, derivative
 from tinygrad_edu.check.report import Report, Row
 from tinygrad_edu.check.variables import CheckedInputs
 from tinygrad_edu.check.verdict import judged
@@ -98,7 +99,7 @@ def _case_of_matrix(
     shape = results + shape_of(x)
     return Case(
         name, np.broadcast_to(x, shape).copy() if shape else x, floating(matrix), result, tolerance,
-        precision(matrix), plain=True,
+        precision(matrix),
     )  # fmt: skip
 
 
@@ -321,7 +322,7 @@ def _case_along(
     zero = np.zeros(function.shape) if function.shape else 0.0
     return Case(
         function.inputs.variables[i].name, zero, floating(analytic), result, tolerance,
-        precision(analytic), plain=True,
+        precision(analytic),
     )  # fmt: skip
 
 

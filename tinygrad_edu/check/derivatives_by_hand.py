@@ -143,7 +143,7 @@ def case_of_gradient(
     counts = {} if math.prod(function.shape) > 1 else function.inputs.counts()
     return Case(
         v.name, v.double, floating(analytic), lambda x: function.total({i: x}),
-        tolerance(precision(analytic)), precision(analytic), plain=True, counts=counts,
+        tolerance(precision(analytic)), precision(analytic), counts=counts,
         others=function.inputs.others(i),
     )  # fmt: skip
 

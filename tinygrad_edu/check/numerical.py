@@ -3,6 +3,8 @@
 Central differences in float64: df/dx ≈ (f(x + h) - f(x - h)) / 2h. Their error shrinks with h²,
 which two step sizes together cancel (Richardson extrapolation), while rounding grows with 1/h;
 h = ε^(1/5) times the scale of x balances the two (Press et al., Numerical Recipes, section 5.7).
+Where a function takes complex numbers, Im f(x + ih) / h has no difference to round (Squire and
+Trapp, Using complex variables to estimate derivatives of real functions, 1998).
 
 Everything here is about a function of one number t, the way that is gone from x in some direction.
 """
@@ -20,6 +22,7 @@ from tinygrad_edu.check.kinds import (
     like,
     moved,
     plain,
+    quietly,
 )
 from tinygrad_edu.check.noise import EPS, LEAST, Path, jump_between, noise_of, value_at
 from tinygrad_edu.engine.graph import Node
@@ -28,6 +31,8 @@ from tinygrad_edu.view.cards.reading import shape_of
 
 STEP: float = EPS**0.2
 """The step of central differences with Richardson extrapolation, as a part of the scale."""
+TINY_STEP = 1e-100
+"""The complex step: its square is lost in rounding, so it leaves the value as it is."""
 CENTRAL_STEP: float = EPS ** (1 / 3)
 """The step of one central difference alone, as a part of the scale."""
 
@@ -128,6 +133,17 @@ def richardson(path: Path, x: float, h: float, noise: float = 0.0) -> Estimate:
     doubt = abs(narrow.value - wide.value) + 2 * narrow.doubt
     value = (4 * narrow.value - wide.value) / 3
     return Estimate(value, doubt) if math.isfinite(doubt) else Estimate(math.nan, math.inf)
+
+
+def complex_derivative(path: Path) -> Estimate | None:
+    """The derivative by the complex step, or None where the function does not take it."""
+    try:
+        with quietly():
+            y = complex(path(complex(0.0, TINY_STEP)))
+    except Exception:  # whatever it is, this function is not made for complex numbers
+        return None
+    value = y.imag / TINY_STEP
+    return Estimate(value, 16 * EPS * abs(value)) if math.isfinite(value) else None
 
 
 class Sides(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -201,27 +201,50 @@ def _mistake(examination: Examination, elements: Sequence[Element]) -> Mistake:
 
 
 def judged_together(cases: Sequence[Case]) -> list[Row]:
-    """Compare both derivatives of all inputs, which share the calls of the function.
+    """Compare both derivatives of all inputs."""
+    rows = judged_in_turn(cases, lambda i, case, calls: judged(case, calls))
+    return with_swaps_named(cases, [row for row in rows if row])
 
-    A terminal shows how far it is. After Ctrl-C, what was not tried is unsure; KeyboardInterrupt
-    where nothing was tried yet.
+
+def judged_in_turn(
+    cases: Sequence[Case | None], judge: Callable[[int, Case, int], Row]
+) -> list[Row | None]:
+    """The rows of cases, which share the calls of the function; None where there is no case.
+
+    `judge` gets the number of a case, the case and its calls. A terminal shows how far it is. After
+    Ctrl-C, what was not tried is unsure; KeyboardInterrupt where nothing was tried yet.
     """
-    rows: list[Row] = []
-    progress = Progress(len(cases))
+    count = sum(case is not None for case in cases)
+    rows: list[Row | None] = [None] * len(cases)
+    shares, progress, stopped = _shares(cases), Progress(count), ""
     try:
-        for case in cases:
-            watched = replace(case, result=progress.watching(case.result, case.parameter))
-            rows.append(judged(watched, CALLS // len(cases)))
-            progress.judged += 1
-    except KeyboardInterrupt:
-        if not rows:
-            raise
-        note = f"not tried: stopped after {len(rows)} of {len(cases)}"
-        rest = cases[len(rows) :]
-        rows += [Row(c.parameter, c.shape, "unsure", dtype=c.dtype, note=note) for c in rest]
+        for i, case in enumerate(cases):
+            if case is None:
+                continue
+            if not stopped:
+                watched = replace(case, result=progress.watching(case.result, case.parameter))
+                try:
+                    rows[i] = judge(i, watched, shares[i])
+                    progress.judged += 1
+                    continue
+                except KeyboardInterrupt:
+                    if not progress.judged:
+                        raise
+                    stopped = f"not tried: stopped after {progress.judged} of {count}"
+            rows[i] = Row(case.parameter, case.shape, "unsure", dtype=case.dtype, note=stopped)
     finally:
         progress.erase()
-    return with_swaps_named(cases, rows)
+    return rows
+
+
+def _shares(cases: Sequence[Case | None]) -> dict[int, int]:
+    """The calls that each case gets: small ones need few, and leave the others more."""
+    sizes = {i: math.prod(case.shape) for i, case in enumerate(cases) if case is not None}
+    shares, left = {}, CALLS
+    for i in sorted(sizes, key=lambda i: sizes[i]):
+        shares[i] = max(0, left) // (len(sizes) - len(shares))
+        left -= min(shares[i], 2 * sizes[i])
+    return shares
 
 
 def with_swaps_named(cases: Sequence[Case | None], rows: Sequence[Row]) -> list[Row]:

@@ -19,7 +19,7 @@ from tinygrad_edu.check.layers.structures import array_of
 from tinygrad_edu.check.numerical import derivative
 from tinygrad_edu.check.report import Report, Row
 from tinygrad_edu.check.sampling import along, directions
-from tinygrad_edu.check.verdict import judged, with_swaps_named
+from tinygrad_edu.check.verdict import judged, judged_in_turn, with_swaps_named
 from tinygrad_edu.rules.constants import short
 
 
@@ -34,10 +34,10 @@ def add_rows(
         None if v.gradient is None else _case_of(v, layer, once, twice, rtol, atol)
         for v in variables
     ]
-    rows = [
-        _not_given(v, layer, once) if case is None else _row_of(v, case, layer, once)
-        for v, case in zip(variables, cases, strict=True)
-    ]
+    verdicts = judged_in_turn(
+        cases, lambda i, case, calls: _row_of(variables[i], case, layer, once, calls)
+    )
+    rows = [row or _not_given(v, layer, once) for v, row in zip(variables, verdicts, strict=True)]
     rows = _with_outputs_named(layer, once, cases, with_swaps_named(cases, rows))
     for v, row in zip(variables, rows, strict=True):
         # what backward knows nothing of, and the result neither, is a cache, a buffer or a setting
@@ -146,7 +146,6 @@ def _case_of(
         layer.result_of(variable, once.adjoint),
         Tolerance.of(dtype, rtol, atol, "check_backward"),
         dtype,
-        plain=variable.is_input,
         adjoint=once.adjoint if once.adjoint.size > 1 else None,
         counts=_counts(once),
         doubled=doubled,
@@ -160,9 +159,9 @@ def _case_of(
     )
 
 
-def _row_of(variable: Variable, case: Case, layer: HandWrittenLayer, once: Pass) -> Row:
+def _row_of(variable: Variable, case: Case, layer: HandWrittenLayer, once: Pass, calls: int) -> Row:
     """The verdict; a gradient may have been added to what stood in its place before."""
-    row = judged(case)
+    row = judged(case, calls)
     if row.verdict == "wrong" and variable.source is not None and case.shape:
         parts = layer.assigned_to(variable, once.adjoint)
         if len(parts) > 1:

@@ -21,7 +21,7 @@ from tinygrad_edu.check.kinds import (
 from tinygrad_edu.check.libraries.library_function import LibraryFunction, LibraryVariable
 from tinygrad_edu.check.libraries.recognition import names_of_inputs, torch_rule_of
 from tinygrad_edu.check.report import Report, Row, concluded
-from tinygrad_edu.check.verdict import judged, with_swaps_named
+from tinygrad_edu.check.verdict import judged, judged_in_turn, with_swaps_named
 from tinygrad_edu.rules.operand_types import Array
 
 SCALES = {1.0: "the same", -1000.0: "-1000 times the", 1e-3: "1/1000 of the"}
@@ -88,9 +88,10 @@ class _LibraryCheck:
             None if gradient is None else self._case(v, output, adjoint, gradient)
             for v, gradient in zip(self.function.variables, gradients, strict=True)
         ]
+        verdicts = judged_in_turn(cases, lambda i, case, calls: judged(case, calls))
         rows = [
-            self._without_gradient(v, output, adjoint) if case is None else judged(case)
-            for v, case in zip(self.function.variables, cases, strict=True)
+            row or self._without_gradient(v, output, adjoint)
+            for v, row in zip(self.function.variables, verdicts, strict=True)
         ]
         for case, row in zip(cases, with_swaps_named(cases, rows), strict=True):
             report.rows.append(self._with_result_named(row, case))
