@@ -240,7 +240,8 @@ def judged_in_turn(
 def _shares(cases: Sequence[Case | None]) -> dict[int, int]:
     """The calls that each case gets: small ones need few, and leave the others more."""
     sizes = {i: math.prod(case.shape) for i, case in enumerate(cases) if case is not None}
-    shares, left = {}, CALLS
+    shares: dict[int, int] = {}
+    left = CALLS
     for i in sorted(sizes, key=lambda i: sizes[i]):
         shares[i] = max(0, left) // (len(sizes) - len(shares))
         left -= min(shares[i], 2 * sizes[i])
