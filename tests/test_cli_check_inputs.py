@@ -55,7 +55,8 @@ class Activation:
     def __init__(self, mode="tanh", scale=None):
         self.mode, self.scale = mode, scale or 1.0
 
-    def forward(self, x, training=True):
+    def forward(self, x, training=True, h0=0):
+        assert h0 in (0, None)
         assert isinstance(self.mode, str), self.mode
         assert isinstance(training, bool)
         self.training = training
@@ -169,6 +170,7 @@ RIGHT = [
     ("Activation x=3x4 mode=relu", "agree"),  # the text, although the script has such a name
     ("Activation x=3x4 \"mode='relu'\" scale=2", "agree"),
     ("Activation x=3x4 training=False", "agree"),
+    ("Activation x=3x4 h0=None", "agree"),
     ("Linear x=5x4 n_in=4 n_out=2", "W          (4, 2)"),
     ("Linear x=5x4 n_in=4 n_out=2 bias=False", "agree"),
     ("Typed x=3x4:float32", "judged as float32"),

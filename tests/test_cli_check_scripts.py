@@ -7,6 +7,10 @@ from pathlib import Path
 import command
 import pytest
 
+from tinygrad_edu.check import Report, Row
+from tinygrad_edu.check.report import STOPPED
+from tinygrad_edu.commands import target_checks
+
 LAYERS = """\
 import math
 
@@ -271,3 +275,20 @@ def test_a_wrong_call_has_status_2(call, said, check, layers, monkeypatch):
     assert status == 2
     assert said in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_after_ctrl_c_the_report_so_far_is_printed_and_nothing_else_is_checked(
+    check, layers, monkeypatch, more
+):
+    def stopped(f, *inputs, **options):
+        rows = [Row("x", (), "ok"), Row("y", (), "unsure", note=f"{STOPPED} after 1 of 2")]
+        return Report("gradcheck of f", rows)
+
+    monkeypatch.setattr(target_checks, "gradcheck", stopped)
+    call = ["layers.py:Relu", "layers.py:tanh", "layers.py:helper", "x=4x3", "a=1", "b=2", *more]
+    status, out, _ = check(call)
+    assert status == 130
+    assert "y: not tried: stopped after 1 of 2" in out or more
+    assert "layers.py:Relu" in out
+    assert "layers.py:helper" not in out

@@ -37,6 +37,8 @@ HEADLINES = {
     "following from it:": ("follows",),
 }  # fmt: skip
 """How the first line of a report speaks of the verdicts that fail."""
+STOPPED = "not tried: stopped"
+"""How the notes of rows begin that Ctrl-C left."""
 MOST_LETTERS = 44
 """More names than fit into so many letters are counted."""
 MOST_ALIKE = 3
@@ -111,6 +113,11 @@ class Report:
     def ok(self) -> bool:
         """Whether nothing is wrong."""
         return not self.problems and not any(row.verdict in FAILING for row in self.rows)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether Ctrl-C ended the check before all was tried."""
+        return any(row.note.startswith(STOPPED) for row in self.rows)
 
     def __str__(self) -> str:
         return self.text()

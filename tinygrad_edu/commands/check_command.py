@@ -21,7 +21,16 @@ from tinygrad_edu.commands.options import (
     values_by_name,
     write_target,
 )
-from tinygrad_edu.commands.printing import GREEN, RED, YELLOW, coloured, complain, say, width
+from tinygrad_edu.commands.printing import (
+    GREEN,
+    INTERRUPTED,
+    RED,
+    YELLOW,
+    coloured,
+    complain,
+    say,
+    width,
+)
 from tinygrad_edu.commands.script import ScriptError
 
 DESCRIPTION = """\
@@ -117,6 +126,8 @@ def run_check(options: argparse.Namespace) -> int:
     if options.svg is not None and outcomes[0].report is not None:
         write_target(options.svg, outcomes[0].report.to_svg(), options.force, "")
         say(f"written: {options.svg}", sys.stderr if options.json else None)
+    if any(outcome.report is not None and outcome.report.stopped for outcome in outcomes):
+        return INTERRUPTED
     if any(outcome.report is not None and not outcome.ok for outcome in outcomes):
         return WRONG
     return next((outcome.status for outcome in outcomes if outcome.error), 0)

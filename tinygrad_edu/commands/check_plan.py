@@ -131,7 +131,7 @@ class Plan:
             raise UsageError(f"{unknown[0]}=...: nothing that is checked has such an input")
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Check one after the other."""
+        """Check one after the other, until Ctrl-C stops one of them."""
         yield from self.failed
         for check in self.checks:
             start = time.perf_counter()
@@ -145,3 +145,5 @@ class Plan:
                 check.target.label, report, str(failure or ""), failure.status if failure else 0,
                 check.notes, time.perf_counter() - start, check.place,
             )  # fmt: skip
+            if report is not None and report.stopped:
+                return

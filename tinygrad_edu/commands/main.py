@@ -10,16 +10,20 @@ from typing import Any
 
 import tinygrad_edu
 from tinygrad_edu.commands.options import Parser
-from tinygrad_edu.commands.printing import FAILED, NotPrinted, complain, finished, not_printed
+from tinygrad_edu.commands.printing import (
+    FAILED,
+    INTERRUPTED,
+    NotPrinted,
+    complain,
+    finished,
+    not_printed,
+)
 from tinygrad_edu.commands.script import ScriptError
 
 COMMANDS = {
     "show": "a graph as an interactive page or a picture",
     "check": "whether a function, a layer or a graph has the right gradients",
 }
-
-INTERRUPTED = 130
-"""The exit status after Ctrl-C, as the shell has it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

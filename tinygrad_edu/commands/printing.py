@@ -15,8 +15,9 @@ RED, GREEN, YELLOW = "31", "32", "33"
 LONGEST_LINE = 600
 """A line of a complaint has at most so many characters; its beginning and its end say most."""
 
-FAILED, PIPE_CLOSED = 1, 141
-"""Exit statuses: for a failure, and as the shell has it for a program that nobody reads."""
+FAILED, INTERRUPTED, PIPE_CLOSED = 1, 130, 141
+"""Exit statuses: for a failure; and as the shell has them, after Ctrl-C and for a program that
+nobody reads."""
 
 _OURS = re.compile(rf"(\n|\x1b\[(?:{RED}|{GREEN}|{YELLOW}|0)m)")
 """The control characters that we print."""
