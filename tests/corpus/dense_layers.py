@@ -93,7 +93,7 @@ def propagate(w, b, X, Y):
     A = sigmoid(np.dot(w.T, X) + b)
     cost = -1 / m * np.sum(Y * np.log(A) + (1 - Y) * np.log(1 - A))
     dw = 1 / m * np.dot(X, (A - Y).T)
-    db = 1 / m * np.sum(A - Y)
+    db = 1 / m * np.sum(A - Y, axis=1)
     grads = {"dw": dw, "db": db}
     return grads, cost
 
@@ -104,11 +104,11 @@ def make(rng):
     return cost, grads, w, b, X, rng.integers(2, 1, 5)
 ''',
         "f, g, w, b, X, Y", "out = f(w, b, X, Y)", "grads = g(w, b, X, Y)",
-        "w: grads['dw']; b: np.atleast_1d(grads['db'])",
+        "w: grads['dw']; b: grads['db']",
         (
             m("no mean", "dw = 1 / m * np.dot(X", "dw = np.dot(X", NO_MEAN),
             m("sign", "np.dot(X, (A - Y).T)", "np.dot(X, (Y - A).T)", SIGN),
-            m("half", "db = 1 / m * np.sum(A - Y)", "db = 1 / (2 * m) * np.sum(A - Y)", HALF),
+            m("half", "db = 1 / m * np.sum", "db = 1 / (2 * m) * np.sum", HALF),
             m("slope of the sigmoid twice", "np.dot(X, (A - Y).T)",
               "np.dot(X, ((A - Y) * A * (1 - A)).T)", ""),
         ),

@@ -26,9 +26,10 @@ OUTPUT_NAMES = {"out", "output", "outputs", "yhat", "ypred", "result"}
 ADJOINTS = {"g", "d", "gy", "gz", "gout", "ct", "cotangent", "cotangents", "upstream", "error",
             "err", "seed"}  # fmt: skip
 NO_ADJOINTS = {"data", "dataset", "date", "day", "debug", "decay", "default", "degree", "degrees",
-               "den", "denominator", "depth", "device", "diag", "dict", "dilation", "dim", "dims",
-               "dimension", "dist", "distance", "div", "done", "drop", "dropout", "dt", "dtype",
-               "dmodel", "dk", "duration", "dummy", "dropoutparam", "deterministic"}  # fmt: skip
+               "den", "denominator", "depth", "device", "diag", "dict", "diff", "difference",
+               "dilation", "dim", "dims", "dimension", "dist", "distance", "div", "done", "drop",
+               "dropout", "dt", "dtype", "dmodel", "dk", "duration", "dummy", "dropoutparam",
+               "deterministic"}  # fmt: skip
 """Names with a d in front that are no derivatives."""
 
 
@@ -143,12 +144,16 @@ def possible_calls(
     if parameters is None:
         return [Call((Argument(Role("adjoint"), "dout", False, "dout"),), (0,), name=title)]
     needed = _needed(parameters, input_names, forwarded)
-    found: list[Call] = []
+    options: list[list[Call]] = []
     for taken, rate in needed:
         named = [_role_of(p, input_names, forwarded) for p in taken]
-        for roles in _roles_filled(named, input_names, forwarded):
-            found += _calls_with(taken, roles, input_names, forwarded, rate, title)
-    found = list(dict.fromkeys(found))
+        filled = _roles_filled(named, input_names, forwarded)
+        options.append([
+            call for roles in filled
+            for call in _calls_with(taken, roles, input_names, forwarded, rate, title)
+        ])  # fmt: skip
+    in_turn = itertools.chain.from_iterable(itertools.zip_longest(*options))
+    found = [call for call in dict.fromkeys(in_turn) if call]  # the likeliest of each first
     if not found:
         raise TypeError(
             f"check_backward: {title} takes {len(parameters)} arguments for {len(input_names)} "

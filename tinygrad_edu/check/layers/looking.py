@@ -57,7 +57,7 @@ def leave_adjoint(
 
 
 def _set_on(array: Any, dout: Any) -> None:
-    if isinstance(array, Noted) or is_foreign(array):
+    if is_foreign(array) or hasattr(array, "__dict__"):  # of a subclass of ndarray
         for name in ON_ARRAYS:
             setattr(array, name, dout)
 
