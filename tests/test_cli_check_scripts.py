@@ -7,10 +7,6 @@ from pathlib import Path
 import command
 import pytest
 
-from tinygrad_edu.check import Report, Row
-from tinygrad_edu.check.report import STOPPED
-from tinygrad_edu.commands import target_checks
-
 LAYERS = """\
 import math
 
@@ -278,17 +274,23 @@ def test_a_wrong_call_has_status_2(call, said, check, layers, monkeypatch):
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
-def test_after_ctrl_c_the_report_so_far_is_printed_and_nothing_else_is_checked(
-    check, layers, monkeypatch, more
-):
-    def stopped(f, *inputs, **options):
-        rows = [Row("x", (), "ok"), Row("y", (), "unsure", note=f"{STOPPED} after 1 of 2")]
-        return Report("gradcheck of f", rows)
-
-    monkeypatch.setattr(target_checks, "gradcheck", stopped)
-    call = ["layers.py:Relu", "layers.py:tanh", "layers.py:helper", "x=4x3", "a=1", "b=2", *more]
-    status, out, _ = check(call)
+def test_after_ctrl_c_the_report_so_far_is_printed_and_nothing_else_is_checked(check, layers, more):
+    Path("b.py").write_text(
+        "def product(x, y):\n    if y.data != 2:\n        raise KeyboardInterrupt\n"
+        "    return x * y\n", encoding="utf-8",
+    )  # fmt: skip
+    status, out, _ = check(
+        ["layers.py:sigmoid", "b.py:product", "layers.py:Relu", "x=3", "y=2", *more]
+    )
     assert status == 130
-    assert "y: not tried: stopped after 1 of 2" in out or more
-    assert "layers.py:Relu" in out
-    assert "layers.py:helper" not in out
+    assert "not tried: stopped after 1 of 2" in out
+    assert "layers.py:sigmoid" in out
+    assert "layers.py:Relu" not in out
+
+
+def test_an_input_that_does_not_matter_fails(check, layers):
+    Path("b.py").write_text("def f(x, y):\n    return x * x\n", encoding="utf-8")
+    status, out, _ = check("b.py:f x=3 y=2")
+    assert status == 1
+    assert "gradcheck of f: unused: y\n" in out
+    assert [line.split()[-1] for line in out.splitlines()[2:4]] == ["ok", "UNUSED"]

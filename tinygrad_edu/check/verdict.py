@@ -15,7 +15,7 @@ from tinygrad_edu.check.elements import Element, Examination
 from tinygrad_edu.check.kinds import Plain, all_finite
 from tinygrad_edu.check.noise import value_at
 from tinygrad_edu.check.progress import Progress
-from tinygrad_edu.check.report import Row, Verdict
+from tinygrad_edu.check.report import STOPPED, Row, Verdict
 from tinygrad_edu.view.cards.reading import shape_of
 
 CALLS = 340
@@ -230,7 +230,7 @@ def judged_in_turn(
                 except KeyboardInterrupt:
                     if not progress.judged:
                         raise
-                    stopped = f"not tried: stopped after {progress.judged} of {count}"
+                    stopped = f"{STOPPED} after {progress.judged} of {count}"
             rows[i] = Row(case.parameter, case.shape, "unsure", dtype=case.dtype, note=stopped)
     finally:
         progress.erase()
