@@ -230,7 +230,7 @@ def test_an_error_in_the_loss_leaves_everything_as_it_was():
 
 
 def test_parameters_that_are_values_or_of_several_dtypes_are_refused():
-    with pytest.raises(TypeError, match=r"TrainingStep: parameter .* is no Tensor"):
+    with pytest.raises(TypeError, match=r"TrainingStep: parameter .* is not a Tensor"):
         TrainingStep(lambda x, y: x, SGD([Value(1.0)], 0.1))
     mixed = [Tensor([1.0]), Tensor([1.0], dtype=np.float32)]
     with pytest.raises(TypeError, match=r"parameters of float32, float64; use one dtype"):

@@ -42,7 +42,7 @@ class TrainingStep:
             )
         for p in optimizer.parameters:
             if not isinstance(p, Tensor):
-                raise TypeError(f"TrainingStep: parameter {p!r} is no Tensor; use replay for it")
+                raise TypeError(f"TrainingStep: parameter {p!r} is not a Tensor; use replay for it")
         dtypes = sorted({str(p.dtype) for p in optimizer.parameters})
         if len(dtypes) > 1:
             raise TypeError(f"TrainingStep: parameters of {', '.join(dtypes)}; use one dtype")
