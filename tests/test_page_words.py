@@ -2,15 +2,16 @@
 
 import math
 
+import mpmath
 import page_in_node
 import pytest
 from effort import much
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from page_in_node import open_page
-from random_graphs import GRAPHS
+from random_graphs import GRAPHS, follow
 
-from tinygrad_edu import Value, group
+from tinygrad_edu import Value, group, maximum, minimum
 from tinygrad_edu.view.cards.reading import four_digits
 
 javascript = page_in_node.javascript
@@ -98,42 +99,137 @@ def test_a_typed_number_may_have_a_minus_of_any_kind_and_a_comma(javascript, tex
 
 # --- the numeric check ---------------------------------------------------------------------------
 
-NUDGE = """(() => {
+SLOPES = """(() => {
   const changed = new Map(inputs);
   const v = forward(graph, changed);
   const { g } = backward(graph, v);
-  const found = graph.cards.map((_, i) => nudge(graph, changed, i, v));
-  return { v, g, found, digits: found.map(({ slope }, i) => digitsOfAgreement(slope, g[i])) };
+  return graph.cards.map((card, i) => {
+    if (card.kind === "constant") return { name: "" };
+    const found = numericSlope(graph, changed, i, v);
+    return { name: card.name, v: v[i], g: g[i], ...found, ...compareSlope(found, g[i]) };
+  });
 })()"""
 
 
-@pytest.mark.parametrize("b", [-2.0, 0.4])
-def test_nudging_any_node_gives_its_gradient(javascript, b):
-    a = Value(0.3, "a")
-    page = open_page((a * Value(-2.0, "b")).tanh() * a + a.exp() / 3.0)
+def slopes(javascript, root, inputs=()):
+    """What the page finds for every card with a name, by its name."""
+    page = open_page(root)
     place = {card.name: i for i, card in enumerate(page.cards) if card.name}
-    found = javascript(page, NUDGE, inputs=[[place["b"], b]])
-    for i, node in enumerate(page.nodes):
-        if node is None:
-            continue
-        nudged, v = found["found"][i], found["v"][i]
-        h = 1e-4 * max(abs(v), 1)
-        assert (nudged["low"], nudged["high"]) == (v - h, v + h)
-        assert nudged["width"] == nudged["high"] - nudged["low"]
-        assert nudged["slope"] == (nudged["above"] - nudged["below"]) / nudged["width"]
-        assert nudged["slope"] == pytest.approx(found["g"][i], rel=1e-6)
-        assert sum(nudged["sides"]) / 2 == pytest.approx(nudged["slope"], rel=1e-6)
-        assert found["digits"][i] >= 6
-    a_low, a_high = (math.tanh(x * b) * x + math.exp(x) / 3 for x in (0.3 - 1e-4, 0.3 + 1e-4))
-    nudged = found["found"][place["a"]]
-    assert nudged["below"] == pytest.approx(a_low, rel=1e-12)
-    assert nudged["above"] == pytest.approx(a_high, rel=1e-12)
+    found = javascript(page, SLOPES, inputs=[[place[name], x] for name, x in inputs])
+    return {card["name"]: card for card in found if card["name"]}
 
 
-def test_at_a_kink_the_sides_differ(javascript):
-    found = javascript(open_page(abs(Value(0.0, "a")) * 3.0), NUDGE, inputs=[])["found"]
-    assert found[0]["sides"] == pytest.approx([-3, 3])
-    assert found[0]["slope"] == 0
+@pytest.mark.parametrize("b", [-2.0, 0.4])
+def test_moving_any_node_gives_its_gradient(javascript, b):
+    a = Value(0.3, "a")
+    root = (a * Value(-2.0, "b")).tanh() * a + a.exp() / 3.0
+    for card in slopes(javascript, root, [("b", b)]).values():
+        assert (card["kind"], card["agrees"]) == ("smooth", True)
+        assert card["slope"] == pytest.approx(card["g"], rel=1e-9)
+        assert card["digits"] >= 8
+    a_card = slopes(javascript, root, [("b", b)])["a"]
+    move = a_card["move"]
+    for x, y in ((move["low"], move["below"]), (move["high"], move["above"])):
+        assert y == pytest.approx(math.tanh(x * b) * x + math.exp(x) / 3, rel=1e-12)
+    assert a_card["g"] == pytest.approx(
+        float(mpmath.diff(lambda x: mpmath.tanh(x * b) * x + mpmath.exp(x) / 3, 0.3)), rel=1e-9
+    )
+
+
+SMOOTH = {
+    "pole near": (lambda x: 1 / x, 1e-3), "steep": (lambda x: (1000 * x).sin(), 1.0),
+    "kink near": (lambda x: x.relu(), 1e-5), "log near its end": (lambda x: x.log(), 1e-5),
+    "root near its end": (lambda x: x.sqrt(), 1e-6), "large": (lambda x: x * x * 3.0, 1e6),
+    "tiny": (lambda x: x * x + 1.0, 1e-200), "wave far out": (lambda x: x.sin(), 1e6),
+    "at its lowest": (lambda x: (x - 2.0) ** 2, 2.0), "constant": (lambda x: x * 0.0 + 5.0, 0.7),
+    "steep at 0": (lambda x: (x * 1e6).tanh(), 0.0), "cube at 0": (lambda x: x**3, 0.0),
+    "saturated": (lambda x: x.tanh(), 30.0), "large numbers beside": (lambda x: x + 1e9 - 1e9, 0.5),
+    "huge": (lambda x: x * 1e200, 3.0), "small numbers": (lambda x: x * 1e-200, 3.0),
+    "far from the kink": (lambda x: abs(x), -7.0), "softplus": (lambda x: x.softplus(), -20.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_smooth_function_agrees(javascript, name):
+    function, x = SMOOTH[name]
+    card = slopes(javascript, function(Value(x, "x")))["x"]
+    assert (card["kind"], card["agrees"]) == ("smooth", True)
+    if name not in ("tiny", "saturated", "constant", "at its lowest", "cube at 0", "wave far out"):
+        assert card["digits"] >= 4
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_a_wrong_gradient_does_not_agree(javascript, name):
+    function, x = SMOOTH[name]
+    page = open_page(function(Value(x, "x")))
+    place = next(i for i, card in enumerate(page.cards) if card.name == "x")
+    code = """(() => {
+      const v = forward(graph, new Map());
+      const g = backward(graph, v).g[place];
+      const found = numericSlope(graph, new Map(), place, v);
+      return [g * 1.01 + 1e-3 * Math.max(1, Math.abs(v[graph.root])), -g * 2 - 1]
+        .map((wrong) => compareSlope(found, wrong).agrees);
+    })()"""
+    assert javascript(page, code, place=place) == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "left", "right"),
+    [
+        (lambda x: abs(x) * 3.0, 0.0, -3, 3), (lambda x: x.relu(), 0.0, 0, 1),
+        (lambda x: maximum(x, 2.0 - x), 1.0, -1, 1),
+        (lambda x: abs(x) * abs(x - 1e-3), 1e-3, -1e-3, 1e-3),
+        (lambda x: (x.exp() - 1.0).relu() + x, 0.0, 1, 2), (lambda x: x.clip(-1e6, 1e6), 1e6, 1, 0),
+        (lambda x: minimum(x, x * x), 1.0, 2, 1),
+    ],
+)  # fmt: skip
+def test_at_a_kink_both_slopes_are_said_and_what_lies_between_agrees(
+    javascript, function, x, left, right
+):
+    card = slopes(javascript, function(Value(x, "x")))["x"]
+    assert card["kind"] == "kink"
+    assert (card["left"], card["right"]) == (
+        pytest.approx(left, abs=1e-6),
+        pytest.approx(right, abs=1e-6),
+    )
+    assert card["agrees"]
+    between = "[-9, 9].map((far) => compareSlope(found, far).agrees)"
+    assert javascript(None, between, found={k: card[k] for k in ("kind", "left", "right")}) == [
+        False,
+        False,
+    ]
+
+
+def test_where_there_is_no_derivative_nothing_agrees(javascript):
+    x, y = Value(1.0, "x"), Value(1.0, "y")
+    for root, inputs in (
+        (x.log(), [("x", -1.0)]),
+        (1 / x, [("x", 0.0)]),
+        (y.sqrt(), [("y", -4.0)]),
+    ):
+        [card] = [c for c in slopes(javascript, root, inputs).values() if c["name"] in "xy"]
+        assert card["kind"] == "undefined"
+    steep = slopes(javascript, y.sqrt(), [("y", 0.0)])["y"]
+    assert steep["kind"] == "rough"
+    assert math.isinf(steep["g"])
+    one_side = slopes(javascript, y**1.5, [("y", 0.0)])["y"]
+    assert (one_side["kind"], one_side["right"], one_side["agrees"]) == (
+        "one side",
+        pytest.approx(0, abs=1e-5),
+        True,
+    )
+
+
+@settings(max_examples=much(20, 300))
+@given(graph=GRAPHS)
+def test_every_number_of_a_random_program_agrees(javascript, graph):
+    root = follow(graph)[-1]
+    for i, node in enumerate(open_page(root).nodes):
+        if node is not None:
+            node.label = f"n{i}"
+    for card in slopes(javascript, root).values():
+        assert card["kind"] in ("smooth", "kink"), card
+        assert card["agrees"], card
 
 
 @pytest.mark.parametrize(

@@ -251,17 +251,39 @@ def test_an_edge_that_is_lit_is_lit_from_its_card_on(open_page):
     assert page.locator(".edge path").evaluate_all(lengths) == before
 
 
-def test_at_a_kink_the_check_says_so(open_page):
+def test_at_a_kink_the_check_says_both_slopes_and_the_convention(open_page):
     x = Value(0.0, "x")
     y = named(x.relu() * 3.0, "y")
     page = open_page(y, fragment="step=6")
     why = explain(page)["x"]
     assert number(why["result"]) == 0
-    assert why["verdict"].startswith("a kink: the slope differs from side to side")
+    assert why["verdict"] == (
+        "A kink. The slope is 0 on the left and 3 on the right. Backprop takes 0, by convention."
+    )
+    assert "times as much" not in why["text"]
     set_field(page, "x", 0.5)
     why = explain(page)["x"]
     assert number(why["result"]) == 3
     assert why["verdict"].startswith("✓ agrees")
+
+
+def test_next_to_a_kink_or_a_pole_the_check_agrees(open_page):
+    x = Value(1e-5, "x")
+    page = open_page(named(x.relu() + 1 / x + x.log() + (1000 * x).sin(), "y"))
+    page.keyboard.press("End")
+    assert explain(page)["x"]["verdict"].startswith("✓ agrees with backprop")
+
+
+@pytest.mark.parametrize(("x", "shown"), [(0, "−inf"), (-1, "nan")])
+def test_where_there_is_no_derivative_it_is_not_said_to_move(open_page, x, shown):
+    page = open_page(named(Value(1.0, "x").log(), "y"))
+    page.keyboard.press("End")
+    set_field(page, "x", x)
+    why = explain(page)["x"]
+    assert f"y is {shown} here" in why["text"]
+    assert "no derivative at this point" in why["text"]
+    assert "times as much" not in why["text"]
+    assert not why["verdict"]
 
 
 def test_the_explanation_moves_with_the_inputs(open_page):

@@ -18,8 +18,8 @@ from tinygrad_edu.view.cards.reading import shown_text
 from tinygrad_edu.view.package_files import static
 from tinygrad_edu.view.page.page_data import Ranges, page_data
 
-SCRIPTS = ("text", "engine", "steps", "layout", "routes", "draw", "canvas", "say", "why", "predict",
-           "panels", "scrubber", "link", "page")  # fmt: skip
+SCRIPTS = ("text", "engine", "slopes", "steps", "layout", "routes", "draw", "canvas", "say", "why",
+           "predict", "panels", "scrubber", "link", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 
 

@@ -111,24 +111,3 @@ function moduleDerivatives(graph, m, v) {
   }
   return found;
 }
-
-/**
- * d(root)/d(card) by central differences, with what it was made from. `sides` are the slopes to the
- * left and to the right, which differ at a kink.
- */
-function nudge(graph, inputs, card, v) {
-  const h = Math.max(Math.abs(v[card]), 1) * 1e-4;
-  const at = (y) => forward(graph, new Map(inputs).set(card, y))[graph.root];
-  const [low, high] = [v[card] - h, v[card] + h];
-  const [below, above, middle] = [at(low), at(high), v[graph.root]];
-  const sides = [(middle - below) / (v[card] - low), (above - middle) / (high - v[card])];
-  return { low, high, below, above, sides, width: high - low, slope: (above - below) / (high - low) };
-}
-
-/** To how many significant digits two numbers agree, at most 12. */
-function digitsOfAgreement(a, b) {
-  if (a === b) return 12;
-  const relative = Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b));
-  if (!(relative < 1)) return 0;
-  return Math.min(12, Math.floor(-Math.log10(relative)));
-}

@@ -37,9 +37,7 @@ function explainGradient(page, panel) {
     add(h("p", {}, "Not known yet. Keep stepping backward, or predict it first."));
     return used;
   }
-  add(h("p", {}, "Add a little to ", bold(name), " and ", bold(rootName), " moves ",
-    gradientText(numbers.g[i]), " times as much."));
-  if (graph.live) add(...numericCheck(page, i));
+  add(...checkBySteps(page, i));
   return used;
 }
 
@@ -164,26 +162,45 @@ function foldButton(page, key) {
   return button;
 }
 
-/** Move a node's value both ways and compare the slope with the gradient. */
-function numericCheck(page, i) {
+/** What a move of the value does to the root, beside the gradient: a sentence and a check. */
+function checkBySteps(page, i) {
   const { graph, numbers, state } = page;
-  const found = nudge(graph, state.inputs, i, numbers.v);
   const name = graph.cards[i].name;
   const root = graph.cards[graph.root].name;
-  const row = (label, number) => h("tr", {}, h("th", { scope: "row" }, label), h("td", {}, signed(number)));
-  const digits = digitsOfAgreement(found.slope, numbers.g[i]);
-  const atKink = digitsOfAgreement(...found.sides) < 2 && Math.abs(found.sides[0] - found.sides[1]) > 1e-3;
-  if (!Number.isFinite(found.slope) || !Number.isFinite(numbers.g[i])) {
-    return [h("p", { class: "note" }, "It is not defined here, so there is nothing to compare it with.")];
+  const gradient = numbers.g[i];
+  const found = graph.live ? numericSlope(graph, state.inputs, i, numbers.v) : { kind: "recorded" };
+  if (found.kind === "undefined" || !Number.isFinite(gradient)) {
+    return [h("p", { class: "note" }, `${cut(root, 24)} is ${short(numbers.v[graph.root])} here and its gradient `,
+      `${short(gradient)}: it has no derivative at this point, so there is nothing to compare.`)];
   }
-  const agrees = digits >= 4 || Math.abs(found.slope - numbers.g[i]) < 1e-7;
-  const table = h("table", { class: "numbers" }, h("tbody", {},
-    row(`${root} at ${name} = ${medium(found.high)}`, general(found.above, 10)),
-    row(`${root} at ${name} = ${medium(found.low)}`, general(found.below, 10)),
-    row(`difference ÷ ${short(found.width)}`, general(found.slope, 7))));
+  if (found.kind === "kink") return [kinkVerdict(found, gradient)];
+  const sentence = h("p", {}, "Add a little to ", bold(name), " and ", bold(root), " moves ",
+    gradientText(gradient), " times as much.");
+  if (found.kind === "recorded") return [sentence];
+  if (found.kind === "rough") {
+    return [sentence, h("p", { class: "note" }, "It is too steep or too rough here to check it with a small step.")];
+  }
+  const { agrees, digits } = compareSlope(found, gradient);
+  const { move } = found;
+  const row = (label, number) => h("tr", {}, h("th", { scope: "row" }, label), h("td", {}, signed(number)));
+  const at = (x, y) => row(`${root} at ${name} = ${medium(x)}`, general(y, 10));
+  const table = h("table", { class: "numbers" }, h("tbody", {}, at(move.high, move.above),
+    at(move.low, move.below), row(`difference ÷ ${short(move.width)}`, general(found.slope, 7))));
+  const side = h("p", { class: "note" }, "It is defined on one side of this point only.");
   const verdict = agrees
     ? [h("span", {}, "✓ agrees with backprop"), h("span", {}, digits >= 4 ? `to ${digits} digits` : "")]
-    : [h("span", {}, atKink ? "a kink: the slope differs from side to side" : "✗ does not agree"), h("span")];
-  return [h("h3", {}, `Check it: nudge ${cut(name, 24)} both ways`), table,
+    : [h("span", {}, "✗ does not agree"), h("span")];
+  return [sentence, h("h3", {}, `Check it: nudge ${cut(name, 24)} both ways`),
+    found.kind === "one side" ? side : table,
     h("p", { class: agrees ? "verdict" : "verdict no" }, ...verdict)];
+}
+
+/** At a kink the slope jumps, and what backprop takes is a convention. */
+function kinkVerdict(found, gradient) {
+  const { agrees } = compareSlope(found, gradient);
+  const sides = `The slope is ${short(found.left)} on the left and ${short(found.right)} on the right. `;
+  const taken = agrees
+    ? `Backprop takes ${short(gradient)}, by convention.`
+    : `✗ Backprop's ${short(gradient)} is not between them.`;
+  return h("p", { class: agrees ? "verdict kink" : "verdict no" }, h("span", {}, "A kink. ", sides, taken));
 }

@@ -1,0 +1,89 @@
+// Slopes by differences: what the root does when the value of one card moves a little.
+
+const MACHINE_EPSILON = 2 ** -52;
+
+/**
+ * How the root changes with a card, next to its present value. `kind` is "smooth", "kink", "one
+ * side" (it is not defined on the other), "rough" (no step gives a slope) or "undefined". `slope`
+ * may be off by `doubt`; `left` and `right` are the slopes of the sides. `move` is the step that
+ * gave the slope: the root is `below` at `low` and `above` at `high`.
+ */
+function numericSlope(graph, inputs, card, v) {
+  const x = v[card];
+  const middle = v[graph.root];
+  if (!Number.isFinite(x) || !Number.isFinite(middle)) return { kind: "undefined" };
+  const at = (y) => forward(graph, new Map(inputs).set(card, y))[graph.root];
+  const moves = stepsAround(x).map((h) => ({ low: x - h, high: x + h }))
+    .filter(({ low, high }) => low < x && x < high)
+    .map(({ low, high }) => ({ low, high, width: high - low, below: at(low), above: at(high) }));
+  const size = (...ys) => Math.max(...ys.map(Math.abs), Number.MIN_VALUE / MACHINE_EPSILON);
+  const left = bestSlope(moves.map((m) => [x - m.low, middle - m.below, size(middle, m.below), m]), 1);
+  const right = bestSlope(moves.map((m) => [m.high - x, m.above - middle, size(middle, m.above), m]), 1);
+  const sides = { left: left?.slope, right: right?.slope };
+  if (!left && !right) return { kind: "rough" };
+  if (!left || !right) return { kind: "one side", ...sides, ...(left ?? right) };
+  const gap = Math.abs(left.slope - right.slope);
+  const largest = Math.max(Math.abs(left.slope), Math.abs(right.slope));
+  if (gap > 4 * (left.doubt + right.doubt) + 1e-6 * largest) return { kind: "kink", ...sides };
+  const both = bestSlope(moves.map((m) => [m.width, m.above - m.below, size(m.below, m.above), m]), 2);
+  return { kind: "smooth", ...sides, ...both };
+}
+
+/** Steps of all sizes, from a quarter of 1 and of |x| down, each at most half of the one before. */
+function stepsAround(x) {
+  const wanted = [];
+  for (const [scale, last] of [[1, -40], [Math.abs(x), -24]]) {
+    for (let k = -2; scale && k >= last; k -= 2) wanted.push(scale * 2 ** k);
+  }
+  const steps = [];
+  for (const h of wanted.sort((a, b) => b - a)) if (!(h > steps.at(-1) / 2)) steps.push(h);
+  return steps;
+}
+
+/**
+ * The slope in which two steps agree best: extrapolated to a step of 0, where the error shrinks with
+ * the step to the power `order`. What one step says counts for less the more it is rounded. Each row
+ * has the width of a step, the rise, the size of the numbers that it was made from, and its move.
+ * null if no two steps agree to a hundredth, or to a millionth of the steepest slope before.
+ */
+function bestSlope(rows, order) {
+  let best = null;
+  let before = null;
+  let steepest = 0;
+  for (const [width, rise, size, move] of rows) {
+    const slope = rise / width;
+    const rounding = 4 * MACHINE_EPSILON * size / width;
+    if (!Number.isFinite(slope)) { before = null; continue; }
+    steepest = Math.max(steepest, Math.abs(slope));
+    if (before) {
+      const factor = (before.width / width) ** order;
+      const extrapolated = slope + (slope - before.slope) / (factor - 1);
+      const change = Math.abs(slope - before.slope) / factor;
+      const agree = change <= Math.max(1e-2 * Math.abs(extrapolated), 1e-6 * steepest, rounding);
+      const doubt = change + rounding;
+      if (agree && !(best?.doubt <= doubt)) best = { slope: extrapolated, doubt, move };
+    }
+    before = { width, slope };
+  }
+  return best;
+}
+
+/** To how many significant digits two numbers agree, at most 12. */
+function digitsOfAgreement(a, b) {
+  if (a === b) return 12;
+  const relative = Math.abs(a - b) / Math.max(Math.abs(a), Math.abs(b));
+  if (!(relative < 1)) return 0;
+  return Math.min(12, Math.floor(-Math.log10(relative)));
+}
+
+/** Whether a gradient is what differences say: to `digits`, or between both sides of a kink. */
+function compareSlope(found, gradient) {
+  const { left, right, slope, doubt } = found;
+  if (found.kind === "kink") {
+    const slack = 1e-6 * Math.max(Math.abs(left), Math.abs(right));
+    const [low, high] = [Math.min(left, right) - slack, Math.max(left, right) + slack];
+    return { agrees: low <= gradient && gradient <= high, digits: 0 };
+  }
+  const digits = digitsOfAgreement(slope, gradient);
+  return { agrees: digits >= 4 || Math.abs(slope - gradient) <= 4 * doubt, digits };
+}
