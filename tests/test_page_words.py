@@ -180,7 +180,7 @@ def test_a_wrong_gradient_does_not_agree(javascript, name):
         (lambda x: maximum(x, 2.0 - x), 1.0, -1, 1),
         (lambda x: abs(x) * abs(x - 1e-3), 1e-3, -1e-3, 1e-3),
         (lambda x: (x.exp() - 1.0).relu() + x, 0.0, 1, 2), (lambda x: x.clip(-1e6, 1e6), 1e6, 1, 0),
-        (lambda x: minimum(x, x * x), 1.0, 2, 1),
+        (lambda x: minimum(x, x * x), 1.0, 2, 1), (lambda x: (x + 1e-38).relu(), 0.0, 0, 1),
     ],
 )  # fmt: skip
 def test_at_a_kink_both_slopes_are_said_and_what_lies_between_agrees(

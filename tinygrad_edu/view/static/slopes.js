@@ -17,16 +17,22 @@ function numericSlope(graph, inputs, card, v) {
     .filter(({ low, high }) => low < x && x < high)
     .map(({ low, high }) => ({ low, high, width: high - low, below: at(low), above: at(high) }));
   const size = (...ys) => Math.max(...ys.map(Math.abs), Number.MIN_VALUE / MACHINE_EPSILON);
-  const left = bestSlope(moves.map((m) => [x - m.low, middle - m.below, size(middle, m.below), m]), 1);
-  const right = bestSlope(moves.map((m) => [m.high - x, m.above - middle, size(middle, m.above), m]), 1);
+  const rows = (rise, width, y) => moves.map((m) => [width(m), rise(m), size(...y(m)), m]);
+  const leftRows = rows((m) => middle - m.below, (m) => x - m.low, (m) => [middle, m.below]);
+  const rightRows = rows((m) => m.above - middle, (m) => m.high - x, (m) => [middle, m.above]);
+  const widest = [leftRows[0], rightRows[0]].map(([width, rise]) => Math.abs(rise / width) || 0);
+  const usual = Math.max(...widest);
+  const left = bestSlope(leftRows, 1, usual);
+  const right = bestSlope(rightRows, 1, usual);
   const sides = { left: left?.slope, right: right?.slope };
   if (!left && !right) return { kind: "rough" };
   if (!left || !right) return { kind: "one side", ...sides, ...(left ?? right) };
   const gap = Math.abs(left.slope - right.slope);
   const largest = Math.max(Math.abs(left.slope), Math.abs(right.slope));
   if (gap > 4 * (left.doubt + right.doubt) + 1e-6 * largest) return { kind: "kink", ...sides };
-  const both = bestSlope(moves.map((m) => [m.width, m.above - m.below, size(m.below, m.above), m]), 2);
-  return { kind: "smooth", ...sides, ...both };
+  const bothRows = rows((m) => m.above - m.below, (m) => m.width, (m) => [m.below, m.above]);
+  const both = bestSlope(bothRows, 2, usual);
+  return both ? { kind: "smooth", ...sides, ...both } : { kind: "rough" };
 }
 
 /** Steps of all sizes, from a quarter of 1 and of |x| down, each at most half of the one before. */
@@ -44,12 +50,13 @@ function stepsAround(x) {
  * The slope in which two steps agree best: extrapolated to a step of 0, where the error shrinks with
  * the step to the power `order`. What one step says counts for less the more it is rounded. Each row
  * has the width of a step, the rise, the size of the numbers that it was made from, and its move.
- * null if no two steps agree to a hundredth, or to a millionth of the steepest slope before.
+ * null if no two steps agree to a hundredth, or to a millionth of the `usual` slope, that of the
+ * widest step, or a steeper one before.
  */
-function bestSlope(rows, order) {
+function bestSlope(rows, order, usual) {
   let best = null;
   let before = null;
-  let steepest = 0;
+  let steepest = Number.isFinite(usual) ? usual : 0;
   for (const [width, rise, size, move] of rows) {
     const slope = rise / width;
     const rounding = 4 * MACHINE_EPSILON * size / width;
