@@ -5,8 +5,8 @@ const MACHINE_EPSILON = 2 ** -52;
 /**
  * How the root changes with a card, next to its present value. `kind` is "smooth", "kink", "one
  * side" (it is not defined on the other), "rough" (no step gives a slope) or "undefined". `slope`
- * may be off by `doubt`; `left` and `right` are the slopes of the sides. `move` is the step that
- * gave the slope: the root is `below` at `low` and `above` at `high`.
+ * may be off by `doubt`; `left` and `right` are the slopes of the sides, `usual` is that of the
+ * widest step. `move` gave the slope: the root is `below` at `low` and `above` at `high`.
  */
 function numericSlope(graph, inputs, card, v) {
   const x = v[card];
@@ -32,7 +32,7 @@ function numericSlope(graph, inputs, card, v) {
   if (gap > 4 * (left.doubt + right.doubt) + 1e-6 * largest) return { kind: "kink", ...sides };
   const bothRows = rows((m) => m.above - m.below, (m) => m.width, (m) => [m.below, m.above]);
   const both = bestSlope(bothRows, 2, usual);
-  return both ? { kind: "smooth", ...sides, ...both } : { kind: "rough" };
+  return both ? { kind: "smooth", ...sides, usual, ...both } : { kind: "rough" };
 }
 
 /** Steps of all sizes, from a quarter of 1 and of |x| down, each at most half of the one before. */
@@ -92,5 +92,6 @@ function compareSlope(found, gradient) {
     return { agrees: low <= gradient && gradient <= high, digits: 0 };
   }
   const digits = digitsOfAgreement(slope, gradient);
-  return { agrees: digits >= 4 || Math.abs(slope - gradient) <= 4 * doubt, digits };
+  const slack = 4 * doubt + 1e-12 * (found.usual ?? 0); // a gradient is a sum, and rounded
+  return { agrees: digits >= 4 || Math.abs(slope - gradient) <= slack, digits };
 }
