@@ -240,7 +240,7 @@ def test_a_check_without_inputs_is_refused():
         gradcheck(lambda: Value(1))
 
 
-@pytest.mark.parametrize("result", [3.0, None, [Value(1)], np.ones(2)], ids=repr)
+@pytest.mark.parametrize("result", [3.0, None, [Value(1), 2.0], np.ones(2)], ids=repr)
 def test_a_function_that_returns_no_node_is_refused(result):
     with pytest.raises(TypeError, match=f"returned {type(result).__name__}, not a node"):
         gradcheck(lambda x: result, 1.0)

@@ -84,6 +84,12 @@ def test_a_leaf_that_is_made_anew_by_every_call_is_not_an_input():
         gradcheck(lambda: Tensor(X, "made").sum())
 
 
+def test_leaves_with_one_label_are_told_apart():
+    first, second = nn.Linear(3, 2, rng=0), nn.Linear(2, 1, rng=1)
+    report = gradcheck(lambda: second(first(X).tanh()).sum())
+    assert sorted(verdicts(report)) == ["bias (1)", "bias (2)", "weight (1)", "weight (2)"]
+
+
 def test_second_order_through_leaves():
     w = Tensor(X, "w")
     report = gradcheck(lambda: (w.tanh() * w).sum(), second_order=True)
@@ -277,6 +283,43 @@ def test_a_mean_without_1_over_n_is_named():
         raises=False,
     ).rows  # fmt: skip
     assert "the length of the batch" in row.note
+
+
+def test_a_function_that_returns_its_gradient_too():
+    """As the losses of courses do, and as `jac=True` says in scipy.optimize."""
+
+    def svm_loss(W, x, y, scale):
+        scores = x @ W
+        margins = np.maximum(0, scores - scores[np.arange(2), y][:, None] + 1) * scale
+        margins[np.arange(2), y] = 0
+        mask = (margins > 0) * scale
+        mask[np.arange(2), y] = -mask.sum(1)
+        return margins.sum() / 2, x.T @ mask / 2
+
+    W, y = np.random.default_rng(0).normal(size=(3, 4)), np.array([1, 3])
+    report = gradcheck(svm_loss, W, X, y, 1.5, gradient=True)
+    assert verdicts(report) == {
+        "W": "ok", "x": "not given", "y": "not given", "scale": "not given",
+    }  # fmt: skip
+
+    def pair(x, y):
+        return np.sum(x * x * y), 2 * x * y, x * x
+
+    assert verdicts(gradcheck(pair, X, X + 3, gradient=True)) == {"x": "ok", "y": "ok"}
+    report = gradcheck(lambda x: (np.sum(x * x), x), X, gradient=True, raises=False)
+    assert "half of what it should be" in report.rows[0].note
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_a_function_of_several_results(kind, wrong_square):
+    def cell(x, h):
+        h = (x + h).tanh()
+        return kind([h, h.exp() * x])
+
+    assert gradcheck(cell, X, X / 2).ok
+    assert gradcheck(lambda a, b: kind([a * b, a.sin()]), 2.0, 3.0).ok
+    with pytest.raises(GradientError, match="wrong for x"):
+        gradcheck(lambda x: kind([x.sin(), wrong_square(x)]), X)
 
 
 def test_global_random_numbers_are_the_same_at_every_call():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,7 +36,7 @@ from tinygrad_edu.view.cards.reading import shape_of
 def gradcheck(
     f: Callable[..., Any],
     *inputs: Any,
-    gradient: Callable[..., Any] | None = None,
+    gradient: Callable[..., Any] | bool | None = None,
     jacobian: Callable[..., Any] | None = None,
     hessian: Callable[..., Any] | None = None,
     jvp: Callable[..., Any] | None = None,
@@ -50,14 +51,15 @@ def gradcheck(
 
     `inputs` are numbers, arrays, Values, Tensors, or dicts, lists and tuples of arrays; anything
     else is handed on as it is. f gets a node for each of them (a Value for a number, a Tensor for
-    an array) and returns a node, whose backward pass is checked. A leaf that you give is handed in
-    itself. Without inputs, the leaves from outside that f uses are checked: those with labels, or
-    all if none has one.
+    an array) and returns a node, or several, whose backward pass is checked. A leaf that you give
+    is handed in itself. Without inputs, the leaves from outside that f uses are checked: those with
+    labels, or all if none has one.
 
     With a derivative by hand, f gets copies of the inputs and returns numbers, and this is checked:
 
     - `gradient(*inputs)`: the derivatives of one number by each input, in order or by name; or
-      f'(x), element by element, where f maps an array to an array element by element;
+      f'(x), element by element, where f maps an array to an array element by element. True says
+      that f returns the pair of its value and its gradient;
     - `jacobian(*inputs)`: J[i..., j...] = ∂f[i...]/∂x[j...], or flattened to a matrix;
     - `hessian(*inputs)`: the second derivatives of one number, against differences of `gradient`
       if that is given too;
@@ -74,9 +76,12 @@ def gradcheck(
     where a derivative by hand is given. The inputs are not changed.
     """
     check_function(f, "gradcheck")
+    title = title_of(f)
+    if gradient is True:
+        f, gradient = _halves(f)
     by_hand = {"gradient": gradient, "jacobian": jacobian, "hessian": hessian, "jvp": jvp,
                "adjoint": adjoint}  # fmt: skip
-    derivatives = {kind: d for kind, d in by_hand.items() if d is not None}
+    derivatives = {kind: d for kind, d in by_hand.items() if d}
     if second_order and derivatives:
         raise ValueError(
             f"gradcheck: second_order needs a function of nodes, not {next(iter(derivatives))}="
@@ -88,7 +93,7 @@ def gradcheck(
     def tolerance(dtype: str) -> Tolerance:
         return Tolerance.of(dtype, rtol, atol, "gradcheck")
 
-    report = Report(f"gradcheck of {title_of(f)}", [])
+    report = Report(f"gradcheck of {title}", [])
     if derivatives:
         from tinygrad_edu.check.derivatives_by_hand import check_by_kind
 
@@ -99,6 +104,20 @@ def gradcheck(
     else:
         _check_nodes(report, f, inputs, names, tolerance, second_order)
     return concluded(report, raises)
+
+
+def _halves(f: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """The value of a function that returns its gradient too, and the gradient."""
+
+    @functools.wraps(f)
+    def value(*inputs: Any) -> Any:
+        return f(*inputs)[0]
+
+    def gradient(*inputs: Any) -> Any:
+        parts = f(*inputs)[1:]
+        return parts[0] if len(parts) == 1 else parts
+
+    return value, gradient
 
 
 def _inputs(
@@ -137,7 +156,8 @@ def _check_nodes(
             return _root(f())
 
         nodes, unlabelled = _leaves_from_outside(record)
-        checked = CheckedInputs(nodes, _names_of_leaves(nodes), names, "gradcheck")
+        usual = _names_of_leaves(nodes)
+        checked = CheckedInputs(nodes, usual, names or usual, "gradcheck")
         if unlabelled:
             report.notes.append(f"{unlabelled} leaves without a label are not checked")
     first = _Recorded(record, nodes, checked, tolerance)
@@ -153,6 +173,13 @@ def _check_nodes(
 
 
 def _root(root: Any) -> Any:
+    """The node that a function returned, or the weighed sum of those in a list or a tuple."""
+    if isinstance(root, list | tuple) and root and all(isinstance(x, Node) for x in root):
+        total: Any = 0.0
+        for i, x in enumerate(root):
+            weighed = x * weights_for((*shape_of(x.data), len(root)))[..., i]
+            total = total + (weighed.sum() if shape_of(x.data) else weighed)
+        return total
     if not isinstance(root, Node):
         raise TypeError(
             f"gradcheck: the function returned {type(root).__name__}, not a node; for a function "
@@ -177,7 +204,12 @@ def _leaves_from_outside(record: Callable[[], Any]) -> tuple[list[Any], int]:
 
 
 def _names_of_leaves(leaves: Sequence[Any]) -> list[str]:
-    return [f"leaf {i}" for i in range(len(leaves))]
+    """Their labels; one that several have gets a number."""
+    labels = [x.label or f"leaf {i}" for i, x in enumerate(leaves)]
+    return [
+        f"{label} ({labels[:i].count(label) + 1})" if labels.count(label) > 1 else label
+        for i, label in enumerate(labels)
+    ]
 
 
 def _summed_gradients(root: Any, nodes: Sequence[Any]) -> Any:

@@ -22,6 +22,7 @@ from tinygrad_edu.check.kinds import (
     same_numbers,
 )
 from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.view.cards.reading import shape_of
 
 AFFIXES = ("{}", "d{}", "grad_{}", "{}_grad", "d_{}", "delta_{}", "grad{}", "∂{}")
 """What the gradient of W may be called."""
@@ -124,8 +125,11 @@ class CheckedInputs:
             result = (result,)
         with_floats = [i for i, some in enumerate(self.of_input)
                        if any(v.is_floating for v in some)]  # fmt: skip
-        if len(with_floats) == 1 and not isinstance(result, tuple | list):
-            result = (result,)
+        if not isinstance(result, tuple | list):
+            owners = [i for i in with_floats if not self._is_structure(i)
+                      and shape_of(self.of_input[i][0].numbers) == shape_of(result)]  # fmt: skip
+            if len(owners) == 1 or len(with_floats) == 1:  # the only one that it fits
+                with_floats, result = owners or with_floats, (result,)
         chosen = {len(self.given): list(range(len(self.given))), len(with_floats): with_floats}
         length = len(result) if isinstance(result, tuple | list) else 0
         if not length or length not in chosen:
