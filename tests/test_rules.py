@@ -133,7 +133,9 @@ def test_an_array_rule_gives_what_numpy_gives(call):
 @every_call
 @pytest.mark.parametrize("seed", range(3))
 def test_the_gradients_of_an_array_rule_agree_with_central_differences(call, seed):
-    gradcheck(call.ours, *[Tensor(a) for a in operands_for(call, seed)])
+    report = gradcheck(call.ours, *[Tensor(a) for a in operands_for(call, seed)], raises=False)
+    assert not report.problems
+    assert {row.verdict for row in report.rows} <= {"ok", "kink", "unused"}  # a single one's var
 
 
 @every_rule
@@ -150,7 +152,7 @@ def test_run_on_nodes_an_array_rule_gives_the_same_gradient_and_a_right_second_o
         out = call.ours(*nodes)
         first = gradients(out, *nodes, gradient=np.ones(out.shape))
         total = sum((tg.sum(tg.sin(g)) for g in first), start=Tensor(0.0))
-        return total + sum((tg.sum(x * 0.0) for x in nodes), start=Tensor(0.0))
+        return total + sum((tg.sum(x * 1.0) for x in nodes), start=Tensor(0.0))  # each matters
 
     gradcheck(slope, *tensors, rtol=1e-5, atol=1e-5)
 
