@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, find, settings
 from hypothesis.strategies import booleans
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
-from sybil.parsers.markdown import CodeBlockParser
+from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
 from tinygrad_edu.engine.methods import Methods
 from tinygrad_edu.rules import RULES, operations
@@ -184,6 +184,7 @@ pytest_collect_file = Sybil(
     parsers=[
         CodeBlockParser("python", run_and_remember),
         CodeBlockParser("text", compare_with_printed),
+        SkipParser(),  # <!-- skip: next if(..., reason="torch is not installed") -->
     ],
     patterns=["README.md", "docs/*.md"],
     fixtures=["own_folder", "forgotten_rules"],

@@ -87,7 +87,7 @@ PLANTED = {
     ),
     "1/N": (SquaredError, lambda ctx, g: (g * 2 * (saved(ctx)[0] - saved(ctx)[1]), None)),
     "half of what": (SquaredError, lambda ctx, g: (g * (saved(ctx)[0] - saved(ctx)[1]) / 12, None)),
-    "linear in the adjoint": (Affine, lambda ctx, g: (None, None, g.clamp(-2, 2).sum(0))),
+    "does not grow with the adjoint": (Affine, lambda ctx, g: (None, None, g.clamp(-2, 2).sum(0))),
 }
 
 

@@ -23,7 +23,7 @@ from tinygrad_edu.check.kinds import (
     title_of,
     weights_for,
 )
-from tinygrad_edu.check.libraries.recognition import check_in_library, library_of
+from tinygrad_edu.check.libraries.recognition import check_in_library, library_behind
 from tinygrad_edu.check.report import Report, Row, a_check, concluded
 from tinygrad_edu.check.variables import CheckedInputs
 from tinygrad_edu.check.verdict import judged, judged_together
@@ -99,7 +99,7 @@ def gradcheck(
 
         checked = _inputs(f, inputs, names)
         check_by_kind(report, f, derivatives, checked, tolerance)
-    elif inputs and (library := library_of(f, inputs, second_order)):
+    elif inputs and (library := library_behind(f, inputs, second_order)):
         return check_in_library(library, f, inputs, "gradcheck", rtol, atol, names, raises)
     else:
         _check_nodes(report, f, inputs, names, tolerance, second_order)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
@@ -23,9 +24,6 @@ from tinygrad_edu.check.libraries.recognition import names_of_inputs, torch_rule
 from tinygrad_edu.check.report import Report, Row, concluded
 from tinygrad_edu.check.verdict import judged, judged_in_turn, with_swaps_named
 from tinygrad_edu.rules.operand_types import Array
-
-SCALES = {1.0: "the same", -1000.0: "-1000 times the", 1e-3: "1/1000 of the"}
-"""The adjoint is handed in again with these factors, and what a report calls them."""
 
 
 def report_of(
@@ -95,7 +93,8 @@ class _LibraryCheck:
         ]
         for case, row in zip(cases, with_swaps_named(cases, rows), strict=True):
             report.rows.append(self._with_result_named(row, case))
-        report.problems.extend(self._not_linear(output, adjoint, gradients))
+        laws = dict(reversed(list(self._broken_laws(adjoint, gradients))))  # the first of each
+        report.problems.extend(f"{name}: {said}" for name, said in laws.items())
         self.function.look_closer(adjoint, gradients)
         report.problems.extend(dict.fromkeys(self.function.faults))
         if not self.function.takes_float64:
@@ -188,32 +187,36 @@ class _LibraryCheck:
                 return replace(single, note=f"through result {i}: {single.note}")
         return row
 
-    def _not_linear(
-        self, output: Array, adjoint: Array, gradients: Sequence[Array | None]
-    ) -> list[str]:
-        """A backward pass gives the same twice, and c times as much for c times the adjoint."""
-        problems = []
-        for factor, said in (
-            (1.0, "the same"),
-            (-1000.0, "-1000 times the"),
-            (1e-3, "1/1000 of the"),
-        ):
-            for v, once, other in zip(
-                self.function.variables, gradients, self._gradients(factor * adjoint), strict=True
-            ):
-                if once is None or other is None:
+    def _broken_laws(
+        self, adjoint: Array, gradients: Sequence[Array | None]
+    ) -> Iterator[tuple[str, str]]:
+        """What is to be said of variables whose gradient is another one for the same adjoint, or
+        not c times as large for c times the adjoint."""
+        for factor in (1.0, -1000.0, 1e-3):
+            again = self._gradients(factor * adjoint)
+            for v, once, other in zip(self.function.variables, gradients, again, strict=True):
+                if once is None or other is None or np.isnan(once).any():
                     continue
                 eps = float(np.finfo(v.dtype).eps)
                 slack = abs(factor) * eps * (1000 * largest(once) + self.rounding)
-                if (np.abs(other - factor * once) <= slack).all() or np.isnan(once).any():
-                    continue
-                left_out = factor != 1 and np.allclose(other, once, rtol=1e-4, atol=0)
-                problems.append(
-                    f"{v.name}: {said} adjoint does not give {said} gradient"
-                    + (
-                        ", but the same again: multiply by the adjoint (grad_output)"
-                        if left_out
-                        else "; a gradient is linear in the adjoint, and the same at every call"
-                    )
-                )
-        return list({problem.partition(":")[0]: problem for problem in reversed(problems)}.values())
+                gap = np.abs(other - factor * once)
+                if not (gap <= slack).all():
+                    place = np.unravel_index(int(np.argmax(gap)), gap.shape)
+                    yield v.name, _broken_law(factor, float(once[place]), float(other[place]))
+
+
+def _broken_law(factor: float, once: float, other: float) -> str:
+    if factor == 1:
+        return (
+            "the same adjoint gives two gradients; does backward draw random numbers, or change "
+            "what it reads?"
+        )
+    if math.isclose(once, other, rel_tol=1e-4):
+        return (
+            f"{factor:g} times the adjoint gives the same gradient again: multiply by the adjoint"
+        )
+    return (
+        f"the gradient does not grow with the adjoint: {factor:g} times the adjoint gives "
+        f"{other:.6g} instead of {factor * once:.6g}; is the adjoint clipped, rounded or compared "
+        "with a number?"
+    )

@@ -34,12 +34,10 @@ GRADIENT_BY = {
 ALIASES = {"jaxlib": "jax", "functorch": "torch"}
 
 
-def library_of(f: Any, inputs: Sequence[Any], second_order: bool = False) -> str:
-    """The library that differentiates f: that of f, or of the inputs, or the one to which f hands
-    the nodes that it gets; "" if that is none of them.
+def library_of(f: Any, inputs: Sequence[Any]) -> str:
+    """The library that f belongs to, or the inputs; "" if that is none.
 
-    TypeError for an object of a library that is not checked, for a class of modules, and where
-    derivatives of derivatives are asked of a library.
+    TypeError for an object of a library that is not checked, and for a class of modules.
     """
     homes = [*_homes(f), *(home for x in inputs for home in _homes_within(x))]
     for home in homes:
@@ -52,7 +50,16 @@ def library_of(f: Any, inputs: Sequence[Any], second_order: bool = False) -> str
     library = next((home for home in homes if home in CHECKED), "")
     if library and isinstance(f, type) and not is_torch_rule(f):
         raise TypeError(f"{f.__name__} is a class; give an object of it")
-    library = library or _library_reached(f, inputs)
+    return library
+
+
+def library_behind(f: Any, inputs: Sequence[Any], second_order: bool) -> str:
+    """The library that differentiates f: its own, that of the inputs, or the one to which f hands
+    the nodes that it gets; "" if that is none.
+
+    TypeError as for `library_of`, and where derivatives of derivatives are asked of a library.
+    """
+    library = library_of(f, inputs) or _library_reached(f, inputs)
     if library and second_order:
         raise TypeError(
             f"second_order is for functions of nodes; hand in the gradient by {library} as a "
