@@ -125,12 +125,8 @@ def test_what_is_written_into_or_not_finite_is_said():
 
 
 def test_nodes_that_no_library_gets_stay_ours():
-    assert (
-        library_behind(tg.softmax, [X], False)
-        == library_behind(lambda x: x.tanh(), [X], False)
-        == ""
-    )
-    assert library_behind(lambda x: x * float(anp.sum(X)), [X], False) == ""
+    for f in (tg.softmax, lambda x: x.tanh(), lambda x: x * float(anp.sum(X))):
+        assert library_behind(f, [X], False) == ""
     assert library_behind(lambda x: anp.tanh(x), [Value(0.5)], False) == "autograd"
     profiler = sys.getprofile()
     assert gradcheck(lambda x: x.tanh(), X).called == ""
