@@ -28,7 +28,7 @@ ADJOINTS = {"g", "d", "gy", "gz", "gout", "ct", "cotangent", "cotangents", "upst
 NO_ADJOINTS = {"data", "dataset", "date", "day", "debug", "decay", "default", "degree", "degrees",
                "den", "denominator", "depth", "device", "diag", "dict", "diff", "difference",
                "dilation", "dim", "dims", "dimension", "dist", "distance", "div", "done", "drop",
-               "dropout", "dt", "dtype", "dmodel", "dk", "duration", "dummy", "dropoutparam",
+               "dropout", "dtype", "dmodel", "dk", "duration", "dummy", "dropoutparam",
                "deterministic"}  # fmt: skip
 """Names with a d in front that are no derivatives."""
 

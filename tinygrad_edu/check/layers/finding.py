@@ -56,7 +56,7 @@ class Left:
             if (strength := self._strength(v, place)) < AS_GOOD_AS_NONE
         ]  # fmt: skip
         taken: set[int] = set()
-        for _, i, k in sorted(pairs):
+        for _, i, k in sorted(pairs, key=lambda p: (p[0] + 0.05 * variables[p[1]].aside, *p)):
             if variables[i].gradient is None and k not in taken:
                 _give(variables[i], self.places[k])
                 taken.add(k)
@@ -184,9 +184,9 @@ def _put_by_key(returned: Mapping[Any, Any], variables: Sequence[Variable]) -> N
         elif gradient is not None:
             for i, v in enumerate(variables):
                 if key in v.names:
-                    pairs.append((0.0, i, key))
+                    pairs.append((0.5 * v.aside, i, key))
                 elif is_gradient_of(key, v.names):
-                    pairs.append((1.0 + (v.own_name not in str(key)), i, key))
+                    pairs.append((1.0 + (v.own_name not in str(key)) + 0.5 * v.aside, i, key))
     taken = set()
     for _, i, key in sorted(pairs, key=lambda pair: pair[:2]):
         if variables[i].gradient is None and key not in taken:
@@ -213,7 +213,14 @@ def _put_in_order(
 ) -> None:
     seats: list[Seat] = [[v for v in variables if v.position == i] for i in range(inputs)]
     floating = [seat for seat in seats if any(v.floating for v in seat)]
-    parameters: list[Seat] = [[v] for v in variables if v.slots and not v.is_input]
+    held = [v for v in variables if v.slots and not v.is_input]
+    parameters: list[Seat] = [[v] for v in [v for v in held if not v.aside] or held]
+    lists = [x for x in parts if isinstance(x, list | tuple) and not _all_numbers(x)]
+    if lists and not any(v.path for v in variables):  # as of all weights, and of all biases
+        flat = [y for x in parts for y in (x if any(x is z for z in lists) else [x])]
+        _seat_freely(flat, parameters if len(flat) <= len(parameters) else [*floating, *parameters],
+                     agrees)  # fmt: skip
+        return
     if len(parts) == len(seats) and _fitting(parts, seats) == len(parts):
         _seat(parts, seats)
         return
@@ -229,10 +236,6 @@ def _put_in_order(
             f"check_backward: backward returned {len(parts)} gradients for {inputs} inputs; return "
             "those of the inputs in order, or a dict by name"
         )
-    flat = [y for part in parts for y in (part if isinstance(part, list | tuple) else [part])]
-    if len(flat) > len(parts):  # lists of gradients, as of all weights and all biases
-        _seat_freely(flat, parameters, agrees)
-        return
     best = max(_fitting(parts, o) for o in [*whole, *longer])
     fitting = [o for o in [*whole, *longer] if _fitting(parts, o) == best]
     if len(fitting) > 1 and fitting[0] not in whole:

@@ -164,6 +164,7 @@ class HandWrittenLayer:
     ) -> Left | None:
         """Run the backward pass, and see what it leaves; None if it has to be listened to."""
         if self.backward is None:
+            self._sizes = [1]
             result = returned[1] if len(returned) == 2 else list(returned[1:])
             return Left(result, [], [], self.owners, {}, set())
         douts = adjoints_for(forwarded, call, once.adjoint)

@@ -128,7 +128,7 @@ def _with_what_is_built(
 
 
 def _same(x: Any, y: Any) -> bool:
-    return x is y or (isinstance(x, int | float | str) and type(x) is type(y) and x == y)
+    return x is y or (isinstance(x, int | str) and type(x) is type(y) and x == y)
 
 
 def _arrays_in(held: Items) -> Iterable[Any]:
