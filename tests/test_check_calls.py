@@ -1,4 +1,4 @@
-"""How backward is called: by names, by trying, with several adjoints; what is passed on as it is."""
+"""How backward is called: by names, by trying, with several adjoints; what is passed on."""
 
 import numpy as np
 import pytest
@@ -305,7 +305,10 @@ def test_a_method_may_return_a_loss_and_the_gradients_of_its_parameters():
         factor = 1
 
     report = check_backward(Net().loss, X, X @ W)
-    assert [row.parameter for row in report.rows if row.verdict == "ok"] == ["params.W1", "params.b1"]
+    assert [row.parameter for row in report.rows if row.verdict == "ok"] == [
+        "params.W1",
+        "params.b1",
+    ]
     net = Net()
     net.factor = 2
     assert "wrong" in verdicts(net.loss, X, X @ W)

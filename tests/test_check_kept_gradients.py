@@ -1,4 +1,4 @@
-"""Every way in which people keep gradients: each layer passes, and a planted factor of 3 does not."""
+"""Every way in which people keep gradients: each layer passes, and a factor of 3 does not."""
 
 import types
 

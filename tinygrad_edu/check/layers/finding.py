@@ -25,6 +25,8 @@ Agrees = Callable[[Variable, Any], bool]
 """Whether an array is the gradient of a variable, as far as a difference along one direction says.
 It is asked only where names and shapes leave several answers."""
 AS_GOOD_AS_NONE = 9.0
+OUTPUT_OWNERS = {"out", "output", "outputs", "y", "values", "loss", "z", "h", "a", "scores"}
+"""What an adjoint belongs to, as its name says."""
 
 
 class Left:
@@ -128,11 +130,13 @@ def _give(v: Variable, place: Place) -> None:
     v.left_before = before
 
 
-def is_explained(place: Place, known: set[str]) -> bool:
+def is_explained(place: Place, known: set[str], batch: int) -> bool:
     """Whether a gradient belongs to something that has a name in the code, such as a variable
-    inside the forward pass, so that no parameter is missing."""
-    owners = owners_named(place.key)
-    return any(owner in known for owner in owners) or (not owners and bare(place.key) in known)
+    inside the forward pass, or to something in between, with one row for each sample, so that no
+    parameter is missing."""
+    shape, owners = np.shape(place.value), owners_named(place.key)
+    between = not shape or shape[0] == batch or any(owner in OUTPUT_OWNERS for owner in owners)
+    return between or not owners or any(owner in known for owner in owners)
 
 
 # --- what is returned ----------------------------------------------------------------------------

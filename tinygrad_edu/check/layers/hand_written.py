@@ -85,7 +85,7 @@ def _put_back(layer: HandWrittenLayer) -> Iterator[HandWrittenLayer]:
     try:
         yield layer
     finally:
-        layer.world.put_back()
+        layer.world.restore()
 
 
 def _call_in_words(layer: HandWrittenLayer) -> str:

@@ -29,7 +29,7 @@ def add_rows(
     """Add a row for each input and parameter to the report, and what else is wrong."""
     _check_same(layer, once)
     twice = layer.run(adjoint_times=2.0) if once.adjoint.size > 1 else None
-    variables = [v for v in once.variables if not _is_buffer(v, layer, once)]
+    variables = [v for v in once.variables if not _is_buffer(v, layer)]
     cases = [
         None if v.gradient is None else _case_of(v, layer, once, twice, rtol, atol)
         for v in variables
@@ -52,7 +52,7 @@ def add_rows(
         f"backward set {place.path}, which looks like a gradient, but no input or parameter was "
         "found that it belongs to, so it was not checked; call it d and the name of its parameter"
         for place in once.unmatched
-        if not is_explained(place, once.known)
+        if not is_explained(place, once.known, _counts(once).get("the length of the batch", 0))
     )
 
 
@@ -78,10 +78,11 @@ def _dtypes(once: Pass) -> list[Any]:
     return [v.given for v in once.variables]
 
 
-def _is_buffer(v: Variable, layer: HandWrittenLayer, once: Pass) -> bool:
-    """Whether forward overwrites an array before it uses it, so that it is no parameter."""
-    overwritten = bool(v.change) and not v.is_input and not v.named and "forward" in v.change
-    return overwritten and not _matters_at_all(v, layer)
+def _is_buffer(v: Variable, layer: HandWrittenLayer) -> bool:
+    """Whether forward overwrites an array before it uses it, so that it is not a parameter."""
+    if v.is_input or v.named or (v.aside and v.gradient is None):
+        return False
+    return layer.is_overwritten(v) and not _matters_at_all(v, layer)
 
 
 def _matters_at_all(v: Variable, layer: HandWrittenLayer) -> bool:

@@ -307,6 +307,16 @@ class HandWrittenLayer:
 
         return outputs
 
+    def is_overwritten(self, variable: Variable) -> bool:
+        """Whether forward writes other numbers into a parameter, whatever they were."""
+        mode = Mode(True, self._noted)
+        self.world.put_back(mode)
+        _move_to(variable.slots, variable.given + 1)
+        with quietly():
+            self.forward(*self._inputs_in(mode))
+        now = variable.slots[0].get()
+        return now is not None and not np.array_equal(array_of(now), variable.given + 1)
+
     def _inputs_in(
         self, mode: Mode, variable: Variable | None = None, moved: Array | None = None
     ) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_edu.check.kinds import is_foreign
-from tinygrad_edu.check.layers.containers import Holder, Items, ListItems
+from tinygrad_edu.check.layers.containers import Draws, Holder, Items, ListItems
 from tinygrad_edu.check.layers.reached import LayerSlot, Reached, is_real
 
 
@@ -37,6 +37,11 @@ class World:
         self._roots = [*owners, extra], functions
         self._extra = extra
         self._look()
+        self._first = self._items, self._numbers, self._draws
+
+    def restore(self) -> None:
+        """Everything as it was before the check, without what a first forward pass builds."""
+        self._put(*self._first)
 
     @property
     def slots(self) -> list[LayerSlot]:
@@ -55,13 +60,18 @@ class World:
         """Everything as it was, its arrays held in this mode."""
         if mode not in self._states:
             self._states[mode] = self._state_in(mode)
-        items, numbers = self._states[mode]
+        self._put(*self._states[mode], self._draws)
+
+    def _put(
+        self, items: Sequence[tuple[Holder, Items]], numbers: Sequence[tuple[Any, Any]],
+        draws: Sequence[tuple[Draws, Any]],
+    ) -> None:  # fmt: skip
         for container, held in items:
             container.put(held)
         for x, before in numbers:
             _put_numbers(x, before)
-        for draws, state in self._draws:
-            draws.put(state)
+        for generator, state in draws:
+            generator.put(state)
 
     def _state_in(self, mode: Mode) -> tuple[list[tuple[Holder, Items]], list[tuple[Any, Any]]]:
         if mode == Mode():
