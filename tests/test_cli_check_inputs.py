@@ -51,6 +51,15 @@ def weighed(x, t):
     return ((x - t) ** 2).sum()
 
 
+def svm_loss(x, labels):
+    rows = np.arange(len(x))
+    margins = np.maximum(0, x - x[rows, labels][:, None] + 1.0)
+    margins[rows, labels] = 0
+    dx = (margins > 0) * 1.0
+    dx[rows, labels] -= dx.sum(axis=1)
+    return margins.sum() / len(x), dx / len(x)
+
+
 class Activation:
     def __init__(self, mode="tanh", scale=None):
         self.mode, self.scale = mode, scale or 1.0
@@ -164,6 +173,7 @@ RIGHT = [
     ("picked x=8x3 labels=8:0..2:int", "labels (8,) int from 0 to 2"),
     ("powers x=2.0 n=3:int", "agree"),
     ("powers x=2.0 n=n:fixed", "agree"),
+    ("svm_loss x=4x6 labels=4:0..5:int --gradient svm_loss", "gradcheck of svm_loss: analytic"),
     ("leaky x=6x", "the derivative by hand: dleaky"),
     ("leaky x=6x slope=0.3", "agree"),
     ("Activation x=3x4", "agree"),

@@ -111,9 +111,9 @@ def script(folder):
     ("library", "call", "verdict"),
     [
         ("torch", "Cube x=4x3", "check_backward of Cube: wrong for x"),
-        ("torch", "cube x=4x3", "gradcheck of Cube.apply: wrong for x"),
+        ("torch", "cube x=4x3", "gradcheck of Cube: wrong for x"),
         ("torch", "Product x=4x3 w=3x2", "check_backward of Product: analytic and numeric"),
-        ("torch", "product x=4x3 w=3x2", "gradcheck of Product.apply: analytic and numeric"),
+        ("torch", "product x=4x3 w=3x2", "gradcheck of Product: analytic and numeric"),
         ("torch", "net x=4x3", "gradcheck of Net: analytic and numeric derivatives agree"),
         ("torch", "net x=4x3:float32", "gradcheck of Net: analytic and numeric"),
         ("torch", "net x=given", "gradcheck of Net: analytic and numeric derivatives agree"),

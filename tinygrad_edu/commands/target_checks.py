@@ -80,7 +80,12 @@ def _of_function(
         xs, passed_back = inputs.of_layer(found), inputs.found(backward)
         return lambda: check_backward(found, passed_back, *xs, **settings)
     if gradient:
-        return _of_gradient(found, inputs.found(gradient), inputs, settings, notes)
+        slope = inputs.found(gradient)
+        if slope is found:  # it returns its value and its gradient
+            function, by_name = inputs.of(found, by_hand=True)
+            settings["names"], values = [*by_name], [*by_name.values()]
+            return lambda: gradcheck(function, *values, gradient=True, **settings)
+        return _of_gradient(found, slope, inputs, settings, notes)
     function, by_name = inputs.of(found)
     settings["names"], values = [*by_name], [*by_name.values()]
     if values and options.library:
