@@ -93,8 +93,10 @@ class _LibraryCheck:
         ]
         for case, row in zip(cases, with_swaps_named(cases, rows), strict=True):
             report.rows.append(self._with_result_named(row, case))
-        laws = dict(reversed(list(self._broken_laws(adjoint, gradients))))  # the first of each
-        report.problems.extend(f"{name}: {said}" for name, said in laws.items())
+        laws: dict[str, str] = {}
+        for name, said in self._broken_laws(adjoint, gradients):
+            laws.setdefault(name, f"{name}: {said}")
+        report.problems.extend(laws.values())
         self.function.look_closer(adjoint, gradients)
         report.problems.extend(dict.fromkeys(self.function.faults))
         if not self.function.takes_float64:
