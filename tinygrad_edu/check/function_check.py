@@ -55,6 +55,8 @@ def gradcheck(
     is handed in itself. Without inputs, the leaves from outside that f uses are checked: those with
     labels, or all if none has one.
 
+    A function of torch, JAX or autograd is differentiated by its library.
+
     With a derivative by hand, f gets copies of the inputs and returns numbers, and this is checked:
 
     - `gradient(*inputs)`: the derivatives of one number by each input, in order or by name; or

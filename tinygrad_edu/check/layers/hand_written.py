@@ -40,6 +40,9 @@ def check_backward(
     direction; `Report.called` says which. Inputs are numbers, arrays, and lists and dicts of those;
     what is no number is passed on as it is.
 
+    A torch.autograd.Function, a module of torch, a jax.custom_vjp and a primitive of autograd are
+    checked through the backward pass of their library.
+
     The gradients are what backward returns (in order, or a dict by name), or what it leaves
     behind: for an array `W` in `dW`, `grad_W`, `W_grad` or `dJdW`, in a list or dict of gradients,
     or in `W.g`, `W.grad_` or `W.grad`; or its own update of `W`, divided by the learning rate.
