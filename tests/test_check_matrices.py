@@ -299,3 +299,50 @@ def test_second_order_is_of_nodes(kind):
 def test_an_adjoint_stands_alone():
     with pytest.raises(ValueError, match="adjoint= is for linear functions, and stands alone"):
         gradcheck(np.sum, X, adjoint=lambda y: y * np.ones(3), gradient=np.ones_like)
+
+
+# --- many functions ------------------------------------------------------------------------------
+
+SMOOTH = (anp.sin, anp.tanh, anp.exp, lambda x: x**3, lambda x: anp.log(x * x + 1))
+
+
+def ways_to_make(rng):
+    """A random function to several results and one to one number, at a random scale, and x."""
+    n, m = rng.integers(1, 6, 2)
+    matrix, square = rng.normal(size=(m, n)), rng.normal(size=(n, n))
+    scale, size = 10.0 ** rng.integers(-8, 8), 10.0 ** rng.integers(-2, 1)
+    g = SMOOTH[rng.integers(len(SMOOTH))]
+    many = [
+        lambda x: scale * g(anp.dot(matrix, x)),
+        lambda x: scale * g(x) * anp.sum(x**2),
+        lambda x: scale * g(anp.dot(square, x)) / (1 + anp.sum(x * x)),
+    ][rng.integers(3)]
+    one = [
+        lambda x: scale * anp.sum(g(anp.dot(matrix, x)) ** 2),
+        lambda x: scale * anp.log(anp.sum(anp.exp(x / size)) + anp.sum(x * x)) + anp.prod(x),
+        lambda x: scale * anp.sum(g(x) * x),
+    ][rng.integers(3)]
+    return many, one, rng.normal(size=n) * size
+
+
+def with_one_off(matrix, rng):
+    """The matrix with one element off by a hundredth of the largest, at least."""
+    wrong = np.array(matrix)
+    i = int(rng.integers(wrong.size))
+    wrong.flat[i] += 0.01 * max(abs(wrong.flat[i]), np.abs(wrong).max())
+    return lambda x: wrong
+
+
+def test_no_right_matrix_is_accused_and_no_wrong_one_passes(much):
+    for seed in range(much(200, 4)):
+        rng = np.random.default_rng(seed)
+        many, one, x = ways_to_make(rng)
+        jacobian, hessian = autograd.jacobian(many), autograd.hessian(one)
+        for f, kind, right in (
+            (many, "jacobian", jacobian), (one, "hessian", hessian),
+            (real_only(one), "hessian", hessian),
+        ):  # fmt: skip
+            assert gradcheck(f, x, **{kind: right}).ok, seed
+            wrong = with_one_off(right(x), rng)
+            assert not gradcheck(f, x, raises=False, **{kind: wrong}).ok, seed
+        assert gradcheck(many, x, jvp=lambda x, v, j=jacobian: np.tensordot(j(x), v, 1)).ok, seed

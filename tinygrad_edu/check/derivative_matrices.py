@@ -252,7 +252,8 @@ def _step_for(path: Path, x: float) -> float:
         far_slope, half = (_slope_over(path, h) for h in (SLOPE_STEP, SLOPE_STEP / 2))
     except (ArithmeticError, ValueError):
         return near
-    return SLOPE_STEP if abs(far_slope - half) <= 1e-8 * abs(half) + 1e-12 else near
+    rounding = 1e-15 * abs(path(0.0)) / SLOPE_STEP
+    return SLOPE_STEP if abs(far_slope - half) <= 1e-8 * abs(half) + rounding else near
 
 
 def _with_symmetry(row: Row, case: Case) -> Row:

@@ -160,7 +160,7 @@ def _check_own_elements(function: PlainFunction, i: int) -> None:
             "element: give the matrix of derivatives as jacobian=, or a backward pass to "
             "check_backward"
         )
-    if not has_own_elements(lambda x: function.at({i: x}), v.double, function.value):
+    if not has_own_elements(lambda x: function.at({i: x}), v.double, function.at({})):
         raise ValueError(
             f"gradcheck: a result of the function depends on more than its own element of "
             f"{v.name}, so its derivative is a matrix; give it as jacobian=, or a backward pass to "
