@@ -331,6 +331,30 @@ def test_global_random_numbers_are_the_same_at_every_call():
                      gradient=lambda x: np.random.rand(*X.shape)).ok  # fmt: skip
 
 
+class Dropout:
+    """With a generator of its own, and a mask that the derivative reads."""
+
+    def __init__(self):
+        self.rng, self.mask = np.random.default_rng(3), None
+
+    def __call__(self, x):
+        self.mask = self.rng.random(X.shape) < 0.7
+        return x * self.mask / 0.7
+
+    def derivative(self, x):
+        return self.mask / 0.7
+
+
+def test_generators_of_the_function_draw_the_same_numbers_at_every_call():
+    drop, model = Dropout(), nn.Linear(3, 2, rng=0)
+    state = drop.rng.bit_generator.state
+    assert gradcheck(drop, X, gradient=drop.derivative).ok
+    assert gradcheck(lambda x: model(drop(x)).tanh(), X).ok
+    assert gradcheck(lambda: model(drop(X)).sum()).ok
+    assert drop.rng.bit_generator.state == state
+    assert not gradcheck(drop, X, gradient=np.ones_like, raises=False).ok
+
+
 def test_no_warning_of_the_check_reaches_its_caller():
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -4,6 +4,7 @@ import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from effort import much
 
 from tinygrad_edu import gradcheck
 from tinygrad_edu.check import GradientError
@@ -333,8 +334,8 @@ def with_one_off(matrix, rng):
     return lambda x: wrong
 
 
-def test_no_right_matrix_is_accused_and_no_wrong_one_passes(much):
-    for seed in range(much(200, 4)):
+def test_no_right_matrix_is_accused_and_no_wrong_one_passes():
+    for seed in range(much(200, 2)):
         rng = np.random.default_rng(seed)
         many, one, x = ways_to_make(rng)
         jacobian, hessian = autograd.jacobian(many), autograd.hessian(one)

@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_edu.check.case import RESULT, Case, Tolerance
 from tinygrad_edu.check.derivatives_by_hand import plain_result
 from tinygrad_edu.check.exact import row_beside_exact
-from tinygrad_edu.check.kinds import Plain, is_foreign, like, quietly, steady
+from tinygrad_edu.check.kinds import Plain, is_foreign, like, quietly
 from tinygrad_edu.check.report import Report, Row
 from tinygrad_edu.check.variables import CheckedInputs
 from tinygrad_edu.rules.operand_types import Array
@@ -72,7 +72,7 @@ class _Pair:
     def __init__(
         self, f: Callable[..., Any], adjoint: Callable[..., Any], inputs: CheckedInputs
     ) -> None:
-        self.f, self.adjoint, self.inputs = steady(f), steady(adjoint), inputs
+        self.f, self.adjoint, self.inputs = f, adjoint, inputs
         value = self.forward(0, inputs.variables[0].double)
         self.results, self.is_complex = value.shape, np.iscomplexobj(value)
 

@@ -25,7 +25,6 @@ from tinygrad_edu.check.kinds import (
     positional_parameters,
     precision,
     quietly,
-    steady,
 )
 from tinygrad_edu.check.noise import Path
 from tinygrad_edu.check.numerical import Estimate, complex_derivative, derivative
@@ -147,7 +146,7 @@ def rows_of_hessian(
             f"{function.shape}"
         )
     copies = inputs.copies()
-    blocks = _blocks(inputs, steady(hessian)(*inputs.filled(copies)))
+    blocks = _blocks(inputs, hessian(*inputs.filled(copies)))
     report.problems.extend(inputs.written_into(copies, "the derivative"))
     slopes = _gradient_by_hand(function, gradient) if gradient else _numerical_slopes(function)
     rows = []
@@ -194,7 +193,7 @@ def _blocks(inputs: CheckedInputs, hessian: Any) -> dict[tuple[int, int], Any]:
 
 
 def _gradient_by_hand(function: PlainFunction, gradient: Derivative) -> Slopes:
-    inputs, gradient = function.inputs, steady(gradient)
+    inputs = function.inputs
 
     def slopes(a: int, b: int, x: Plain) -> Plain:
         with quietly():
@@ -334,7 +333,7 @@ def _way_to_call(function: PlainFunction, jvp: Derivative) -> Callable[[dict[int
 
     What fits is found by calling it; an error of all ways is that of the first.
     """
-    inputs, jvp = function.inputs, steady(jvp)
+    inputs = function.inputs
 
     def tangents(of: dict[int, Plain]) -> list[Any]:
         zeros = (like(v.given, v.double * 0) for v in inputs.variables)

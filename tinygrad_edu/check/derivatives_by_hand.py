@@ -16,7 +16,6 @@ from tinygrad_edu.check.kinds import (
     plain,
     precision,
     quietly,
-    steady,
 )
 from tinygrad_edu.check.report import Report, Row
 from tinygrad_edu.check.variables import CheckedInputs
@@ -29,7 +28,7 @@ class PlainFunction:
     """A function of plain numbers: its result at the inputs, and beside them."""
 
     def __init__(self, f: Callable[..., Any], inputs: CheckedInputs, problems: list[str]) -> None:
-        self.f, self.inputs = steady(f), inputs
+        self.f, self.inputs = f, inputs
         copies = inputs.copies()
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
@@ -54,7 +53,7 @@ class PlainFunction:
     ) -> list[Any]:
         """What a derivative by hand gives for each variable at the inputs."""
         copies = self.inputs.copies()
-        result = steady(derivative)(*self.inputs.filled(copies))
+        result = derivative(*self.inputs.filled(copies))
         problems += self.inputs.written_into(copies, "the derivative")
         parts, unknown = self.inputs.parts_of(result, f"gradcheck: {kind}")
         problems += [f"the {kind} gave {name!r}, which is the name of no input" for name in unknown]

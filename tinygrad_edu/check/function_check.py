@@ -19,12 +19,12 @@ from tinygrad_edu.check.kinds import (
     largest,
     precision,
     quietly,
-    steady,
     title_of,
     weights_for,
 )
 from tinygrad_edu.check.libraries.recognition import check_in_library, library_behind
 from tinygrad_edu.check.report import Report, Row, a_check, concluded
+from tinygrad_edu.check.steady import Steady
 from tinygrad_edu.check.variables import CheckedInputs
 from tinygrad_edu.check.verdict import judged, judged_together
 from tinygrad_edu.engine.graph import Node, gradients, topological_order
@@ -96,15 +96,22 @@ def gradcheck(
         return Tolerance.of(dtype, rtol, atol, "gradcheck")
 
     report = Report(f"gradcheck of {title}", [])
-    if derivatives:
-        from tinygrad_edu.check.derivatives_by_hand import check_by_kind
+    steady = [Steady(g) for g in (f, *derivatives.values())]
+    try:
+        if not derivatives and inputs and (library := library_behind(f, inputs, second_order)):
+            return check_in_library(library, f, inputs, "gradcheck", rtol, atol, names, raises)
+        f, *by_kind = [g.function() for g in steady]
+        if derivatives:
+            from tinygrad_edu.check.derivatives_by_hand import check_by_kind
 
-        checked = _inputs(f, inputs, names)
-        check_by_kind(report, f, derivatives, checked, tolerance)
-    elif inputs and (library := library_behind(f, inputs, second_order)):
-        return check_in_library(library, f, inputs, "gradcheck", rtol, atol, names, raises)
-    else:
-        _check_nodes(report, f, inputs, names, tolerance, second_order)
+            checked = _inputs(f, inputs, names)
+            named = dict(zip(derivatives, by_kind, strict=True))
+            check_by_kind(report, f, named, checked, tolerance)
+        else:
+            _check_nodes(report, f, inputs, names, tolerance, second_order)
+    finally:
+        for g in steady:
+            g.put_back()
     return concluded(report, raises)
 
 
@@ -145,14 +152,13 @@ def _check_nodes(
 ) -> None:  # fmt: skip
     """Check the backward pass of what f returns."""
     if inputs:
-        checked, f = _inputs(f, inputs, names), steady(f)
+        checked = _inputs(f, inputs, names)
         nodes = [v.node() for v in checked.variables]
 
         def record() -> Any:
             return _root(f(*checked.filled(nodes)))
 
     else:
-        f = steady(f)
 
         def record() -> Any:
             return _root(f())

@@ -239,34 +239,6 @@ def undisturbed() -> Iterator[None]:
             numpy.random.set_state(theirs)
 
 
-def steady(f: Callable[..., Any]) -> Callable[..., Any]:
-    """f, for which the global random generators stand at every call where they stood at the first.
-
-    They are put back after every call if the first one moved them, which costs more than many a
-    function does.
-    """
-    moves: list[bool] = []
-
-    def call(*args: Any) -> Any:
-        if moves == [False]:
-            return f(*args)
-        before = _random_states()
-        with undisturbed():
-            y = f(*args)
-            moves[:] = [_random_states() != before]
-        return y
-
-    return call
-
-
-def _random_states() -> tuple[Any, ...]:
-    numpy = sys.modules.get("numpy")
-    if not numpy:
-        return (random.getstate(),)
-    name, key, *rest = numpy.random.get_state()
-    return random.getstate(), name, key.tobytes(), *rest
-
-
 @contextmanager
 def quietly() -> Iterator[None]:
     """A block without warnings: for a function that is called again and again, a little beside
