@@ -69,6 +69,18 @@ def test_a_given_leaf_is_what_the_function_uses():
     assert (w.data, w.grad) == (3.0, 0.0)
 
 
+def test_an_input_that_matters_only_where_another_is_not_0_is_right():
+    def product(x, y):
+        return x * y
+
+    assert gradcheck(product, 0.0, 2.0).ok
+    assert gradcheck(product, X * 0, X).ok
+    assert gradcheck(product, 0.0, 2.0, gradient=lambda x, y: (y, x)).ok
+    assert verdicts(gradcheck(lambda x, y: x * x, 0.5, 2.0, raises=False))["y"] == "unused"
+    report = gradcheck(product, 0.0, 2.0, gradient=lambda x, y: (y, y), raises=False)
+    assert verdicts(report)["y"] == "wrong"
+
+
 def test_leaves_without_a_label_are_mentioned():
     a, b, c = Tensor(X, "a"), Tensor(X), Tensor(X)
     report = gradcheck(lambda: (a * b * c).sum())

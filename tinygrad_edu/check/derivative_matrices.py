@@ -69,7 +69,7 @@ def rows_of_jacobian(
             matrix, tolerance(precision(matrix)),
         )  # fmt: skip
         rows.append(_judged_matrix(case, function.shape, shape_of(variable.double), TRANSPOSED))
-    return rows
+    return function.inputs.with_unused_tried_again(rows, function.at)
 
 
 def _results_by(function: PlainFunction, i: int) -> Callable[[Plain], Plain]:
@@ -303,7 +303,7 @@ def rows_of_jvp(
             note = f"its shape is {first.shape}; a tangent of the result has shape {function.shape}"
             rows.append(Row(variable.name, function.shape, "wrong", note=note))
     report.notes.append("the derivatives are those along a random direction of each input")
-    return rows
+    return inputs.with_unused_tried_again(rows, function.at)
 
 
 def _case_along(

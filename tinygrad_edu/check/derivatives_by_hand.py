@@ -125,10 +125,11 @@ def rows_of_gradient(
         if part is not None
     }
     rows = dict(zip(cases, judged_together([*cases.values()]), strict=True))
-    return [
+    every = [
         rows.get(i) or Row(v.name, shape_of(v.numbers), "not given")
         for i, v in enumerate(function.inputs.variables)
     ]
+    return function.inputs.with_unused_tried_again(every, function.at)
 
 
 def case_of_gradient(

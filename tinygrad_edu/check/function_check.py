@@ -245,11 +245,9 @@ class _Recorded:
         self.own = [self._has_own_elements(i) for i in range(len(nodes))]
         check_repeats("gradcheck", self.data)
 
-    def data(self, i: int = 0, x: Plain = None) -> Plain:
-        """The result in float64, with other numbers for variable i."""
-        doubles = [v.double for v in self.inputs.variables]
-        if x is not None:
-            doubles[i] = x
+    def data(self, numbers: dict[int, Plain] | None = None) -> Plain:
+        """The result in float64, with other numbers for some of the variables."""
+        doubles = [(numbers or {}).get(i, v.double) for i, v in enumerate(self.inputs.variables)]
         with _holding(self.nodes, doubles), quietly():
             return self.record().data
 
@@ -281,7 +279,7 @@ class _Recorded:
             if row.verdict == "wrong" and self.own[i] and not row.kind:  # the weights may tell
                 weighed = judged(self._case(prefix, i, parts[i], weights))
                 rows[i] = replace(row, note=weighed.note, kind=weighed.kind)
-        return rows
+        return self.inputs.with_unused_tried_again(rows, self.data)
 
     def not_linear(self) -> list[str]:
         """What to say of a backward pass that does not multiply by its adjoint."""
@@ -309,7 +307,7 @@ class _Recorded:
             analytic = analytic / weights.reshape(self.shape + (1,) * missing)
 
         def result(x: Plain) -> float:
-            terms = self.data(i, x) * adjoint
+            terms = self.data({i: x}) * adjoint
             return float(terms.sum() if shape_of(terms) else terms)
 
         def again(other: Plain = None) -> Case:
@@ -324,7 +322,7 @@ class _Recorded:
             adjoint=adjoint if several else None,
             counts={} if several else self.inputs.counts(),
             others=self.inputs.others(i) | {RESULT: self.output},
-            again=again if several else None, outputs=lambda x: self.data(i, x),
+            again=again if several else None, outputs=lambda x: self.data({i: x}),
         )  # fmt: skip
 
     def _has_own_elements(self, i: int) -> bool:
@@ -333,7 +331,7 @@ class _Recorded:
         from tinygrad_edu.check.one_to_one import has_own_elements
 
         x = self.inputs.variables[i].double
-        return bool(shape_of(x)) and has_own_elements(lambda x: self.data(i, x), x, self.data())
+        return bool(shape_of(x)) and has_own_elements(lambda x: self.data({i: x}), x, self.data())
 
     def weighed(self) -> list[str]:
         """What to say of derivatives that are those of a weighed sum."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -21,6 +22,7 @@ from tinygrad_edu.check.kinds import (
     plain,
     same_numbers,
 )
+from tinygrad_edu.check.report import Row
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import shape_of
 
@@ -89,6 +91,34 @@ class CheckedInputs:
             like(v.given, numbers.get(i, v.double if v.is_floating else v.numbers))
             for i, v in enumerate(self.variables)
         )
+
+    def with_unused_tried_again(
+        self, rows: Sequence[Row], result: Callable[[dict[int, Plain]], Plain]
+    ) -> list[Row]:
+        """The rows of the variables; one that is unused only where the others have these values, as
+        y in x * y at x = 0, is right."""
+        return [
+            replace(row, verdict="ok", note="it matters only where the other inputs are not these")
+            if row.verdict == "unused" and self._matters_elsewhere(i, result)
+            else row
+            for i, row in enumerate(rows)
+        ]
+
+    def _matters_elsewhere(self, i: int, result: Callable[[dict[int, Plain]], Plain]) -> bool:
+        for way in (0.3, -0.7):
+            numbers = {
+                j: v.double + way * (abs(v.double) + 1)
+                for j, v in enumerate(self.variables)
+                if j != i and v.is_floating
+            }
+            x = self.variables[i].double
+            try:
+                ys = [result({**numbers, i: x + step}) for step in (0.0, 0.1, 1.0, -1.0)]
+            except (ArithmeticError, ValueError):
+                continue
+            if not all(same_numbers(ys[0], y) for y in ys):
+                return True
+        return False
 
     def others(self, i: int) -> dict[str, Plain]:
         """The other variables by name."""
