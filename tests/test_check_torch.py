@@ -224,11 +224,11 @@ def test_what_is_written_into_is_said():
     before = x.clone()
     report = check_backward(ReluInPlace, x, raises=False)
     assert report.problems == [
-        "x: the function wrote into it; work on a copy, or check lambda x: "
-        "ReluInPlace.apply(x.clone()) instead"
+        "x: the function wrote into it; work on a copy, or use "
+        "gradcheck(lambda x: ReluInPlace.apply(x.clone()), x)"
     ]
     assert torch.equal(x, before)
-    assert check_backward(lambda x: ReluInPlace.apply(x.clone()), x).ok
+    assert gradcheck(lambda x: ReluInPlace.apply(x.clone()), x).ok
     doubling = with_backward(Softmax, lambda ctx, g: Softmax.backward(ctx, g.mul_(1.0).add_(1e-9)))
     (problem,) = check_backward(doubling, x, raises=False).problems
     assert problem.startswith("backward wrote into the adjoint (grad_output)")
@@ -360,6 +360,14 @@ def test_what_only_runs_in_float32_is_checked_as_it_runs():
     report = gradcheck(lambda x: x @ weights, normal(4, 3, dtype=torch.float32), raises=False)
     assert "it does not run in float64" in report.notes[0]
     assert not any(row.verdict == "wrong" for row in report.rows)
+
+
+def test_a_gradient_by_hand_beside_a_loss_is_what_is_checked():
+    assert check_backward(lambda w: ((w**2).sum(), 2 * w), normal(3)).ok
+    report = check_backward(lambda w: ((w**2).sum(), 3 * w), normal(3), raises=False)
+    assert [row.verdict for row in report.rows] == ["wrong"]
+    with pytest.raises(TypeError, match="gradcheck takes functions of torch"):
+        check_backward(lambda w: w.sin(), normal(3))
 
 
 # --- what is refused -----------------------------------------------------------------------------

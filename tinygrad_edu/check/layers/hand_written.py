@@ -60,7 +60,7 @@ def check_backward(
     warns or writes into its inputs, its parameters or the adjoint, unless `raises` is False;
     ValueError if there is no gradient at all.
     """
-    if not has_hand_written(layer, inputs) and (library := library_of(layer, inputs)):
+    if not has_hand_written(layer, inputs) and (library := library_of(layer, ())):
         return check_in_library(library, layer, inputs, "check_backward", rtol, atol, None, raises)
     forward, backward, inputs, what = _functions(layer, inputs)
     with _put_back(HandWrittenLayer(forward, backward, inputs, parameters)) as written:

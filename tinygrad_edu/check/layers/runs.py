@@ -231,7 +231,7 @@ class HandWrittenLayer:
                 raise TypeError(
                     "check_backward: give a layer with forward and backward, or two functions: "
                     "check_backward(forward, backward, *inputs); one function alone returns a loss "
-                    "and its gradients"
+                    "and its gradients, and gradcheck takes functions of torch, JAX and autograd"
                 )
             return Forwarded([returned[0]], [])
         return Forwarded.of(output_left(self.owners) if returned is None else returned)

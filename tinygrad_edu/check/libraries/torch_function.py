@@ -206,8 +206,8 @@ class TorchFunction(LibraryFunction):
             ):
                 cure = "work on a copy"
                 if self.rule is not None:  # with ctx.mark_dirty
-                    rule = self.rule.__name__
-                    cure += f", or check lambda {name}: {rule}.apply({name}.clone()) instead"
+                    call = f"lambda {name}: {self.rule.__name__}.apply({name}.clone())"
+                    cure += f", or use gradcheck({call}, {name})"
                 self.faults.append(f"{name}: the function wrote into it; {cure}")
         results = [x for _, x in leaves_of_input(y) if isinstance(x, torch.Tensor)]
         if not results:
