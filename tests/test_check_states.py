@@ -1,10 +1,6 @@
-"""Layers with a state, and the world around them: put back before every call, and at the end."""
+"""Layers with a state, which is put back before every call: random numbers, counters, caches."""
 
-import dataclasses
-import enum
-import logging
 import random
-import types
 
 import numpy as np
 import pytest
@@ -267,137 +263,48 @@ def test_an_object_that_was_run_before(runs, in_buffers):
     assert verdicts(wrong(layer), X) == ["ok", "wrong", "ok"]
 
 
-# --- the world -----------------------------------------------------------------------------------
+class TextbookRNN:
+    """Over time, with a state that may stay from call to call, and the gradient of the first."""
 
-
-class Act(enum.Enum):
-    RELU = 1
-    TANH = 2
-
-
-class Drop(Dropout):
-    pass
-
-
-class Net:
-    """Asks for the class of its layers, and holds what cannot be copied."""
-
-    factor = 1
+    stateful, factor = True, 1
 
     def __init__(self):
-        self.layers = [Dense(), Drop(np.random.default_rng(0).random)]
-        self.log, self.xp, self.act = logging.getLogger("model"), np, Act.TANH
-        self.kind, self.me = Dense, self
-        self.settings = types.SimpleNamespace(train=True)
+        rng = np.random.default_rng(1)
+        self.params = [W.copy(), rng.normal(size=(3, 3)), B.copy()]
+        self.grads = [np.zeros_like(p) for p in self.params]
+        self.h = self.dh = None
 
-    def forward(self, x):
-        for layer in self.layers:
-            if type(layer) is Drop and not self.settings.train:
-                continue
-            assert type(layer) in (self.kind, Drop)
-            x = layer.forward(x)
-        self.log.debug("forward")
-        self.y = self.xp.tanh(x) if self.act is Act.TANH else x
-        return self.y
+    def forward(self, xs):
+        Wx, Wh, b = self.params
+        hs, self.cache = np.empty((*xs.shape[:2], 3)), []
+        if not self.stateful or self.h is None:
+            self.h = np.zeros((len(xs), 3))
+        for t in range(xs.shape[1]):
+            h = np.tanh(self.h @ Wh + xs[:, t] @ Wx + b)
+            self.cache.append((xs[:, t], self.h, h))
+            self.h = hs[:, t] = h
+        return hs
 
-    def backward(self, dout):
-        dout = dout * (1 - self.y**2)
-        for layer in self.layers[::-1]:
-            dout = layer.backward(dout)
-        return dout
-
-
-def test_classes_loggers_modules_and_enums_stay_what_they_are():
-    net = Net()
-    logger, root = type(net.log), type(logging.getLogger())
-    assert verdicts(net, X) == ["ok"] * 3
-    net.layers[0].factor = 3
-    assert verdicts(net, X) == ["ok", "wrong", "ok"]
-    assert [type(layer) for layer in net.layers] == [Dense, Drop]
-    assert (type(net.log), type(logging.getLogger())) == (logger, root)
-    logging.getLogger("model.child").info("still works")
-    assert net.act is Act.TANH
-    assert net.xp is np
+    def backward(self, dhs):
+        Wx, Wh, _ = self.params
+        dxs, dh, grads = np.empty((*dhs.shape[:2], 4)), 0, [0, 0, 0]
+        for t in reversed(range(dhs.shape[1])):
+            x, before, h = self.cache[t]
+            d = (dhs[:, t] + dh) * (1 - h**2)
+            dh, dxs[:, t] = d @ Wh.T, d @ Wx.T
+            for i, g in enumerate((x.T @ d, self.factor * (before.T @ d), d.sum(axis=0))):
+                grads[i] = grads[i] + g
+        for i, g in enumerate(grads):
+            self.grads[i][...] = g
+        self.dh = dh
+        return dxs
 
 
-@dataclasses.dataclass(frozen=True)
-class Frozen:
-    W: np.ndarray
-    cache: dict = dataclasses.field(default_factory=dict)
-
-    def forward(self, x):
-        self.cache["x"] = x
-        return x @ self.W
-
-    def backward(self, dout):
-        return dout @ self.W.T, self.cache["x"].T @ dout
-
-
-class Registry:
-    """A singleton that counts, and keeps an array for all layers."""
-
-    instance = None
-
-    def __new__(cls):
-        if cls.instance is None:
-            cls.instance = super().__new__(cls)
-            cls.instance.count, cls.instance.scale = 0, 2.0
-        return cls.instance
-
-    def __deepcopy__(self, memo):
-        return self
-
-
-class Registered:
-    def __init__(self):
-        self.registry = Registry()
-
-    def forward(self, x):
-        self.registry.count += 1
-        return x * self.registry.scale * self.registry.count
-
-    def backward(self, dout):
-        return dout * Registry().scale * Registry().count
-
-
-def test_frozen_dataclasses_and_singletons():
-    layer = Frozen(W.copy())
-    assert verdicts(layer, X) == ["ok", "ok"]
-    assert layer.cache == {}
-    assert verdicts(Registered(), X) == ["ok"]
-    assert Registry().count == 0
-
-
-class Flat:
-    """W and b are views of one array."""
-
-    factor = 1
-
-    def __init__(self, dtype=float):
-        self.flat = np.concatenate([W.ravel(), B]).astype(dtype)
-        self.W, self.b = self.flat[:12].reshape(4, 3), self.flat[12:]
-
-    def forward(self, x):
-        self.x = x
-        return x @ self.flat[:12].reshape(4, 3) + self.flat[12:]
-
-    def backward(self, dout):
-        self.dW, self.db = self.factor * (self.x.T @ dout), dout.sum(axis=0)
-        return dout @ self.W.T
-
-
-@pytest.mark.parametrize("dtype", [float, np.float32])
-def test_parameters_that_are_views_of_one_array(dtype):
-    layer = Flat(dtype)
-    assert verdicts(layer, X.astype(dtype)) == ["ok"] * 3
-    assert layer.W.base is not None
-    assert np.shares_memory(layer.W, layer.flat)
-    assert verdicts(wrong(layer), X.astype(dtype)) == ["ok", "wrong", "ok"]
-
-
-def test_arrays_that_cannot_be_written_are_moved_too():
-    layer = Dense()
-    layer.W.flags.writeable = False
-    assert verdicts(layer, X) == ["ok"] * 3
-    assert not layer.W.flags.writeable
-    assert verdicts(wrong(layer), X) == ["ok", "wrong", "ok"]
+@pytest.mark.parametrize("runs", [0, 1, 2])
+def test_a_recurrent_net_with_a_state(runs):
+    xs, layer = RNG.normal(size=(2, 3, 4)), TextbookRNN()
+    for _ in range(runs):
+        layer.forward(xs)
+        layer.backward(np.ones((2, 3, 3)))
+    assert verdicts(layer, xs) == ["ok"] * 4
+    assert verdicts(wrong(layer), xs) == ["ok", "ok", "wrong", "ok"]

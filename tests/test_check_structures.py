@@ -111,3 +111,30 @@ def test_a_context_that_keeps_what_forward_saves():
 
     report = check_backward(forward, backward, Context(), X, W)
     assert [row.verdict for row in report.rows] == ["ok", "ok"]
+
+
+class Product:
+    """As a function of a small engine: static methods, and a context that it is given."""
+
+    @staticmethod
+    def forward(ctx, x, w):
+        ctx.save_for_backward(x, w)
+        ctx.power = 2
+        return x @ w**ctx.power
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        x, w = ctx.saved_tensors
+        return grad_output @ (w**ctx.power).T, x.T @ grad_output * 2 * w
+
+
+class WrongProduct(Product):
+    @staticmethod
+    def backward(ctx, grad_output):
+        dx, dw = Product.backward(ctx, grad_output)
+        return dx, -dw
+
+
+def test_a_class_of_static_methods_gets_a_context():
+    assert verdicts(Product, X, W) == ["ok", "ok"]
+    assert verdicts(WrongProduct, X, W) == ["ok", "wrong"]

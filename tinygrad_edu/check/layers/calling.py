@@ -180,7 +180,7 @@ def _needed(
     is an adjoint or a cache; `*args` stands for some that have no names."""
     taken, rate, loose = [], None, None
     for p in parameters:
-        kind = _role_by_name(p.name, input_names)
+        kind = role_by_name(p.name, input_names)
         if p.kind is p.VAR_POSITIONAL:
             loose = p
         elif kind == "rate":
@@ -202,7 +202,7 @@ def _role_of(
     parameter: inspect.Parameter, input_names: Sequence[str], forwarded: Forwarded
 ) -> Role | None:
     """What the name of a parameter asks for; None if it does not say."""
-    kind = _role_by_name(parameter.name, input_names)
+    kind = role_by_name(parameter.name, input_names)
     if kind == "input":
         return Role(kind, [_bare(n) for n in input_names].index(_bare(parameter.name)))
     if kind == "cache" and not forwarded.kept:
@@ -210,7 +210,8 @@ def _role_of(
     return Role(kind) if kind else None
 
 
-def _role_by_name(name: str, input_names: Sequence[str]) -> Kind | None:
+def role_by_name(name: str, input_names: Sequence[str]) -> Kind | None:
+    """What a parameter of this name is given; None if the name does not say."""
     bare = _bare(name)
     if bare and bare in map(_bare, input_names):
         return "input"
@@ -301,5 +302,5 @@ def _text_of(role: Role, name: str, input_names: Sequence[str]) -> str:
     word = input_names[role.place] if role.kind == "input" else words[role.kind]
     if name == "_":
         return word
-    said = role.kind != "adjoints" and _role_by_name(name, input_names) == role.kind
+    said = role.kind != "adjoints" and role_by_name(name, input_names) == role.kind
     return name if said else f"{name}={word}"

@@ -76,6 +76,8 @@ class Left:
         options = [AS_GOOD_AS_NONE]
         if id(place.holder) in self._owners and of_it:
             options.append(4.0)
+        if id(place.holder) in self._owners and v.position == 0 and "x" in owners_named(place.key):
+            options.append(5.0)  # dinputs, whatever the input is called
         if any(place.holder is x for x in v.held) and bare(place.key) in GRADIENTS:
             options.append(0.0)
         for slot in v.slots:
@@ -241,6 +243,9 @@ def _put_in_order(
             "those of the inputs in order, or a dict by name"
         )
     best = max(_fitting(parts, o) for o in [*whole, *longer])
+    if best < len(parts) and len(parts) > len(seats):
+        _seat_freely(parts, [*floating, *parameters], agrees)
+        return
     fitting = [o for o in [*whole, *longer] if _fitting(parts, o) == best]
     if len(fitting) > 1 and fitting[0] not in whole:
         fitting.sort(key=lambda o: -_agreeing(parts, o, agrees))
@@ -287,7 +292,8 @@ def _seat_freely(parts: Sequence[Any], seats: Sequence[Seat], agrees: Agrees) ->
         else:
             waiting.append(x)
     for x in waiting:
-        fits = [v for v in free if np.shape(x) == v.given.shape] or free[:1]
+        fits = [v for v in free if np.shape(x) == v.given.shape]
+        fits = fits or [v for v in free if not v.aside]
         for v in fits[:1]:
             v.gradient = x
             free.remove(v)

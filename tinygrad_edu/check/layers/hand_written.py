@@ -9,7 +9,7 @@ from typing import Any
 
 from tinygrad_edu.check.kinds import title_of
 from tinygrad_edu.check.layers.backward_laws import not_accumulated
-from tinygrad_edu.check.layers.calling import takes_nothing
+from tinygrad_edu.check.layers.calling import role_by_name, takes_nothing
 from tinygrad_edu.check.layers.layer_rows import add_rows
 from tinygrad_edu.check.layers.runs import HandWrittenLayer
 from tinygrad_edu.check.libraries.recognition import (
@@ -110,6 +110,11 @@ def _functions(
         if not inputs and _needs_inputs(forward):
             raise ValueError("check_backward: give at least one input for the forward pass")
         return forward, layer.backward, inputs, type(layer).__name__
+    if isinstance(layer, type) and _is_static(layer, "forward") and _is_static(layer, "backward"):
+        kind: Any = layer
+        first = next(iter(inspect.signature(kind.forward).parameters), "")
+        context = (Context(),) if role_by_name(first, []) == "cache" else ()
+        return kind.forward, kind.backward, (*context, *inputs), kind.__name__
     if isinstance(layer, type):
         raise TypeError(f"check_backward: {layer.__name__} is a class; give an object of it")
     if callable(layer) and inputs and callable(inputs[0]):
@@ -122,6 +127,20 @@ def _functions(
         f"check_backward: {type(layer).__name__} has no backward; give a layer with forward and "
         "backward, or two functions: check_backward(forward, backward, *inputs)"
     )
+
+
+class Context:
+    """What a function of static methods gets as `ctx`: it keeps what forward saves for backward."""
+
+    saved_tensors: tuple[Any, ...] = ()
+
+    def save_for_backward(self, *saved: Any) -> None:
+        """Keep these for the backward pass, in `saved_tensors`."""
+        self.saved_tensors = saved
+
+
+def _is_static(kind: Any, name: str) -> bool:
+    return isinstance(inspect.getattr_static(kind, name, None), staticmethod)
 
 
 def _needs_inputs(forward: Callable[..., Any]) -> bool:

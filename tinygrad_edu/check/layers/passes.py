@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,6 @@ import numpy as np
 from tinygrad_edu.check.kinds import floating, is_foreign, like
 from tinygrad_edu.check.layers.calling import Call, Forwarded
 from tinygrad_edu.check.layers.layer_variables import Place, Variable
-from tinygrad_edu.check.layers.reached import LayerSlot
 from tinygrad_edu.check.layers.structures import array_of, leaves_in, rebuilt
 from tinygrad_edu.check.layers.world import Noted
 from tinygrad_edu.engine.graph import Node
@@ -87,19 +86,25 @@ def reason_to_stop(call: Call, numbers: Array) -> str:
     return ""
 
 
-def stays_in_place(v: Variable) -> bool:
-    """Whether forward leaves a parameter where it is; what it sets itself is no parameter."""
-    return any(_is_held(slot, x) for slot, x in zip(v.slots, v.held, strict=True))
+def stays_in_place(held: Sequence[tuple[Any, Any, Any]]) -> Callable[[Variable], bool]:
+    """Whether a parameter is still where it was, after a forward pass that left this in holders,
+    by key; what forward sets itself is not a parameter."""
+    now = {(id(holder), key): x for holder, key, x in held}
+
+    def stays(v: Variable) -> bool:
+        for slot, x in zip(v.slots, v.held, strict=True):
+            y = now.get((id(slot.container.target), slot.key))
+            if y is x or (isinstance(x, float) and y == x):
+                return True
+        return not v.slots
+
+    return stays
 
 
 def is_updated(v: Variable) -> bool:
     """Whether a parameter has other numbers after the backward pass."""
     now = None if v.is_input or not v.slots else v.slots[0].get()
     return now is not None and not np.array_equal(array_of(now), v.given, equal_nan=True)
-
-
-def _is_held(slot: LayerSlot, x: Any) -> bool:
-    return slot.get() is x or (isinstance(x, float) and slot.get() == x)
 
 
 def note_changes(who: str, variables: Sequence[Variable]) -> None:

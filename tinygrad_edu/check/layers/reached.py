@@ -92,6 +92,7 @@ class Reached:
         self.containers: list[Holder] = []
         self.arrays: list[Any] = []
         self.draws: list[Draws] = [Draws(random), Draws(np.random)]
+        self.draws += [Draws(torch) for torch in [sys.modules.get("torch.random")] if torch]
         self.slots: list[LayerSlot] = []
         self._seen: dict[int, Any] = {}
         self._ours = {_root_module(type(x) if is_object(x) else x) for x in [*owners, *functions]}

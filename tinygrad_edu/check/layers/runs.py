@@ -60,9 +60,13 @@ class HandWrittenLayer:
         self.owners = owners_of(*functions)
         self.roots = self.owners, [*functions, *(x for x in self.inputs if is_object(x))]
         self.world = World(*self.roots, self.extra)
-        with quietly():
-            self.world.keep_what_is_built(lambda: self.forward(*self._inputs_in(Mode())))
-        self.chosen = _names_chosen(self.world.slots, parameters)
+        try:
+            with quietly():
+                self.world.keep_what_is_built(lambda: self.forward(*self._inputs_in(Mode())))
+            self.chosen = _names_chosen(self.world.slots, parameters)
+        except BaseException:
+            self.world.restore()
+            raise
         self.call: Call | None = None
         self._noted = self._listens = False
         self._watch: AbstractContextManager[Any] = nullcontext()
@@ -142,7 +146,9 @@ class HandWrittenLayer:
             forwarded = self._forwarded(returned)
             once.output = numbers_in(forwarded, call.weighed)
             if i == 0:
-                variables = [v for v in variables if v.named or v.is_input or stays_in_place(v)]
+                held = [(s.container.target, s.key, s.get()) for s in Reached(*self.roots).slots]
+                stay = stays_in_place(held)
+                variables = [v for v in variables if v.named or v.is_input or stay(v)]
                 once.variables = variables
             note_changes("forward", variables)
             weights = weights_for(once.output.shape) if given is None else given
