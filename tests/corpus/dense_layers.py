@@ -5,7 +5,6 @@ from patterns import (
     HALF,
     LEFT_OUT,
     NO_MEAN,
-    NONE,
     NOT_SUMMED,
     ONE_PART,
     PLACE,
@@ -212,7 +211,6 @@ def make(rng):
               "(self.inp[:, None, :] * self.out.g[:, :, None])", TRANSPOSED),
             m("mean", "self.out.g[:, None, :]).sum(0)", "self.out.g[:, None, :]).mean(0)",
               TOO_OFTEN),
-            m("never given to the input", "        self.inp.g = self.out.g @ self.w.T\n", "", NONE),
         ),
     ),
     "neurons and loops": HandWritten(
