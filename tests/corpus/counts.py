@@ -38,14 +38,15 @@ def planted_mistakes(seeds: range, say) -> Counter:
                 if verdict == "ok":
                     verdict = "missed"
                 elif verdict == "wrong":
-                    verdict = _naming(outcome, mistake)
+                    verdict = naming(outcome, mistake)
                 counts[verdict] += 1
                 if verdict not in ("named", "found, no name is asked for"):
                     say(verdict, name, mistake.name, seed, dtype, outcome)
     return counts
 
 
-def _naming(outcome, mistake) -> str:
+def naming(outcome, mistake) -> str:
+    """How the mistake is named in what was said of it."""
     if outcome.false_names(mistake):
         return "false name"
     if not mistake.words:

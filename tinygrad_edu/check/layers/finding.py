@@ -20,6 +20,7 @@ from tinygrad_edu.check.layers.gradient_names import (
 )
 from tinygrad_edu.check.layers.layer_variables import Place, Variable
 from tinygrad_edu.check.layers.reached import Reached, parents_of
+from tinygrad_edu.check.layers.structures import array_of
 
 Agrees = Callable[[Variable, Any], bool]
 """Whether an array is the gradient of a variable, as far as a difference along one direction says.
@@ -285,8 +286,10 @@ def _seat_freely(parts: Sequence[Any], seats: Sequence[Seat], agrees: Agrees) ->
     free = [v for seat in seats for v in seat]
     waiting = []
     for x in [x for x in parts if x is not None]:
-        fits = [v for v in free if np.shape(x) == v.given.shape and agrees(v, x)]
-        if fits:
+        alike = [v for v in free if np.shape(x) == v.given.shape]
+        fits = [v for v in alike if agrees(v, x)]
+        # of a - b, the gradient of b is that of a with the wrong sign
+        if fits and not agrees(alike[0], -array_of(x)):
             fits[0].gradient = x
             free.remove(fits[0])
         else:
