@@ -236,7 +236,7 @@ def make(rng):
         (
             m("A turned", '"nk,kij,nj->ni"', '"nk,kji,nj->ni"', "transposed|axes"),
             m("gradient turned", '"nk,ni,nj->kij"', '"nk,ni,nj->kji"', "axes are in another"),
-            m("swapped", '"x": np', '"z": np', NONE + "|not given"),
+            m("sign", '"y": np', '"y": -np', SIGN),
             m("x for y", "dout, self.A, self.y),\n", "dout, self.A, self.x),\n", ""),
         ),
     ),

@@ -201,11 +201,21 @@ def _counts(once: Pass) -> dict[str, int]:
     return counts
 
 
+def _may_be_a_label(variable: Variable, once: Pass) -> bool:
+    """Whether an input needs no gradient. One of a dict of parameters does: several others of the
+    same dict or list have one."""
+    beside = [
+        v for v in once.variables
+        if variable.path and v.position == variable.position and v.gradient is not None
+    ]  # fmt: skip
+    return variable.is_input and not (variable.floating and len(beside) > 1)
+
+
 def _not_given(variable: Variable, layer: HandWrittenLayer, once: Pass) -> Row:
     """An input without a gradient may be a label; a parameter that matters has to have one."""
     name, shape = variable.name, variable.given.shape
     number = not (variable.given.ndim or variable.named)
-    if variable.is_input or (variable.aside and not variable.named) or number:
+    if _may_be_a_label(variable, once) or (variable.aside and not variable.named) or number:
         return Row(name, shape, "not given")
     if not _matters_at_all(variable, layer):
         return Row(name, shape, "not given")
