@@ -106,7 +106,7 @@ def function_of_graph(root: Node, leaves: Sequence[Node]) -> Callable[..., Any]:
 
 def is_foreign(x: Any) -> bool:
     """Whether x is an array of another library, with the methods of PyTorch's."""
-    return hasattr(x, "new_tensor") and hasattr(x, "detach")
+    return hasattr(type(x), "new_tensor") and hasattr(type(x), "detach")
 
 
 def plain(x: Any, what: str) -> Plain:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tinygrad_edu.check.kinds import input_names, leaf, quietly
 from tinygrad_edu.check.report import Report
+from tinygrad_edu.check.steady import Steady
 from tinygrad_edu.engine.graph import Node
 
 CHECKED = ("torch", "jax", "autograd")
@@ -146,7 +147,7 @@ def _library_reached(f: Any, inputs: Sequence[Any]) -> str:
     arrays = [x for x in leaves if getattr(getattr(x, "dtype", None), "kind", "") == "f"]
     moved = arrays or [x for x in leaves if isinstance(x, float)]
     nodes = [leaf(x, "") if any(x is y for y in moved) else x for x in leaves]
-    before = sys.getprofile()
+    before, steady = sys.getprofile(), Steady(f)
     try:
         with quietly():
             sys.setprofile(note)
@@ -155,6 +156,7 @@ def _library_reached(f: Any, inputs: Sequence[Any]) -> str:
         pass
     finally:
         sys.setprofile(before)
+        steady.put_back()
     return next((home for home in reached if home in CHECKED), "")
 
 
