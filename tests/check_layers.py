@@ -4,8 +4,11 @@
 A mistake replaces a piece of the text and says what the message has to name.
 """
 
+from check_activations import ACTIVATIONS
 from check_lists import LISTED
 from check_normalising import NORMALISING
+from check_structures import STRUCTURES
+from check_windows import WINDOWS
 from written_layers import Written, m
 
 # fmt: off
@@ -44,6 +47,7 @@ def make(rng, n, d, k):
               "x: it is the gradient of y"),
             m("zero", "dout * self.x\n", "0 * dout\n", ZERO),
             m("factor", ", dout * self.x", ", 3 * dout * self.x", f"y: .*3 {FACTOR}"),
+            m("y unused in forward", "return x * y", "return x * 1.0", "y: moving the input does"),
             m("double", ", dout * self.x", ", 2 * dout * self.x", f"y: .*{DOUBLE}"),
             m("edits dout", "return dout * self.y,", "dout *= 2; return dout / 2 * self.y,",
               "wrote into the adjoint dout"),
@@ -95,7 +99,8 @@ def make(rng, n, d, k):
               r"b: .*shape"),
             m("mean", "self.db = dout.sum(axis=0)", "self.db = dout.mean(axis=0)",
               f"b: .*{TWICE_MEAN}"),
-            m("all", "self.db = dout.sum(axis=0)", "self.db = dout.sum()", "b: .*summed"),
+            m("all", "self.db = dout.sum(axis=0)", "self.db = dout.sum()",
+              "b: .*summed over all, once"),
             m("other axis", "self.db = dout.sum(axis=0)", "self.db = dout.sum(axis=1)", "b: "),
             m("adjoint of b", "self.db = dout.sum(axis=0)",
               "self.db = np.ones_like(dout).sum(axis=0)", f"b: .*{ADJOINT}"),
@@ -234,6 +239,7 @@ def make(rng, n, d, k):
             m("mean", "dldy.sum()", "dldy.mean()", f"bias: .*{TWICE_MEAN}"),
             m("sign", "self.dw = inputs.T", "self.dw = -inputs.T", f"weights: .*{SIGN}"),
             m("transposed", "inputs.T @ dldy", "dldy.T @ inputs", "weights: .*transposed"),
+            m("flat", "inputs.T @ dldy", "(inputs.T @ dldy).ravel()", "weights: .*reshape it"),
         ),
     ),
     "MSELoss": Written(
@@ -380,4 +386,7 @@ def make(rng, n, d, k):
     ),
     **NORMALISING,
     **LISTED,
+    **ACTIVATIONS,
+    **WINDOWS,
+    **STRUCTURES,
 }

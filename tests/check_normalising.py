@@ -57,6 +57,7 @@ def make(rng, n, d, k):
               "dxn", f"x: {ADDING.format(0)}"),
             m("mean", "dxn - dxn.mean(axis=0)", "dxn", f"x: {ADDING.format(0)}"),
             m("no sum", "(dout * self.xn).sum(axis=0)", "dout * self.xn", "gamma: .*not summed"),
+            m("all", "dout.sum(axis=0)", "dout.sum()", "beta: .*summed over all"),
         ),
     ),
     "unit length": Written(
@@ -105,6 +106,8 @@ def make(rng, n, d, k):
             m("swapped", "ds @ self.k, ds.T @ self.q", "ds.T @ self.q, ds @ self.k",
               "q: it is the gradient of k"),
             m("transposed", "ds.T @ self.q", "ds @ self.q", "k: "),
+            m("v unused in forward", "self.p @ v", "self.p @ np.ones_like(v)",
+              "v: moving the input does"),
             m("softmax", "dp - (dp * self.p).sum(axis=1, keepdims=True)", "dp", "k: adding one"),
         ),
     ),

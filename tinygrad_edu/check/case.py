@@ -70,13 +70,15 @@ class Case:
     its function is linear in.
 
     The rest is for diagnoses. `adjoint` is what backward was given (None for a loss), `counts` are
-    numbers that a mean may divide by, with what they count, `doubled` is what backward gave for
-    twice the adjoint, `others` are the other inputs, the parameters and the result, and `assigned`
-    is what the gradient was set to, one after the other. `numeric` is nan where it was not
+    numbers that a mean may divide by, with what they count, `others` are the other inputs, the
+    parameters and the result, and `assigned` is what the gradient was set to, one after the other.
+    `numeric` is nan where it was not
     computed; `slack` is what may lie between both derivatives. `again` gives the same case under
     another adjoint in another direction (its analytic, adjoint and result), or under the adjoint
     that it is called with, and runs nothing before it is called; None where there is no other
-    adjoint. `outputs` gives the result before it is weighed, for other numbers in the place of x.
+    adjoint. `elsewhere` gives the same case at another point, for results of one number, and None
+    where the function is not defined there. `outputs` gives the result before it is weighed, for
+    other numbers in the place of x.
     """
 
     parameter: str
@@ -88,12 +90,12 @@ class Case:
     may_be_constant: bool = False
     adjoint: Plain = None
     counts: dict[str, int] = field(default_factory=dict)
-    doubled: Plain = None
     others: dict[str, Plain] = field(default_factory=dict)
     assigned: list[Plain] = field(default_factory=list)
     numeric: Plain = math.nan
     slack: Plain = math.nan
     again: Callable[..., Case | None] | None = None
+    elsewhere: Callable[[], Case | None] | None = None
     outputs: Callable[[Plain], Plain] | None = None
 
     @property
@@ -117,4 +119,9 @@ class Case:
         gap, known = abs(candidate - self.numeric), self.numeric == self.numeric  # is not nan
         if not hasattr(gap, "dtype"):
             return bool(gap <= 4 * self.slack)
-        return bool(known.any() and (gap <= 4 * self.slack)[known].all())
+        if not (known.any() and (gap <= 4 * self.slack)[known].all()):
+            return False
+        if shape_of(self.analytic) != shape_of(candidate):
+            return True
+        before = abs(self.analytic - self.numeric)[known].sum()
+        return not gap[known].sum() > 0.25 * before  # else it is as wrong as it was

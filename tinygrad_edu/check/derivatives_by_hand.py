@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from tinygrad_edu.check.case import Case, Tolerance
+from tinygrad_edu.check.case import RESULT, Case, Tolerance
 from tinygrad_edu.check.kinds import (
     Plain,
     check_repeats,
     floating,
     is_foreign,
+    near,
     plain,
     precision,
     quietly,
@@ -119,8 +122,23 @@ def rows_of_gradient(
 ) -> list[Row]:
     """One row for each input; without a derivative it is only listed."""
     parts = function.derivative("gradient", gradient, report.problems)
+    inputs = function.inputs
+
+    def elsewhere(i: int) -> Case | None:
+        x = near(inputs.variables[i].double)
+        try:
+            with quietly():
+                result = steady(gradient)(*inputs.moved({i: x}))
+                part = inputs.parts_of(result, "gradcheck: the gradient")[0][i]
+                return case_of_gradient(function, i, part, tolerance, x)
+        except (ArithmeticError, ValueError):  # the function may not be defined there
+            return None
+
     cases = {
-        i: case_of_gradient(function, i, part, tolerance)
+        i: replace(
+            case_of_gradient(function, i, part, tolerance, inputs.variables[i].double),
+            elsewhere=partial(elsewhere, i),
+        )
         for i, part in enumerate(parts)
         if part is not None
     }
@@ -133,18 +151,25 @@ def rows_of_gradient(
 
 
 def case_of_gradient(
-    function: PlainFunction, i: int, part: Any, tolerance: Callable[[str], Tolerance]
+    function: PlainFunction,
+    i: int,
+    part: Any,
+    tolerance: Callable[[str], Tolerance],
+    x: Plain,
 ) -> Case:
-    """The derivative of one number, or of each result by its own elements."""
+    """The derivative of one number, or of each result by its own elements, at other numbers x in
+    the place of one input."""
     v = function.inputs.variables[i]
     analytic = plain(part, f"gradcheck: the gradient of {v.name}")
     if math.prod(function.shape) > 1:
         _check_own_elements(function, i)
     counts = {} if math.prod(function.shape) > 1 else function.inputs.counts()
+    others = function.inputs.others(i)
+    if function.shape:
+        others[RESULT] = floating(function.at({i: x}))
     return Case(
-        v.name, v.double, floating(analytic), lambda x: function.total({i: x}),
-        tolerance(precision(analytic)), precision(analytic), counts=counts,
-        others=function.inputs.others(i),
+        v.name, x, floating(analytic), lambda moved: function.total({i: moved}),
+        tolerance(precision(analytic)), precision(analytic), counts=counts, others=others,
     )  # fmt: skip
 
 

@@ -257,16 +257,23 @@ def with_swaps_named(cases: Sequence[Case | None], rows: Sequence[Row]) -> list[
     wrong = [i for i, row in enumerate(rows) if row.verdict == "wrong"]
     for i, j in itertools.combinations(wrong if len(wrong) <= 6 else [], 2):
         one, other = cases[i], cases[j]
-        if (
-            one
-            and other
-            and _is_gradient_of(one, other.analytic)
-            and _is_gradient_of(other, one.analytic)
-        ):
+        if one and other and _are_swapped(one, other):
             for k, its in ((i, other.parameter), (j, one.parameter)):
                 said = f"it is the gradient of {its}, and that of {its} stands there: swap both"
                 with_names[k] = replace(rows[k], note=said, kind="swapped")
     return with_names
+
+
+def _are_swapped(one: Case, other: Case) -> bool:
+    """Whether each has the gradient of the other, under a second adjoint too."""
+    if not (_is_gradient_of(one, other.analytic) and _is_gradient_of(other, one.analytic)):
+        return False
+    if not (one.again and other.again):
+        return True
+    first, second = one.again(), other.again()
+    return not (first and second) or (
+        _is_gradient_of(first, second.analytic) and _is_gradient_of(second, first.analytic)
+    )
 
 
 def _is_gradient_of(case: Case, analytic: Plain) -> bool:

@@ -24,29 +24,49 @@ def transposed(case: Case) -> Iterator[str]:
 def order_of_axes(case: Case) -> Iterator[str]:
     """The right numbers in another order: axes swapped, or turned around as kernels are."""
     a = case.analytic
-    if not 1 < a.ndim < 5 or len(case.known) < min(ENOUGH, a.size):
+    if not 0 < a.ndim < 5 or len(case.known) < min(ENOUGH, a.size):
         return
     for axes in itertools.permutations(range(a.ndim)) if a.ndim > 2 else ():
         if axes != tuple(range(a.ndim)) and case.agrees(a.transpose(axes)):
             yield f"its axes are in another order; it is right after .transpose({axes})"
-    for count in range(1, a.ndim + 1):
-        for axis in itertools.combinations(range(a.ndim), count):
-            if case.agrees(np.flip(a, axis)):
-                yield f"it is turned around; it is right after np.flip with axis={axis}"
+    for axis in _sets_of_axes(a.ndim):
+        if case.agrees(np.flip(a, axis)):
+            yield f"it is turned around; it is right after np.flip with axis={axis}"
+
+
+def kernel_turned(case: Case) -> Iterator[str]:
+    """The adjoint turned around gives the right gradient turned around: the kernel was turned."""
+    g, ndim = case.adjoint, case.x.ndim
+    if case.again is None or np.ndim(g) != ndim or ndim > 4:
+        return
+    for axis in _sets_of_axes(ndim):
+        turned = case.again(np.flip(g, axis)) if axis[-1] == ndim - 1 else None
+        if turned and case.agrees(np.flip(turned.analytic, axis)):
+            yield f"it is right with the kernel turned around along its last {len(axis)} axes"
+
+
+def _sets_of_axes(ndim: int) -> Iterator[tuple[int, ...]]:
+    for count in range(1, ndim + 1):
+        yield from itertools.combinations(range(ndim), count)
 
 
 def matrix_not_transposed(case: Case) -> Iterator[str]:
-    """A square matrix should have been transposed: with an unknown factor u, the gradient is u @ W
-    or W @ u, so the inverse of W gives u."""
+    """A square matrix should have been transposed, or not: with an unknown factor u, the gradient
+    is u @ W or W @ u, so the inverse of W gives u."""
     a = case.analytic
-    for name, m in _matrices(case):
-        if m.shape[0] != m.shape[1] or np.linalg.cond(m) > 1e6:
+    for name, matrix in _matrices(case):
+        if matrix.shape[0] != matrix.shape[1] or np.linalg.cond(matrix) > 1e6:
             continue
-        inverse = np.linalg.inv(m)
-        if a.shape[-1] == len(m) and case.agrees(a @ inverse @ m.T):
-            yield f"{name} is not transposed in the product with the adjoint: dout @ {name}.T"
-        if a.shape[-2] == len(m) and case.agrees(m.T @ inverse @ a):
-            yield f"{name} is not transposed in the product with the adjoint: {name}.T @ dout"
+        for m, how, right in (
+            (matrix, "is not transposed", f"{name}.T"),
+            (matrix.T, "should not be transposed", name),
+        ):
+            inverse = np.linalg.inv(m)
+            said = f"{name} {how} in the product with the adjoint: "
+            if a.shape[-1] == len(m) and case.agrees(a @ inverse @ m.T):
+                yield f"{said}dout @ {right}"
+            if a.shape[-2] == len(m) and case.agrees(m.T @ inverse @ a):
+                yield f"{said}{right} @ dout"
 
 
 def adjoint_not_transposed(case: Case) -> Iterator[str]:
@@ -83,15 +103,33 @@ def adjoint_left_out(case: Case) -> Iterator[str]:
 
 
 def mask_of_adjoint(case: Case) -> Iterator[str]:
-    """The mask is taken from the sign of the adjoint."""
+    """One slope where the adjoint is positive, and another where it is negative."""
     a, g = case.analytic, case.adjoint
-    if g is None or np.shape(g) != a.shape or not ((g > 0).any() and (g < 0).any()):
+    if g is None or np.shape(g) != a.shape or not ((g > 0).sum() > 1 and (g < 0).sum() > 1):
         return
-    for said, where in (("positive", g > 0), ("negative", g < 0)):
-        if np.array_equal(a != 0, where):
+    up, down = (a / g)[g > 0], (a / g)[g < 0]
+    if np.allclose(up, up[0]) and np.allclose(down, down[0]) and not np.isclose(up[0], down[0]):
+        yield (
+            f"it is {up[0]:.6g} times the adjoint where the adjoint is positive, and {down[0]:.6g} "
+            "times where it is negative: the mask is taken from the sign of the adjoint instead of "
+            "that of the input"
+        )
+
+
+def eps(case: Case) -> Iterator[str]:
+    """Right but for a factor 1 + eps / y with one eps for all elements, to first order."""
+    known = case.numeric == case.numeric
+    off = case.numeric[known] / case.analytic[known] - 1
+    if off.size < 3 or np.abs(off).max() > 0.05:
+        return
+    for name, values in {"the input": case.x, **case.others}.items():
+        if not _broadcasts_to(values, case.x) or np.ptp(values) <= 0.1 * np.abs(values).max():
+            continue
+        added = off * np.broadcast_to(values, case.x.shape)[known]
+        if np.ptp(added) <= 0.05 * np.abs(added).max():
             yield (
-                f"it is not 0 exactly where the adjoint is {said}: the mask is taken from the sign "
-                "of the adjoint instead of that of the input"
+                f"it is right but for an eps that is added to {name}, in a log, a division or a "
+                "root, in one of the two passes only"
             )
 
 
@@ -111,7 +149,7 @@ def mask_left_out(case: Case) -> Iterator[str]:
         return
     ratio = case.analytic[nonzero] / case.numeric[nonzero]
     if np.allclose(ratio, ratio[0], rtol=1e-4):
-        where = place(case, should) or f"in {should.sum()} of {len(case.known)} elements"
+        where = place(case, should) or "in some elements"
         times = f", and is {ratio[0]:.6g} times what it should be elsewhere"
         times = "" if abs(ratio[0] - 1) < 1e-4 else times
         yield f"it should be 0 {where}{times}: is a mask left out?"
@@ -123,17 +161,26 @@ def factor_left_out(case: Case) -> Iterator[str]:
     if RESULT in case.others:
         candidates["1 - the result"] = 1 - case.others[RESULT]
         candidates["1 + the result"] = 1 + case.others[RESULT]
-    for name, values in candidates.items():
-        if (
-            values.size < 2
-            or np.allclose(values, values.flat[0])
-            or not _broadcasts_to(values, case.x)
-        ):
+    for name, array in candidates.items():
+        if array.size < 2 or np.allclose(array, array.flat[0]):
             continue  # one number for all is a constant factor
-        if case.agrees(case.analytic * values):
-            yield f"multiplied by {name} it is right: is that factor left out?"
-        if values.all() and case.agrees(case.analytic / values):
-            yield f"divided by {name} it is right: is that factor too many, or a division left out?"
+        for along, values in _aligned(array, case.x):
+            if case.agrees(case.analytic * values):
+                yield f"multiplied by {name}{along} it is right: is that factor left out?"
+            if values.all() and case.agrees(case.analytic / values):
+                yield (
+                    f"divided by {name}{along} it is right: is that factor too many, or a division "
+                    "left out?"
+                )
+
+
+def _aligned(values: Array, x: Array) -> Iterator[tuple[str, Array]]:
+    """An array that may be a factor of another: of its shape, repeated, or along one axis."""
+    if _broadcasts_to(values, x):
+        yield "", values
+    for axis in range(x.ndim - 1) if values.ndim == 1 else ():
+        if len(values) == x.shape[axis]:
+            yield f" along axis {axis}", values.reshape(-1, *(1,) * (x.ndim - axis - 1))
 
 
 def _broadcasts_to(values: Array, x: Array) -> bool:
@@ -147,38 +194,57 @@ def summand_left_out(case: Case) -> Iterator[str]:
     """What is missing is one array times a number, as of a direct path or of a weight decay."""
     known = ~np.isnan(case.numeric)
     missing = (case.numeric - case.analytic)[known]
-    candidates = {"the input": case.x, "the adjoint": case.adjoint, **case.others}
-    for name, values in candidates.items():
+    candidates = {"1": np.ones(case.shape), "the input": case.x, "the adjoint": case.adjoint}
+    for name, values in {**candidates, **case.others}.items():
         if (
             values is None
-            or np.shape(values) != case.x.shape
+            or np.shape(values) != case.shape
             or known.sum() < min(ENOUGH, case.x.size)
         ):
             continue
         v = values[known]
-        if v.size < 3 or not np.any(v) or np.allclose(v, v[0]):
+        if v.size < 3 or not np.any(v) or (name != "1" and np.allclose(v, v[0])):
             continue
         times = float((missing * v).sum() / (v * v).sum())
         if times and (np.abs(missing - times * v) <= 4 * case.slack[known]).all():
-            product = name if abs(times - 1) < 1e-6 else f"{times:.6g} times {name}"
-            yield f"with {product} added it is right: is that summand left out?"
+            if abs(times + 1) < 1e-6:
+                yield f"without {name} it is right: is that summand there once too often?"
+            else:
+                product = name if abs(times - 1) < 1e-6 else f"{times:.6g} times {name}"
+                yield f"with {product} added it is right: is that summand left out?"
 
 
-def same_as_for_a_product(case: Case) -> Iterator[str]:
-    """The adjoint of the result is taken for that of what stands before an activation."""
+def adjoint_of_the_result(case: Case) -> Iterator[str]:
+    """The adjoint of the result is taken for that of a product somewhere before it."""
     a, g = case.analytic, case.adjoint
     if np.ndim(g) < 1:
         return
     rows = g.reshape(-1, g.shape[-1])
-    for name, m in {**case.others, "": np.ones((len(rows), 1))}.items():
-        left = np.atleast_1d(m)
-        left = left.reshape(-1, left.shape[-1])
-        product = left.T @ rows if len(left) == len(rows) and name != RESULT else None
-        if product is None or product.size != a.size:
-            continue
-        if np.allclose(product.reshape(a.shape), a, rtol=1e-5):
-            what = f"{name}.T @ dout" if name else "the sum of the adjoint"
-            yield (
-                f"it is {what}, as if nothing stood between the product and the result: multiply "
-                "the adjoint by the derivative of the activation first"
-            )
+    for name, m in case.others.items():
+        left = m.reshape(-1, m.shape[-1])
+        fits = name != RESULT and len(left) == len(rows) and left.shape[1] * rows.shape[1] == a.size
+        if fits and np.allclose((left.T @ rows).reshape(a.shape), a, rtol=1e-5):
+            yield _with_adjoint_of_the_result(f"{name}.T @ dout")
+    total = rows.sum(axis=0)
+    if total.shape == a.shape and np.allclose(total, a, rtol=1e-5):
+        yield _with_adjoint_of_the_result("the sum of dout")
+
+
+def summed_over_other_axes(case: Case) -> Iterator[str]:
+    """The sum of the adjoint over some axes, where it should be over others."""
+    a, g = case.analytic, case.adjoint
+    if np.ndim(g) < 2 or not a.ndim:
+        return
+    sums = {axes: g.sum(axis=axes) for axes in _sets_of_axes(g.ndim)}
+    fitting = {axes: total for axes, total in sums.items() if total.shape == a.shape}
+    right = [axes for axes, total in fitting.items() if case.agrees(total)]
+    wrong = [axes for axes, total in fitting.items() if np.allclose(total, a, rtol=1e-5)]
+    if right and wrong:
+        yield f"it is the adjoint summed over axes {wrong[0]}; sum it over axes {right[0]}"
+
+
+def _with_adjoint_of_the_result(what: str) -> str:
+    return (
+        f"it is {what}, with the adjoint of the result itself: the derivative of what stands "
+        "between, an activation or later steps, is left out"
+    )

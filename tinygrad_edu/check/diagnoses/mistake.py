@@ -24,7 +24,7 @@ class Mistake:
     said: str
 
     def is_also(self, other: Mistake) -> bool:
-        """Whether the other says the same, with numbers that differ by 1 % at most."""
+        """Whether the other says the same, with numbers that differ by 0.2 % at most."""
         if self.kind != other.kind:
             return False
         pairs = itertools.zip_longest(_NUMBER.split(self.said), _NUMBER.split(other.said))
@@ -34,4 +34,4 @@ class Mistake:
 def _nearly_equal(x: str | None, y: str | None) -> bool:
     if not (x and y and _NUMBER.fullmatch(x) and _NUMBER.fullmatch(y)):
         return False
-    return math.isclose(float(x), float(y), rel_tol=1e-2)
+    return math.isclose(float(x), float(y), rel_tol=2e-3)

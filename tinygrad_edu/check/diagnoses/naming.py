@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tinygrad_edu.check.case import Case
 from tinygrad_edu.check.diagnoses import activations, number_laws
 from tinygrad_edu.check.diagnoses.mistake import Law, Mistake
-from tinygrad_edu.check.diagnoses.second_adjoint import under_another_adjoint
+from tinygrad_edu.check.diagnoses.second_adjoint import (
+    under_adjoint_of_the_first,
+    under_another_adjoint,
+)
 from tinygrad_edu.check.kinds import quietly
 from tinygrad_edu.view.cards.reading import shape_of
 
@@ -21,11 +25,15 @@ OF_NUMBERS: Laws = (
     ("no effect", number_laws.no_effect),
     ("sign", number_laws.sign),
     ("factor", number_laws.factor),
-    ("nearly right", number_laws.nearly),
-    ("activation left out", activations.activation_left_out),
+    ("eps", number_laws.nearly),
+    ("derivative left out", activations.activation_left_out),
     ("taken elsewhere", activations.taken_elsewhere),
 )
 """The laws for the derivative of a number, which need no NumPy."""
+
+
+IN_A_STEP = ("derivative left out", "taken elsewhere", "factor left out")
+"""The kinds that are looked for in one step of several."""
 
 
 def of_arrays() -> tuple[Laws, Laws]:
@@ -42,6 +50,7 @@ def of_arrays() -> tuple[Laws, Laws]:
     differing: Laws = (
         ("not summed", shape_laws.not_summed),
         ("transposed", shape_laws.transposed_shape),
+        ("order", array_laws.order_of_axes),
         ("copies", shape_laws.copies_kept),
         ("reshaped", shape_laws.reshaped),
         ("broadcast", shape_laws.broadcast),
@@ -62,20 +71,29 @@ def of_arrays() -> tuple[Laws, Laws]:
         ("adjoint left out", array_laws.adjoint_left_out),
         ("mask of the adjoint", array_laws.mask_of_adjoint),
         ("factor", number_laws.factor),
-        ("nearly right", number_laws.nearly),
+        ("eps", array_laws.eps),
+        ("eps", number_laws.nearly),
         ("mask", array_laws.mask_inverted),
         ("mask", array_laws.mask_left_out),
+        ("order", array_laws.kernel_turned),
         ("factor left out", array_laws.factor_left_out),
         ("assigned", contributions.assigned),
         ("copies", contributions.copies),
-        ("activation left out", activations.activation_left_out),
+        ("derivative left out", activations.activation_left_out),
         ("taken elsewhere", activations.taken_elsewhere),
-        ("activation left out", array_laws.same_as_for_a_product),
+        ("not summed", array_laws.summed_over_other_axes),
+        ("derivative left out", array_laws.adjoint_of_the_result),
         ("summand left out", array_laws.summand_left_out),
         ("part", part_laws.wrong_part),
         ("path", path_laws.path),
     )
     return differing, same
+
+
+def kinds() -> list[str]:
+    """The names of all kinds of mistakes."""
+    laws = itertools.chain(OF_NUMBERS, *of_arrays())
+    return [*dict.fromkeys(kind for kind, _ in laws), "carried", "swapped"]
 
 
 def name_of_mistake(case: Case) -> Mistake | None:
@@ -84,19 +102,46 @@ def name_of_mistake(case: Case) -> Mistake | None:
     A name has to hold under a second adjoint in another direction too, if there is one.
     """
     case = _in_arrays(case)
-    others: list[Mistake] | None = None
-    for mistake in _mistakes(case):
-        if others is None:
-            second = under_another_adjoint(case)
-            if second is None:
-                return mistake
-            others = list(_mistakes(_in_arrays(second)))
+    return _by_laws(case) or _in_the_first_step(case)
+
+
+def _by_laws(case: Case, kinds: Sequence[str] = ()) -> Mistake | None:
+    """The first law that holds, of all or of these kinds, under a second adjoint too."""
+    second: Case | None = None
+    for mistake in _mistakes(case, kinds):
+        second = second or under_another_adjoint(case)
+        if second is None:
+            return mistake
+        others = _mistakes(_in_arrays(second), [mistake.kind])
         if any(mistake.is_also(other) for other in others):
             return mistake
     return None
 
 
-def _mistakes(case: Case) -> Iterator[Mistake]:
+def _in_the_first_step(case: Case) -> Mistake | None:
+    """A layer that goes through steps is a plain one if only the first step has an adjoint: what
+    is wrong there is wrong in the step, and else in what one step hands to the one before."""
+    shape = shape_of(case.adjoint)
+    for axis in range(len(shape) - 1) if case.shape else ():
+        alone = under_adjoint_of_the_first(case, axis)
+        if alone is None:
+            continue
+        step = f"if only the first step along axis {axis} of the result has an adjoint"
+        if not any(abs(e.numeric) > e.slack for e in alone.known):
+            continue  # it says nothing
+        if all(abs(e.analytic - e.numeric) <= 4 * e.slack for e in alone.known):
+            return Mistake(
+                "carried",
+                f"it is right {step}: what later steps add to it, or carry to the one before, is "
+                "wrong or left out",
+            )
+        mistake = _by_laws(alone, IN_A_STEP)
+        if mistake:
+            return Mistake(mistake.kind, f"{step}: {mistake.said}")
+    return None
+
+
+def _mistakes(case: Case, kinds: Sequence[str]) -> Iterator[Mistake]:
     laws, shapes = OF_NUMBERS, ""
     if not _of_number(case):
         differing, laws = of_arrays()
@@ -104,6 +149,8 @@ def _mistakes(case: Case) -> Iterator[Mistake]:
         if got != expected:
             laws, shapes = differing, f"its gradient has shape {got}, not {expected}: "
     for kind, law in laws:
+        if kinds and kind not in kinds:
+            continue
         with quietly():
             sentences = list(law(case))
         yield from (Mistake(kind, shapes + said) for said in sentences)
@@ -122,4 +169,4 @@ def _in_arrays(case: Case) -> Case:
     names = ("x", "analytic", "numeric", "slack")
     arrays: dict[str, Any] = {name: np.asarray(getattr(case, name)) for name in names}
     others = {name: np.asarray(x) for name, x in case.others.items() if shape_of(x)}
-    return replace(case, others=others, **arrays)
+    return replace(case, **arrays, others=others)

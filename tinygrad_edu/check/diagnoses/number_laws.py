@@ -78,7 +78,8 @@ def nearly(case: Case) -> Iterator[str]:
 def _constant_ratio(case: Case) -> float | None:
     """The factor by which all elements are wrong.
 
-    One number alone tells no factor from another mistake, unless the factor is a round one.
+    One number alone tells no factor from another mistake, unless the factor is a round one, or
+    there is another point to compare with.
     """
     large = [e for e in case.known if abs(e.numeric) > 100 * e.slack]
     if not large:
@@ -91,4 +92,4 @@ def _constant_ratio(case: Case) -> float | None:
     if any(abs(e.analytic / ratio - e.numeric) > 4 * e.slack for e in case.known):
         return None
     is_round = any(abs(part - round(part)) < 1e-4 for part in (ratio, 1 / ratio))
-    return ratio if len(large) > 1 or is_round else None
+    return ratio if len(large) > 1 or is_round or case.elsewhere else None

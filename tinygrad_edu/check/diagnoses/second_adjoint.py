@@ -1,4 +1,5 @@
-"""The same case under another adjoint: a name that holds there too is hardly one by chance."""
+"""The same case under another adjoint, or at another point: a name that holds there too is hardly
+one by chance."""
 
 from __future__ import annotations
 
@@ -13,22 +14,50 @@ from tinygrad_edu.view.cards.reading import shape_of
 
 Index = tuple[int, ...]
 
-MOST = 24
+MOST = 16
 """So many wrong elements, and so many right ones, are computed under a second adjoint."""
 
 
 def under_another_adjoint(case: Case) -> Case | None:
-    """The case under its second adjoint, with numerical derivatives at some of the elements where
-    the first one has them; None where there is no other adjoint."""
-    other = case.again() if case.again else None
-    if other is None:
+    """The case under its second adjoint, or at another point, with numerical derivatives at some of
+    the elements where the first one has them; None where there is neither."""
+    ask = case.again or case.elsewhere
+    other = ask() if ask else None
+    if other is None or not math.isfinite(other.result(other.x)):
         return None
-    indices = [*wrong_indices(case, MOST), *_right_indices(case, MOST)]
-    slopes = {i: derivative(other.path(i), float(element(other.x, i))) for i in indices}
-    size = max([largest(other.analytic), *(largest(e.value) for e in slopes.values())])
-    slacks = {i: other.tolerance.at(e.value, size) + e.doubt for i, e in slopes.items()}
+    return _with_slopes(replace(other, elsewhere=case.elsewhere), case)
+
+
+def under_adjoint_of_the_first(case: Case, axis: int) -> Case | None:
+    """The case under an adjoint that is 0 but for the first index of an axis of the result; None if
+    there is no other index, or if that of the first changes nothing."""
+    if case.again is None or case.adjoint.shape[axis] < 2:
+        return None
+    here = case.adjoint * 0
+    here.swapaxes(0, axis)[0] = 1
+    again = case.again
+
+    def masked(adjoint: Any = None) -> Case | None:
+        if adjoint is not None:
+            return again(adjoint * here)
+        other = again()
+        return other and again(other.adjoint * here)
+
+    other = masked(case.adjoint)
+    if other is None or other.analytic.shape != case.shape:
+        return None
+    return _with_slopes(replace(other, again=masked), case)
+
+
+def _with_slopes(case: Case, known: Case) -> Case:
+    """With numerical derivatives at some of the elements where the known case has them."""
+    fits = shape_of(case.analytic) == case.shape
+    indices = [*wrong_indices(known, MOST if fits else 4 * MOST), *_right_indices(known, MOST)]
+    slopes = {i: derivative(case.path(i), float(element(case.x, i))) for i in indices}
+    size = max([largest(case.analytic), *(largest(e.value) for e in slopes.values())])
+    slacks = {i: case.tolerance.at(e.value, size) + e.doubt for i, e in slopes.items()}
     values = {i: e.value for i, e in slopes.items()}
-    return replace(other, numeric=_in_place(case, values), slack=_in_place(case, slacks))
+    return replace(case, numeric=_in_place(case, values), slack=_in_place(case, slacks))
 
 
 def wrong_indices(case: Case, most: int) -> list[Index]:
@@ -54,7 +83,7 @@ def _some_elements(case: Case, wrong: bool, most: int) -> list[Index]:
         return []
     places = np.flatnonzero(known)
     if len(places) > most:
-        places = places[np.linspace(0, len(places) - 1, most).astype(int)]
+        places = np.sort(np.random.default_rng(0).choice(places, most, replace=False))
     return [tuple(map(int, np.unravel_index(i, case.shape))) for i in places]
 
 

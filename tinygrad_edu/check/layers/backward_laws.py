@@ -41,7 +41,8 @@ def broken_laws(layer: HandWrittenLayer, once: Pass, right: set[str]) -> Iterato
             continue
         if not one.shape == more.shape == less.shape:
             continue
-        steep, flat = (one - more) / (1 - large), (one - less) / (1 - small)
+        with np.errstate(invalid="ignore"):  # of infinities
+            steep, flat = (one - more) / (1 - large), (one - less) / (1 - small)
         if not _close(steep, flat, relative, floor):
             place = np.unravel_index(int(np.argmax(np.abs(steep - flat))), one.shape)
             yield _not_linear(v.name, large, small, more[place], one[place], less[place])
@@ -50,7 +51,8 @@ def broken_laws(layer: HandWrittenLayer, once: Pass, right: set[str]) -> Iterato
 def _close(x: Array, y: Array | None, relative: float, floor: float) -> bool:
     if y is None or x.shape != y.shape:
         return False
-    gap = np.abs(x - y)
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(x - y)
     slack = relative * np.maximum(np.abs(x), np.abs(y)) + floor
     return bool((np.isnan(x) & np.isnan(y) | (x == y) | (gap <= slack)).all())
 

@@ -28,11 +28,9 @@ def add_rows(
 ) -> None:
     """Add a row for each input and parameter to the report, and what else is wrong."""
     _check_same(layer, once)
-    twice = layer.run(adjoint_times=2.0) if once.adjoint.size > 1 else None
     variables = [v for v in once.variables if not _is_buffer(v, layer)]
     cases = [
-        None if v.gradient is None else _case_of(v, layer, once, twice, rtol, atol)
-        for v in variables
+        None if v.gradient is None else _case_of(v, layer, once, rtol, atol) for v in variables
     ]
     verdicts = judged_in_turn(
         cases, lambda i, case, calls: _row_of(variables[i], case, layer, once, calls)
@@ -119,26 +117,29 @@ def _case_of(
     variable: Variable,
     layer: HandWrittenLayer,
     once: Pass,
-    twice: Pass | None,
     rtol: float | None,
     atol: float | None,
 ) -> Case:
     analytic = array_of(variable.gradient, f"check_backward: the gradient of {variable.name}")
     dtype = precision(analytic, variable.given, once.output)
-    doubled = None
-    if twice is not None:
-        other = twice.variables[once.variables.index(variable)].gradient
-        doubled = None if other is None else floating(array_of(other))
     others = {v.own_name: v.given for v in once.variables if v is not variable}
 
-    def again(adjoint: Any = None) -> Case | None:
-        other = layer.run(
-            adjoint=weights_for(once.adjoint.shape, 1) if adjoint is None else adjoint
-        )
-        same = next((v for v in other.variables if v.name == variable.name), None)
+    def case_of(run: Pass, of: HandWrittenLayer) -> Case | None:
+        same = next((v for v in run.variables if v.name == variable.name), None)
         if same is None or same.gradient is None:
             return None
-        return _case_of(same, layer, other, None, rtol, atol)
+        return _case_of(same, of, run, rtol, atol)
+
+    def again(adjoint: Any = None) -> Case | None:
+        other = weights_for(once.adjoint.shape, 1) if adjoint is None else adjoint
+        return case_of(layer.run(adjoint=other), layer)
+
+    def elsewhere() -> Case | None:
+        near = layer.with_input_near(variable.position)
+        try:
+            return case_of(near.run(), near)
+        except (ArithmeticError, ValueError):  # the function may not be defined there
+            return None
 
     return Case(
         variable.name,
@@ -149,15 +150,20 @@ def _case_of(
         dtype,
         adjoint=once.adjoint if once.adjoint.size > 1 else None,
         counts=_counts(once),
-        doubled=doubled,
         others={
             name: floating(array)
             for name, array in {**others, RESULT: once.output}.items()
             if array.ndim
         },
         again=again if once.adjoint.size > 1 else None,
+        elsewhere=elsewhere if once.adjoint.size == 1 and _is_plain(variable) else None,
         outputs=layer.outputs_of(variable),
     )
+
+
+def _is_plain(variable: Variable) -> bool:
+    """Whether a variable is an input as it is, of floating numbers."""
+    return variable.is_input and not variable.path and variable.given.dtype.kind == "f"
 
 
 def _row_of(variable: Variable, case: Case, layer: HandWrittenLayer, once: Pass, calls: int) -> Row:

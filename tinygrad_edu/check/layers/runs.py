@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -14,6 +15,7 @@ from tinygrad_edu.check.kinds import (
     input_names,
     is_foreign,
     like,
+    near,
     quietly,
     weights_for,
 )
@@ -85,6 +87,14 @@ class HandWrittenLayer:
             return self._run_noted(self.call, adjoint_times, passes, adjoint)
         finally:
             self.world.put_back()
+
+    def with_input_near(self, i: int) -> HandWrittenLayer:
+        """The same with other numbers in one input, not far from those that it has."""
+        other = copy.copy(self)
+        numbers = near(floating(array_of(self.inputs[i])))
+        other.inputs = [like(x, numbers) if j == i else x for j, x in enumerate(self.inputs)]
+        other._slopes = {}
+        return other
 
     def _run_noted(
         self, call: Call, times: float = 1.0, passes: int = 1, adjoint: Array | None = None
