@@ -137,7 +137,7 @@ def rows_of_gradient(
     cases = {
         i: replace(
             case_of_gradient(function, i, part, tolerance, inputs.variables[i].double),
-            elsewhere=partial(elsewhere, i),
+            elsewhere=partial(elsewhere, i) if inputs.variables[i].is_floating else None,
         )
         for i, part in enumerate(parts)
         if part is not None

@@ -156,12 +156,12 @@ def _case_of(
             if array.ndim
         },
         again=again if once.adjoint.size > 1 else None,
-        elsewhere=elsewhere if once.adjoint.size == 1 and _is_plain(variable) else None,
+        elsewhere=elsewhere if once.adjoint.size == 1 and _is_floating_input(variable) else None,
         outputs=layer.outputs_of(variable),
     )
 
 
-def _is_plain(variable: Variable) -> bool:
+def _is_floating_input(variable: Variable) -> bool:
     """Whether a variable is an input as it is, of floating numbers."""
     return variable.is_input and not variable.path and variable.given.dtype.kind == "f"
 
