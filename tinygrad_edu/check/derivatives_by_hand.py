@@ -128,7 +128,7 @@ def rows_of_gradient(
         x = near(inputs.variables[i].double)
         try:
             with quietly():
-                result = steady(gradient)(*inputs.moved({i: x}))
+                result = gradient(*inputs.moved({i: x}))
                 part = inputs.parts_of(result, "gradcheck: the gradient")[0][i]
                 return case_of_gradient(function, i, part, tolerance, x)
         except (ArithmeticError, ValueError):  # the function may not be defined there
