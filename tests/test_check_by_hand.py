@@ -198,6 +198,13 @@ print(check_by_hand(root, b=3.0, a=6.0, raises=False))
     assert "half of what it should be" in wrong
 
 
+def test_an_infinite_gradient_is_compared_too():
+    x = Tensor([0.0, 1.0], "x")
+    root = x.sqrt().sum()
+    assert check_by_hand(root, x=np.array([np.inf, 0.5])).ok
+    assert not check_by_hand(root, x=np.array([1e9, 0.5]), raises=False).ok
+
+
 def test_tensors_of_torch():
     torch = pytest.importorskip("torch")
     v = network(np.float32)

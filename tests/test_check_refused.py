@@ -119,6 +119,17 @@ CALLS = {
         ValueError, lambda: gradcheck(lambda x: np.cumsum(x, 1), X, gradient=np.ones_like),
         "a result of the function depends on more than its own element of x, .* as jacobian=, or",
     ),
+    "a derivative by hand that is an array": (
+        TypeError, lambda: gradcheck(np.sum, X, gradient=X), "gradient= is a function of the inp",
+    ),
+    "a derivative by hand that gives None": (
+        GradientError, lambda: gradcheck(np.sum, X, jacobian=lambda x: None),
+        "no derivative was given, so nothing was compared",
+    ),
+    "a function without the gradient that it should return": (
+        TypeError, lambda: gradcheck(np.sum, X, gradient=True),
+        "with gradient=True the function returns its value and its gradient, not",
+    ),
     "a function by hand that gives nothing": (
         TypeError, lambda: gradcheck(lambda x: None, 1.0, gradient=np.cos),
         "the function returns numbers, not NoneType",

@@ -52,8 +52,10 @@ def check_by_hand(root: Node, /, *, raises: bool = True, **gradients: Any) -> Re
             "follow, as in check_by_hand(loss, logits=dlogits)"
         )
     order = topological_order(root)[::-1]
-    graph = _HandGradients(root, order, _by_node(order, gradients))
-    rows = [graph.row(x) for x in order if x in graph.by_hand]
+    by_node = _by_node(order, gradients)
+    with quietly():
+        graph = _HandGradients(root, order, by_node)
+        rows = [graph.row(x) for x in order if x in by_node]
     report = Report(
         f"check_by_hand of {root.label or 'the root'}", rows, compared=("by hand", "graph"),
         agreement="all gradients agree with those of the graph",
@@ -183,8 +185,7 @@ class _HandGradients:
         run = function_of_graph(self.root, [node]) if node is not self.root else None
 
         def result(x: Plain) -> float:
-            with quietly():
-                return float(run(leaf(x, node.label)).data) if run else float(x)
+            return float(run(leaf(x, node.label)).data) if run else float(x)
 
         data = floating(node.data)
         counts = {"the length of the batch": len(data)} if shape_of(data) else {}

@@ -15,12 +15,12 @@ from tinygrad_edu.view.cards.reading import shape_of
 def errors_of(analytic: Plain, exact: Plain, slack: Plain) -> Plain:
     """How far two derivatives of one shape are apart, as a multiple of what is tolerated."""
     if not shape_of(exact):
-        gap = abs(float(analytic) - float(exact))
+        gap = 0.0 if analytic == exact else abs(float(analytic) - float(exact))
         return 0.0 if gap == 0 else gap / slack if slack and math.isfinite(gap) else math.inf
     import numpy as np
 
     with np.errstate(all="ignore"):
-        gaps = np.abs(analytic - exact)
+        gaps = np.where(analytic == exact, 0.0, np.abs(analytic - exact))
         errors = np.where(gaps == 0, 0.0, gaps / slack)
         return np.where(np.isfinite(errors) | np.isnan(exact), errors, math.inf)
 

@@ -83,7 +83,12 @@ def gradcheck(
         f, gradient = _halves(f)
     by_hand = {"gradient": gradient, "jacobian": jacobian, "hessian": hessian, "jvp": jvp,
                "adjoint": adjoint}  # fmt: skip
-    derivatives = {kind: d for kind, d in by_hand.items() if d}
+    derivatives = {kind: d for kind, d in by_hand.items() if d is not None and d is not False}
+    for kind, derivative in derivatives.items():
+        if not callable(derivative):
+            raise TypeError(
+                f"gradcheck: {kind}= is a function of the inputs, not {short(derivative)}"
+            )
     if second_order and derivatives:
         raise ValueError(
             f"gradcheck: second_order needs a function of nodes, not {next(iter(derivatives))}="
@@ -107,6 +112,8 @@ def gradcheck(
             checked = _inputs(f, inputs, names)
             named = dict(zip(derivatives, by_kind, strict=True))
             check_by_kind(report, f, named, checked, tolerance)
+            if all(row.verdict == "not given" for row in report.rows) and not report.problems:
+                report.problems.append("no derivative was given, so nothing was compared")
         else:
             _check_nodes(report, f, inputs, names, tolerance, second_order)
     finally:
@@ -118,12 +125,21 @@ def gradcheck(
 def _halves(f: Callable[..., Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The value of a function that returns its gradient too, and the gradient."""
 
+    def both(inputs: Any) -> Any:
+        parts = f(*inputs)
+        if not isinstance(parts, tuple | list) or len(parts) < 2:
+            raise TypeError(
+                f"gradcheck: with gradient=True the function returns its value and its gradient, "
+                f"not {short(parts)}"
+            )
+        return parts
+
     @functools.wraps(f)
     def value(*inputs: Any) -> Any:
-        return f(*inputs)[0]
+        return both(inputs)[0]
 
     def gradient(*inputs: Any) -> Any:
-        parts = f(*inputs)[1:]
+        parts = both(inputs)[1:]
         return parts[0] if len(parts) == 1 else parts
 
     return value, gradient
