@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -125,8 +126,7 @@ class _HandGradients:
         row = row_beside_exact(replace(case, counts={}, others={}, adjoint=None))
         if row.verdict == "ok":
             self._sources[node] = []
-            nothing = max(largest(case.analytic), largest(right)) <= self._noise(node)
-            return replace(row, note="it is 0, up to rounding") if nothing and row.analytic else row
+            return self._with_rounding(row, self._noise(node) / (largest(right) or math.inf))
         if sources and shape_of(by_hand) == case.shape:
             gap = errors_of(floating(by_hand), floating(expected), self._slack(node, expected))
             if largest(gap) <= 1:
@@ -141,6 +141,15 @@ class _HandGradients:
         unsent = [x.label for x in self.by_hand if x.label in sources and self._unsent(x)]
         if unsent:
             row = replace(row, note=f"{row.note}; it may follow from {', '.join(unsent)}")
+        return row
+
+    def _with_rounding(self, row: Row, part: float) -> Row:
+        """What to say of a gradient of which rounding may be so large a part."""
+        if part >= 1 and row.analytic:
+            return replace(row, note="it is 0, up to rounding")
+        if 0.1 < part < 1:
+            said = f"rounding may be {part:.0%} of it, so a mistake would not show; use float64"
+            return replace(row, verdict="unsure", note=said)
         return row
 
     def _reaching(self, node: Node) -> list[str]:
