@@ -65,7 +65,26 @@ def judged(case: Case, calls: int = CALLS) -> Row:
         others = _elements(case, more)
         examination.compare(others)
         elements += others
-    return _row(examination, elements)
+    return _row(examination, elements, _tied_wrong(examination, elements))
+
+
+def _tied_wrong(examination: Examination, elements: list[Element]) -> str:
+    """What is wrong with the gradients of elements that share a kink; empty if nothing is."""
+    kinked = [e for e in elements if e.kink and not e.wrong]
+    if len(kinked) < 2 or any(e.wrong for e in elements):
+        return ""
+    from tinygrad_edu.check.ties import TiedKinks
+
+    found = TiedKinks(examination, kinked).wrong()
+    if found is None:
+        return ""
+    group, total, slope = found
+    for e in group:
+        e.error = max(2.0, abs(total - slope) / examination.tolerance(e))
+    return (
+        f"{len(group)} elements are tied at a kink: moved together, the derivative is {slope:.6g}, "
+        f"and their gradients give {total:.6g}; give the adjoint to one of them, or share it"
+    )
 
 
 def _spread_indices(shape: tuple[int, ...], most: int) -> list[tuple[int, ...]]:
@@ -94,7 +113,7 @@ def _elements(case: Case, indices: Sequence[tuple[int, ...]]) -> list[Element]:
 # --- the verdict ---------------------------------------------------------------------------------
 
 
-def _row(examination: Examination, elements: list[Element]) -> Row:
+def _row(examination: Examination, elements: list[Element], tied: str) -> Row:
     """The verdict, the element that shows it best, and what is wrong there."""
     case = examination.case
     errors = _everywhere(case, elements, "error", math.nan)
@@ -111,7 +130,7 @@ def _row(examination: Examination, elements: list[Element]) -> Row:
         worst = max(e.error for e in wrong)
         shown = next(e for e in wrong if e.error >= 0.99 * worst)  # of nearly equal ones
         verdict = "wrong"
-        mistake = _mistake_at(examination, shown, elements)
+        mistake = Mistake("ties", tied) if tied else _mistake_at(examination, shown, elements)
         note, kind = mistake.said, mistake.kind
         if count > 1:
             tried = f"{len(elements)} elements" + ("" if len(elements) == count else " tried")
