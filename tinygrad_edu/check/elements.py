@@ -199,9 +199,12 @@ class Examination:
             e.kink = found
             e.numeric = (found.left.value + found.right.value) / 2
             e.doubt = found.left.doubt + found.right.doubt
-            low, high = sorted((found.left.value, found.right.value))
-            apart = max(low - e.analytic, e.analytic - high, 0.0)
-            e.error = _multiple(apart, self.tolerance(e) + 4 * e.doubt)
+            e.error = _multiple(_outside(e), self.tolerance(e) + 4 * e.doubt)
+            if e.error > 1 and math.isfinite(e.analytic) and math.prod(self.case.shape) > 1:
+                from tinygrad_edu.check.ties import opposite_kinks
+
+                beyond = opposite_kinks(self.case, e)
+                e.error = _multiple(_outside(e, beyond), self.tolerance(e) + 4 * e.doubt)
             e.error = e.error if math.isfinite(e.analytic) else math.inf
         else:
             self._decide(e, found)
@@ -234,6 +237,13 @@ class Examination:
         if value_at(e.path, step) == value_at(e.path, 0.0) == value_at(e.path, -step):
             return STANDS
         return NOISY.format(noise=self.noise)
+
+
+def _outside(e: Element, beyond: float = 0.0) -> float:
+    """How far the analytic derivative is outside of those of the two sides, and what is beyond."""
+    assert e.kink is not None
+    low, high = sorted((e.kink.left.value, e.kink.right.value))
+    return max(low - beyond - e.analytic, e.analytic - high - beyond, 0.0)
 
 
 def _multiple(gap: float, tolerance: float) -> float:

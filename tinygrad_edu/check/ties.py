@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from tinygrad_edu.check.case import Case
 from tinygrad_edu.check.elements import Element, Examination
 from tinygrad_edu.check.noise import value_at
 from tinygrad_edu.check.numerical import sides
@@ -19,8 +20,36 @@ from tinygrad_edu.rules.operand_types import Array
 
 STEP_OF_TIES = 1e-5
 """How far elements are moved to see whether they share a kink, as a part of the largest."""
+APART = 1e-5
+"""How far elements are moved to see whether a kink is several."""
 MOST_CALLS = 100
 """So many calls are for finding elements that share a kink."""
+
+
+def opposite_kinks(case: Case, e: Element) -> float:
+    """How far beyond the slopes of both sides a right derivative may lie, since several kinks of
+    both signs meet at the input, as those of all hidden units do where a row is 0.
+
+    Where the other elements are moved a little, such kinks come apart, and the slope goes up and
+    down between them. One kink alone only leads from one side to the other.
+    """
+    assert e.kink is not None
+    jump = abs(e.kink.right.value - e.kink.left.value)
+    rng = np.random.default_rng(3)
+    up_and_down = max(_up_and_down(case, e, rng) for _ in range(3))  # some may still be together
+    return up_and_down if up_and_down > 1.05 * jump else 0.0
+
+
+def _up_and_down(case: Case, e: Element, rng: np.random.Generator) -> float:
+    """The sum of the changes of the slope along an element, where the others are a little off."""
+    size = APART * max(1.0, abs(e.x))
+    nearby, direction = size * rng.normal(size=case.shape), np.zeros(case.shape)
+    nearby[e.index], direction[e.index] = 0.0, size
+    path = along(case.result, case.x + nearby, direction)
+    ways = [0.0917 * 1.7**k for k in range(17)]
+    places = np.array([-t for t in reversed(ways)] + [0.0, *ways])
+    slopes = np.diff([value_at(path, t) for t in places]) / np.diff(places) / size
+    return float(np.nan_to_num(np.abs(np.diff(slopes)).sum()))
 
 
 class TiedKinks:
