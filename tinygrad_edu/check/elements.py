@@ -28,11 +28,16 @@ MOST_CLOSELY = 30
 """So many elements of an input are looked at from both sides, each with about 40 calls."""
 MOST_CONFIRMED = 60
 """So many wrong elements are confirmed, before the rest is believed to be wrong too."""
+TINY = 1e-3
+"""Numbers below it have a scale of their own."""
 TELLING = 1e-3
 """A derivative that is known less exactly than this part of the gradient's size is not known."""
 COARSE = 1e-10
 """A function with more noise than this part of its change has fewer digits than float64."""
 
+SEVERAL = (
+    "several kinks may meet here, and 0 is what most conventions say of each; try another input"
+)
 JUMPS = (
     "the result jumps at this input, so it has no derivative: is it cut off by int(), round() or a "
     "comparison?"
@@ -132,9 +137,17 @@ class Examination:
                 self.size = max(self.size, abs(e.numeric))
             self.confirmed += e.wrong
 
+    def _scales(self, e: Element) -> list[float]:
+        """The scales on which a function may change: that of 1, and that of x. One that changes
+        over a tiny x looks flat from afar, so a derivative of 0 is compared on that of x alone."""
+        own = abs(e.x) or 1.0
+        if own < TINY and abs(e.analytic) <= self.tolerance(e):
+            return [own]
+        return list(dict.fromkeys((1.0, own)))
+
     def _glance(self, e: Element) -> None:
         """One central difference on each scale, and no allowance for anything."""
-        for scale in dict.fromkeys((1.0, abs(e.x) or 1.0)):
+        for scale in self._scales(e):
             near = central(e.path, e.x, scale * CENTRAL_STEP)
             if not abs(e.analytic - near.value) >= e.gap:  # the nearer of both
                 e.numeric, e.doubt = near
@@ -153,8 +166,7 @@ class Examination:
 
     def _look(self, e: Element) -> None:
         """Larger steps, where there is noise; a smooth function is settled by it."""
-        scales = dict.fromkeys((1.0, abs(e.x) or 1.0)) if math.isfinite(e.analytic) else ()
-        for scale in scales:
+        for scale in self._scales(e) if math.isfinite(e.analytic) else ():
             h = scale * self._step
             near = richardson(e.path, e.x, h, self.noise)
             if near.doubt > max(1e-6 * abs(near.value), 20 * self.noise / h):
@@ -205,6 +217,7 @@ class Examination:
 
                 beyond = opposite_kinks(self.case, e)
                 e.error = _multiple(_outside(e, beyond), self.tolerance(e) + 4 * e.doubt)
+                e.unsure = SEVERAL if e.error > 1 and e.analytic == 0 else ""
             e.error = e.error if math.isfinite(e.analytic) else math.inf
         else:
             self._decide(e, found)
