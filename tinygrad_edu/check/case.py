@@ -117,7 +117,7 @@ class Case:
         if shape_of(candidate) != shape_of(self.numeric):
             return False
         gap, known = abs(candidate - self.numeric), self.numeric == self.numeric  # is not nan
-        if not hasattr(gap, "dtype"):
+        if not shape_of(self.numeric):
             return bool(gap <= 4 * self.slack)
         if not (known.any() and (gap <= 4 * self.slack)[known].all()):
             return False

@@ -159,6 +159,12 @@ class Examination:
         """A central difference with a step that noise allows for."""
         return central(e.path, e.x, self._step / 2, self.noise)
 
+    def estimate(self, e: Element) -> Estimate:
+        """The better one of the scales of 1 and of x."""
+        own = abs(e.x) or 1.0
+        both = [richardson(e.path, e.x, s * self._step, self.noise) for s in {1.0, own}]
+        return min(both, key=lambda estimate: estimate.doubt)
+
     @property
     def _step(self) -> float:
         """The step of Richardson extrapolation, as a part of the scale: larger where noise is."""
@@ -173,7 +179,7 @@ class Examination:
                 continue
             slack = self.tolerance(_with(e, near)) + 4 * near.doubt
             gap = abs(e.analytic - near.value)
-            known = near.doubt <= self._telling(e)
+            known = near.doubt <= self._telling(e) and near.value != 0  # stairs stand still
             if known and (gap <= slack or self._is_smooth(e, near, h, gap)):
                 e.numeric, e.doubt = near
                 e.error = 0.0 if gap <= slack else _multiple(gap, self.tolerance(e))
@@ -250,6 +256,17 @@ class Examination:
         if value_at(e.path, step) == value_at(e.path, 0.0) == value_at(e.path, -step):
             return STANDS
         return NOISY.format(noise=self.noise)
+
+
+def estimates(case: Case, indices: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], Estimate]:
+    """The numerical derivatives by some elements, with steps that the noise of the case allows."""
+    examination = Examination(case)
+    found = {}
+    for index in indices:
+        x = float(case.x[index] if index else case.x)
+        e = Element(index, x, case.path(index), math.nan)
+        found[index] = examination.estimate(e)
+    return found
 
 
 def _outside(e: Element, beyond: float = 0.0) -> float:

@@ -188,7 +188,7 @@ def near(x: Plain) -> Plain:
 
 def moved(x: Plain, index: tuple[int, ...], t: Any) -> Plain:
     """A copy of x with one element moved by t, which may be complex."""
-    if not hasattr(x, "dtype"):
+    if not shape_of(x):
         return x + t
     copy = x.astype(complex) if isinstance(t, complex) else x.copy()
     copy[index] += t

@@ -53,12 +53,16 @@ def noise_of(path: Path, x: float = 1.0) -> float:
     slope = (near[0][-1] - near[0][0]) / ((IN_A_TABLE - 1) * spacings[0])
     size = max((abs(y) for y in near[0] if math.isfinite(y)), default=0.0)
     noise = max([EPS / 2 * size + LEAST, *filter(math.isfinite, map(_roughness, near))])
-    levels, tried = [math.nan], 0
+    levels, tried, quiet = [math.nan], 0, False
     for h in reversed(spacings[2:]):
         level, wider = _roughness(_values(path, h)), levels[-1]
         if level < 6 * noise:
-            noise = max(noise, level)
-            break
+            if quiet:
+                noise = max(noise, level)
+                break
+            quiet = True  # twice: stairs may happen to be as wide as the spacing
+            continue
+        quiet = False
         levels.append(level)
         if level < 8 * wider < 64 * level and tried < 2:
             tried += 1
@@ -108,8 +112,13 @@ def jump_between(
     path: Path, left: float, right: float, narrowest: float, slope: float = 0.0
 ) -> float:
     """How far the function departs from its slope over the narrowest distance, where halving leads,
-    always into the half that departs more; 0 if t has too few digits for such a distance."""
+    always into the half that departs more.
+
+    0 if the last four halvings made it smaller as they do where a function is smooth, or if t has
+    too few digits for such a distance.
+    """
     low, high = value_at(path, left), value_at(path, right)
+    departures = []
     while abs(right - left) > max(narrowest, 2 * math.ulp(right)):
         middle = (left + right) / 2
         y = value_at(path, middle)
@@ -118,5 +127,7 @@ def jump_between(
             right, high = middle, y
         else:
             left, low = middle, y
-    found = abs(right - left) <= narrowest
-    return abs(high - low - slope * (right - left)) if found else 0.0
+        departures.append(abs(high - low - slope * (right - left)))
+    if abs(right - left) > narrowest or len(departures) < 5:
+        return 0.0
+    return departures[-1] if departures[-1] > departures[-5] / 8 else 0.0

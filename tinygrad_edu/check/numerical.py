@@ -200,12 +200,15 @@ def sides(path: Path, x: float, noise: float | None = None) -> Sides:
         both.append((forth, (up - down) / (forth + back), rounding))
         left.append((back, (middle - down) / back, rounding))
         right.append((forth, (up - middle) / forth, rounding))
+    slopes = [abs(slope) for side in (both, left, right) for _, slope, _ in side]
+    steepest = max(filter(math.isfinite, slopes), default=0.0)
     jumps = any(
         _jumps([abs(slope) * h for h, slope, _ in side], 1e-8 * abs(middle) + 1e4 * LEAST)
         for side in (left, right)
     )
     return Sides(
-        _extrapolated(both, 2), _extrapolated(left, 1), _extrapolated(right, 1), jumps,
+        _extrapolated(both, 2, steepest), _extrapolated(left, 1, steepest),
+        _extrapolated(right, 1, steepest), jumps,
         _stands(path, moves, middle, noise),
     )  # fmt: skip
 
@@ -245,12 +248,14 @@ def _steps(x: float) -> list[float]:
     return steps[::-1]
 
 
-def _extrapolated(slopes: list[tuple[float, float, float]], order: int) -> Estimate:
+def _extrapolated(
+    slopes: list[tuple[float, float, float]], order: int, steepest: float
+) -> Estimate:
     """The slope at a step of 0 from those at many steps, extrapolated from two at a time.
 
     `slopes` has the step, the slope and the noise of the function there. `order` is the power of
     the step with which their error shrinks. Estimates with less than four digits of the steepest
-    slope are asked only if there are no others.
+    slope of all are asked only if there are no others.
     """
     estimates, last = [], math.nan
     for (shorter, near, _), (step, far, noise) in itertools.pairwise(slopes):
@@ -263,7 +268,6 @@ def _extrapolated(slopes: list[tuple[float, float, float]], order: int) -> Estim
         last = value
         if math.isfinite(doubt):
             estimates.append(Estimate(value, doubt))
-    steepest = max((abs(e.value) for e in estimates), default=0.0)
     best = Estimate(math.nan, math.inf)
     for new in [e for e in estimates if e.doubt <= 1e-4 * steepest] or estimates:
         if abs(new.value - best.value) > 10 * best.doubt + new.doubt:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from tinygrad_edu.check.case import Case
+from tinygrad_edu.check.elements import estimates
 from tinygrad_edu.check.kinds import Plain, largest
-from tinygrad_edu.check.numerical import derivative
 from tinygrad_edu.view.cards.reading import shape_of
 
 Index = tuple[int, ...]
@@ -53,7 +53,7 @@ def _with_slopes(case: Case, known: Case) -> Case:
     """With numerical derivatives at some of the elements where the known case has them."""
     fits = shape_of(case.analytic) == case.shape
     indices = [*wrong_indices(known, MOST if fits else 4 * MOST), *_right_indices(known, MOST)]
-    slopes = {i: derivative(case.path(i), float(element(case.x, i))) for i in indices}
+    slopes = estimates(case, indices)
     size = max([largest(case.analytic), *(largest(e.value) for e in slopes.values())])
     slacks = {i: case.tolerance.at(e.value, size) + e.doubt for i, e in slopes.items()}
     values = {i: e.value for i, e in slopes.items()}
