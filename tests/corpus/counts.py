@@ -34,19 +34,17 @@ def planted_mistakes(seeds: range, say) -> Counter:
         for seed in seeds:
             for dtype in DTYPES:
                 outcome = checked(name, mistake, seed, dtype)
-                verdict = outcome.kind
-                if verdict == "ok":
-                    verdict = "missed"
-                elif verdict == "wrong":
-                    verdict = naming(outcome, mistake)
+                verdict = verdict_on(outcome, mistake)
                 counts[verdict] += 1
                 if verdict not in ("named", "found, no name is asked for"):
                     say(verdict, name, mistake.name, seed, dtype, outcome)
     return counts
 
 
-def naming(outcome, mistake) -> str:
-    """How the mistake is named in what was said of it."""
+def verdict_on(outcome, mistake) -> str:
+    """Whether a mistake is found, and how it is named in what is said of it."""
+    if outcome.kind != "wrong":
+        return "missed" if outcome.kind == "ok" else outcome.kind
     if outcome.false_names(mistake):
         return "false name"
     if not mistake.words:
