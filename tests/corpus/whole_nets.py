@@ -304,7 +304,7 @@ def make(rng):
             m("mean", "= grad.sum(axis=0)", "= grad.mean(axis=0)", TOO_OFTEN),
             m("tokens assigned", "np.add.at(self.grad_tokens, self.ids.ravel(), "
               "grad.reshape(-1, grad.shape[-1]))", "self.grad_tokens[self.ids.ravel()] += "
-              "grad.reshape(-1, grad.shape[-1])", "more than once"),
+              "grad.reshape(-1, grad.shape[-1])", "more than once|" + ONE_PART),
         ),
     ),
     "radial basis functions": HandWritten(
