@@ -87,6 +87,7 @@ class Left:
                 alone = self._reals.get(id(place.holder), []) == [slot.key]
                 if bare(place.key) in GRADIENTS and (bare(slot.key) in PARAMETERS or alone):
                     options.append(2.0)
+            options += [2.6] if _same_but_for_gradient(slot.path, place.path) else []
             options += self._beside(v, slot.container.target, slot.key, place)
         return min(options) + exact
 
@@ -125,6 +126,18 @@ class Left:
 
     def _is_in_gradients(self, place: Place) -> bool:
         return any(bare(name) in GRADIENTS for _, name in self._parents.get(id(place.holder), []))
+
+
+def _same_but_for_gradient(path: str, place: str) -> bool:
+    """Whether two paths differ in one name alone: grads.0.W or dparams.0.W for params.0.W."""
+    names, others = path.split("."), place.split(".")
+    if len(names) != len(others) or len(names) < 3:
+        return False
+    apart = [(x, y) for x, y in zip(names, others, strict=True) if x != y]
+    return len(apart) == 1 and (
+        is_gradient_of(apart[0][1], apart[0][:1])
+        or (bare(apart[0][0]) in PARAMETERS and bare(apart[0][1]) in GRADIENTS)
+    )
 
 
 def _give(v: Variable, place: Place) -> None:

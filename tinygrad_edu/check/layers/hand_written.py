@@ -94,8 +94,12 @@ def _put_back(layer: HandWrittenLayer) -> Iterator[HandWrittenLayer]:
 def _call_in_words(layer: HandWrittenLayer) -> str:
     """The call of backward, unless it is the one that everybody expects."""
     assert layer.call is not None
-    text = layer.call.text if layer.backward else ""
-    return "" if text in ("backward(dout)", "backward()") else text
+    arguments = layer.call.arguments
+    expected = not arguments or (
+        len(arguments) == 1 and arguments[0].text == arguments[0].name != ""
+        and arguments[0].role.kind == "adjoint"
+    )  # fmt: skip
+    return "" if expected or not layer.backward else layer.call.text
 
 
 def _functions(

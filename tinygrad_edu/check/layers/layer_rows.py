@@ -125,10 +125,8 @@ def _case_of(
     others = {v.own_name: v.given for v in once.variables if v is not variable}
 
     def case_of(run: Pass, of: HandWrittenLayer) -> Case | None:
-        same = next((v for v in run.variables if v.name == variable.name), None)
-        if same is None or same.gradient is None:
-            return None
-        return _case_of(same, of, run, rtol, atol)
+        same = run.named(variable.name)
+        return None if same is None else _case_of(same, of, run, rtol, atol)
 
     def again(adjoint: Any = None) -> Case | None:
         other = weights_for(once.adjoint.shape, 1) if adjoint is None else adjoint

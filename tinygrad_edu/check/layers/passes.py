@@ -37,8 +37,12 @@ class Pass:
 
     def gradient_of(self, name: str) -> Array | None:
         """The gradient of a variable in float64; None if there is none."""
-        found = next((v.gradient for v in self.variables if v.name == name), None)
-        return None if found is None else np.asarray(floating(array_of(found)))
+        found = self.named(name)
+        return None if found is None else np.asarray(floating(array_of(found.gradient)))
+
+    def named(self, name: str) -> Variable | None:
+        """The variable of this name that has a gradient; None if there is none."""
+        return next((v for v in self.variables if v.name == name and v.gradient is not None), None)
 
 
 def numbers_in(forwarded: Forwarded, weighed: Sequence[int]) -> Array:
