@@ -1,8 +1,10 @@
 """Is a derivative right? Numerical derivatives, and the checks that compare with them.
 
 `gradcheck` (function_check.py) and `check_backward` (layers/) ask verdict.py, which compares with
-numerical.py and lets diagnoses/ name the mistake. `compare` (comparison.py) compares with the
-libraries of oracles/. What they return is in report.py.
+numerical.py and lets diagnoses/ name the mistake. What an input holds is in variables.py; functions
+of plain numbers are in derivatives_by_hand.py, derivative_matrices.py and adjoint_check.py.
+`check_by_hand` (by_hand.py) compares with what a graph knows exactly, and `compare` (comparison.py)
+with the libraries of oracles/. What they return is in report.py.
 
 Functions of numbers are checked without NumPy; what is about arrays is imported when it is asked
 for.
