@@ -15,7 +15,7 @@ Items = dict[Any, Any]
 
 
 class Holder:
-    """Something that holds things by key. `own` says that its target can be filled again."""
+    """Something that holds things by key, and can be filled again."""
 
     def __init__(self, target: Any) -> None:
         self.target = target
