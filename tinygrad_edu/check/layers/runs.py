@@ -91,9 +91,8 @@ class HandWrittenLayer:
     def with_input_near(self, i: int) -> HandWrittenLayer:
         """The same with other numbers in one input, not far from those that it has."""
         other = copy.copy(self)
-        numbers = near(floating(array_of(self.inputs[i])))
+        other._slopes, numbers = {}, near(floating(array_of(self.inputs[i])))
         other.inputs = [like(x, numbers) if j == i else x for j, x in enumerate(self.inputs)]
-        other._slopes = {}
         return other
 
     def _run_noted(
