@@ -1,4 +1,4 @@
-"""Rules as users declare them, from outside of the package; they are gone after the test."""
+"""Rules as users declare them, from outside the package; they are gone after the test."""
 
 import math
 import re

@@ -32,7 +32,7 @@ def test_a_backward_pass_that_cuts_the_adjoint_is_wrong(cut, dtype):
         return  # rounding to 12 digits is the precision of float32
     text = said(np.sin, lambda dout, x: CUTS[cut](dout) * np.cos(x), X.astype(dtype))
     if cut == "rounded":
-        assert "agree" in text  # 1e-12 is no mistake
+        assert "agree" in text  # 1e-12 is not a mistake
     else:
         assert "the gradient does not grow with the adjoint" in text
 

@@ -160,7 +160,7 @@ EVERY_TENTH = [
 @pytest.mark.parametrize(("name", "mistake"), EVERY_TENTH)
 def test_no_name_is_false_at_other_sizes(name, mistake):
     """Square matrices, as many samples as classes, a batch of one: what fits there may be named,
-    and what is no mistake there has to pass."""
+    and what is not a mistake there has to pass."""
     for sizes in (Sizes(3, 3, 3), Sizes(1, 4, 3), Sizes(2, 3, 2), Sizes(4, 2, 4), Sizes(1, 1, 1)):
         try:
             report = checked(name, sizes, mistake)

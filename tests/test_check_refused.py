@@ -82,7 +82,7 @@ CALLS = {
         ValueError, lambda: check_backward(np.exp, np.exp, X, parameters=["W"]),
         "no array 'W'; it has none",
     ),
-    "a parameter that is no array": (
+    "a parameter that is not an array": (
         TypeError, lambda: check_backward(Double(), X, parameters={"scale": 2.0}),
         "the parameter scale is of type float.*floating arrays by name",
     ),

@@ -154,7 +154,7 @@ def test_moved_inputs_give_what_the_graph_made_again_gives(javascript, graph, fa
     try:
         check_whole(graph, inputs, [(found["v"][i], found["g"][i]) for i in place])
     except (ArithmeticError, ValueError):
-        assume(False)  # outside of what a rule takes
+        assume(False)  # outside what a rule takes
 
 
 def check_whole(graph, inputs, found):

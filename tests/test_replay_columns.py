@@ -111,7 +111,7 @@ def test_random_graphs_over_columns_and_numbers(graph, factors):
             for nodes_of_run in runs:
                 nodes_of_run[-1].backward()
         except (ArithmeticError, ValueError):
-            assume(False)  # outside of what a rule takes
+            assume(False)  # outside what a rule takes
         values.append(runs[0][-1].data)
         slopes.append([runs[0][i].grad for i in leaves])
         spread.append([max(abs(r[i].grad - runs[0][i].grad) for r in runs[1:]) for i in leaves])

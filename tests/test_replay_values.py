@@ -128,7 +128,7 @@ def test_new_inputs_give_what_the_graph_made_again_gives(graph, factors):
         for nodes in wobbled:
             nodes[-1].backward()
     except (ArithmeticError, ValueError):
-        assume(False)  # outside of what a rule takes
+        assume(False)  # outside what a rule takes
     nodes = follow(graph)
     run = replay(nodes[-1], [nodes[i] for i in leaves])
     xs = [exact[i].data for i in leaves]

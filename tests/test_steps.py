@@ -212,7 +212,7 @@ def count_paths(edges, start, end):
 
 
 def outputs_of(page, unit, units):
-    """The cards of a unit that are used outside of it, or are the root."""
+    """The cards of a unit that are used outside it, or are the root."""
     own = {i for i, u in enumerate(units) if u == unit and page.nodes[i] is not None}
     leaving = {tail for tail, head, _ in page.data["links"] if tail in own and head not in own}
     return leaving | (own & {page.data["root"]})

@@ -1,7 +1,7 @@
 """The oracle of the corpus: central differences of a layer's text, of NumPy alone.
 
 Nothing of the package is used here. Each value of the forward pass comes from a layer that was made
-anew from the same random numbers, in float64: buffers that a text makes of dtype "f" are made wide.
+again from the same random numbers, in float64: buffers that a text makes of dtype "f" are made wide.
 """
 
 from typing import Any
@@ -70,7 +70,7 @@ def _forward(layer: HandWritten, names: dict[str, Any], seed: int) -> None:
 
 
 def _place(layer: HandWritten, space: dict[str, Any], seed: int, name: str) -> tuple[dict, Any]:
-    """A layer made anew, and the array that goes by a name."""
+    """A layer made again, and the array that goes by a name."""
     names = _started(layer, space, seed)
     if layer.is_lazy:
         _forward(layer, names, seed)

@@ -270,7 +270,7 @@ def estimates(case: Case, indices: Sequence[tuple[int, ...]]) -> dict[tuple[int,
 
 
 def _outside(e: Element, beyond: float = 0.0) -> float:
-    """How far the analytic derivative is outside of those of the two sides, and what is beyond."""
+    """How far the analytic derivative is outside those of the two sides, and what is beyond."""
     assert e.kink is not None
     low, high = sorted((e.kink.left.value, e.kink.right.value))
     return max(low - beyond - e.analytic, e.analytic - high - beyond, 0.0)

@@ -3,7 +3,7 @@
 A smooth function's differences of higher and higher order shrink with the spacing of the points;
 noise stays as large as it is, and its differences of order k have √((2k)!) / k! times its size
 (Moré and Wild, Estimating computational noise, SIAM J. Sci. Comput. 33, 2011). Rounding to float32
-inside of a function, an integer table, or a number that is printed and parsed make stairs: nothing
+inside a function, an integer table, or a number that is printed and parsed make stairs: nothing
 changes over less than their width, and noise shows itself above it. So several spacings are tried.
 A steep function such as sin(10⁵ x) looks like noise from afar too, but has no jumps.
 

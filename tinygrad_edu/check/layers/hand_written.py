@@ -38,7 +38,7 @@ def check_backward(
     output, with inputs, with the cache that forward returned beside its output, with a learning
     rate. Where names leave several calls, the one is made whose gradients are right along one
     direction; `Report.called` says which. Inputs are numbers, arrays, and lists and dicts of those;
-    what is no number is passed on as it is.
+    what is not a number is passed on as it is.
 
     A torch.autograd.Function, a module of torch, a jax.custom_vjp and a primitive of autograd are
     checked through the backward pass of their library.

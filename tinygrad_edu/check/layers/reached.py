@@ -25,6 +25,7 @@ from tinygrad_edu.check.layers.containers import (
     Holder,
     container_of,
 )
+from tinygrad_edu.rules.operand_types import Array
 
 ATOMS = (str, bytes, int, bool, complex, type(None), np.dtype, ModuleType)
 GENERATORS = (random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)
@@ -49,6 +50,18 @@ class LayerSlot:
 
     def set(self, x: Any) -> None:
         self.container.set(self.key, x)
+
+
+def move_to(slots: Sequence[LayerSlot], numbers: Array) -> None:
+    """Set a parameter: an array in place, for all who hold it; a number where it is held."""
+    base = slots[0].get()
+    if is_foreign(base):
+        base.data[...] = base.new_tensor(numbers)
+    elif isinstance(base, np.ndarray):
+        base[...] = numbers
+    else:
+        for slot in slots:
+            slot.set(float(numbers))
 
 
 def is_real(x: Any) -> bool:

@@ -35,7 +35,7 @@ from tinygrad_edu.check.layers.passes import (
     reason_to_stop,
     stays_in_place,
 )
-from tinygrad_edu.check.layers.reached import LayerSlot, Reached, is_object, owners_of
+from tinygrad_edu.check.layers.reached import LayerSlot, Reached, is_object, move_to, owners_of
 from tinygrad_edu.check.layers.structures import array_of, is_list_of_numbers, leaves_in, rebuilt
 from tinygrad_edu.check.layers.watching import Assignments, Calls
 from tinygrad_edu.check.layers.world import Mode, Noted, World
@@ -315,7 +315,7 @@ class HandWrittenLayer:
             self.world.put_back(mode)
             inputs = self._inputs_in(mode, variable, moved)
             if variable is not None and variable.slots:
-                _move_to(variable.slots, moved)
+                move_to(variable.slots, moved)
             with quietly():
                 forwarded = self._forwarded(self.forward(*inputs))
             return numbers_in(forwarded, chosen.weighed)
@@ -326,7 +326,7 @@ class HandWrittenLayer:
         """Whether forward writes other numbers into a parameter, whatever they were."""
         mode = Mode(True, self._noted)
         self.world.put_back(mode)
-        _move_to(variable.slots, variable.given + 1)
+        move_to(variable.slots, variable.given + 1)
         with quietly():
             self.forward(*self._inputs_in(mode))
         now = variable.slots[0].get()
@@ -361,18 +361,6 @@ def _as_given(x: Any, what: str) -> Any:
     if is_list_of_numbers(x):
         return array_of(x, what)
     return rebuilt(x, lambda _, part: copy_of_input(part, what))
-
-
-def _move_to(slots: Sequence[LayerSlot], numbers: Array) -> None:
-    """Set a parameter: an array in place, for all who hold it; a number where it is held."""
-    base = slots[0].get()
-    if is_foreign(base):
-        base.data[...] = base.new_tensor(numbers)
-    elif isinstance(base, np.ndarray):
-        base[...] = numbers
-    else:
-        for slot in slots:
-            slot.set(float(numbers))
 
 
 def _names_chosen(

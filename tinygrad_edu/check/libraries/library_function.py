@@ -25,7 +25,7 @@ class LibraryVariable:
     """An input or a parameter whose gradient is checked: its numbers, in float64, and their dtype.
 
     `position` is its place among all that the inputs hold, -1 for a parameter. `may_lack` says that
-    no gradient for it is no mistake, as for labels.
+    no gradient for it is not a mistake, as for labels.
     """
 
     name: str
@@ -148,7 +148,7 @@ def _one_array(results: Sequence[Array]) -> Array:
 
 
 def leaves_of_input(x: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """All that a list, tuple or dict holds, also inside of others, by name: `params.W`."""
+    """All that a list, tuple or dict holds, also inside others, by name: `params.W`."""
     if isinstance(x, dict):
         parts: Iterator[tuple[Any, Any]] = iter(x.items())
     elif isinstance(x, list | tuple):
