@@ -9,7 +9,7 @@ from test_corpus import some
 
 pytestmark = pytest.mark.untraced
 SEEDS = 8
-NAMED, FALSE_NAMES = 0.85, 0.02
+NAMED, FALSE_NAMES = 0.8, 0.03
 """Of the mistakes for which there is a name, how many have it; and how many names are false."""
 
 
