@@ -218,8 +218,9 @@ def _stands(
 ) -> bool:
     """Whether the result stays as it is, bit for bit, over short steps, and then jumps."""
     moved = [i for i, (_, up, _, down) in enumerate(moves) if not up == middle == down]
-    if not moved or moved[0] < 5:
-        return False
+    _, far_up, _, far_down = moves[-1]
+    if not moved or moved[0] < 5 or middle in (far_up, far_down):
+        return False  # stairs go on to both sides
     still = moves[moved[0] - 1]
     forth, up, back, down = moves[moved[0]]
     change, left, right = up - middle, still[0], forth
