@@ -1,7 +1,7 @@
 """The oracle of the corpus: central differences of a layer's text, of NumPy alone.
 
 Nothing of the package is used here. Each value of the forward pass comes from a layer that was made
-again from the same random numbers, in float64: buffers that a text makes of dtype "f" are made wide.
+again from the same numbers, in float64: buffers that a text makes of dtype "f" are made wide.
 """
 
 from typing import Any
