@@ -3,8 +3,8 @@
 from written_layers import Written, m
 
 # fmt: off
-ADDING = "adding one number to the input along axis {} .*path through the sum or the mean"
-MULTIPLYING = "multiplying the input along axis {} .*path through the norm"
+ADDING = "adding one number to the input along axis {} .*such as that through the sum or the mean"
+MULTIPLYING = "multiplying the input along axis {} .*such as that through the norm"
 
 
 NORMALISING = {

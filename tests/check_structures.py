@@ -3,7 +3,7 @@
 from written_layers import Written, m
 
 # fmt: off
-CARRIED = "what later steps add to it, or carry to the one before"
+CARRIED = "what later steps send to it"
 MASK = "mask is taken from the sign of the adjoint"
 
 
@@ -276,7 +276,7 @@ def make(rng, n, d, k):
               "gain: it is right but for less than a thousandth"),
             m("no gain", "d = dout * self.gain", "d = dout * 1.0", "x: "),
             m("no path", "(d - self.n * (d * self.n).mean(axis=1, keepdims=True))", "d",
-              "path through the norm"),
+              "a path, such as that through the norm"),
         ),
     ),
 }

@@ -175,7 +175,7 @@ def make(rng, n, d, k):
         (
             m("cut", "dh[:, t] + dnext", "dh[:, t]", f"x: .*{FIRST}"),
             m("no transpose", "dnext = dz @ self.Wh.T", "dnext = dz @ self.Wh",
-              "x: .*or carry to the one before"),
+              "x: .*later steps send to it"),
             m("assigned", "self.db += dz", "self.db = dz", "b: .*assigned instead of"),
             m("no slope", "d * (1 - self.h[t + 1] ** 2)", "1.0 * d", "Wx: if only the first step"),
             m("bias of d", "self.db += dz.sum", "self.db += d.sum",

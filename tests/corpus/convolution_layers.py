@@ -112,7 +112,8 @@ def make(rng):
         (
             m("not transposed before the reshape", ".transpose(1, 0).reshape(FN, C, FH, FW)",
               ".reshape(FN, C, FH, FW)", ""),
-            m("axes of dout", "dout.transpose(0, 2, 3, 1).reshape", "dout.reshape", ""),
+            m("axes of dout", "dout.transpose(0, 2, 3, 1).reshape", "dout.reshape",
+              "sum it over axes"),
             m("assigned", "x:x + out_w] += col[:, :, y, x]", "x:x + out_w] = col[:, :, y, x]",
               ONE_PART),
             m("kernel transposed", "self.dW = np.dot(self.col.T, dout).transpose(1, 0)"

@@ -48,6 +48,8 @@ NOT_A_NAME = (
     "its gradient has shape .* a gradient has the shape of what it belongs to",
     "the analytic derivative is 0 everywhere",
     "times the adjoint does not give",
+    "it is right if only the first step along axis",
+    "one number for each row",
 )
 """What says how the numbers differ, and is so wherever it is said: it explains nothing."""
 

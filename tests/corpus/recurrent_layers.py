@@ -1,7 +1,7 @@
 """Recurrent layers, in the styles of books and courses."""
 
 from hand_written import HandWritten, m
-from patterns import ONE_PART, TIME, TRANSPOSED
+from patterns import ONE_PART, PATH, TIME, TRANSPOSED
 
 # fmt: off
 RECURRENT = {
@@ -94,7 +94,7 @@ def make(rng):
             m("state of the same step", "np.dot(dhraw, hs[t - 1].T)", "np.dot(dhraw, hs[t].T)",
               ""),
             m("bias from dh", "dbh += dhraw", "dbh += dh", ""),
-            m("minus one forgotten", "        dy[targets[t]] -= 1\n", "", ""),
+            m("minus one forgotten", "        dy[targets[t]] -= 1\n", "", "", also=PATH),
             m("not transposed", "np.dot(Whh.T, dhraw)", "np.dot(Whh, dhraw)", TIME + "|transposed"),
         ),
     ),

@@ -43,7 +43,7 @@ def make(rng):
               FACTOR),
             m("mask drawn again", "return dout * self.mask", "return dout * "
               "((np.random.rand(*dout.shape) > self.p) / (1 - self.p))",
-              "random|two results|different"),
+              "random|two results|different|another mask"),
             m("no mask", "return dout * self.mask", "return dout / (1 - self.p)", "should be 0"),
         ),
     ),

@@ -45,6 +45,21 @@ def kernel_turned(case: Case) -> Iterator[str]:
             yield f"it is right with the kernel turned around along its last {len(axis)} axes"
 
 
+def shifted(case: Case) -> Iterator[str]:
+    """Each element is that of a neighbour along an axis; what came in at the end may be any."""
+    for axis, length in enumerate(case.shape):
+        if length < 3:
+            continue
+        for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
+            index = (slice(None),) * axis
+            a, n = case.analytic[(*index, here)], case.numeric[(*index, there)]
+            slack = 4 * case.slack[(*index, there)]
+            known = ~np.isnan(n)
+            telling = known & (np.abs(n) > slack)
+            if telling.sum() >= ENOUGH // 2 and (np.abs(a - n) <= slack)[known].all():
+                yield f"it is shifted by one along axis {axis}: each element is that of the next"
+
+
 def _sets_of_axes(ndim: int) -> Iterator[tuple[int, ...]]:
     for count in range(1, ndim + 1):
         yield from itertools.combinations(range(ndim), count)
@@ -155,6 +170,36 @@ def mask_left_out(case: Case) -> Iterator[str]:
         yield f"it should be 0 {where}{times}: is a mask left out?"
 
 
+def mask_elsewhere(case: Case) -> Iterator[str]:
+    """0 or one factor times the adjoint, as it should be, but in other places."""
+    a, g, n = case.analytic, case.adjoint, case.numeric
+    if g is None or np.shape(g) != a.shape or np.isnan(n).any() or not np.all(g):
+        return
+    kept, should = np.abs(a) > case.slack, np.abs(n) > case.slack
+    if not ((kept & ~should).any() and (should & ~kept).any() and (kept & should).any()):
+        return
+    times, right = (a / g)[kept], (n / g)[should]
+    if np.allclose(times, times[0], rtol=1e-4) and np.allclose(right, times[0], rtol=1e-4):
+        yield "it is 0 in other places than it should be: does backward use another mask?"
+
+
+def factor_by_row(case: Case) -> Iterator[str]:
+    """One factor for all elements along some axes, and another one for the next of them."""
+    known = np.abs(case.numeric) > 100 * case.slack
+    ratio = np.full(case.shape, np.nan)
+    ratio[known] = case.analytic[known] / case.numeric[known]
+    for axes in _sets_of_axes(ratio.ndim):
+        several = known.sum(axis=axes, keepdims=True) > 2
+        rows = np.where(several, np.nanmean(ratio, axis=axes, keepdims=True), np.nan)
+        factors = rows[several]
+        if len(factors) < 2 or np.allclose(factors, factors[0], rtol=1e-3):
+            continue
+        off = np.abs(ratio - rows)[known & several]
+        if (off <= 1e-4 * np.abs(np.broadcast_to(rows, ratio.shape))[known & several]).all():
+            which = f"axis {axes[0]}" if len(axes) == 1 else f"axes {axes}"
+            yield f"it is wrong by a factor that is the same along {which}, one number for each row"
+
+
 def factor_left_out(case: Case) -> Iterator[str]:
     """An array of the forward pass that is a factor too few, or one too many."""
     candidates = {**case.others, "the input itself": case.x, "1 - the input": 1 - case.x}
@@ -226,7 +271,8 @@ def adjoint_of_the_result(case: Case) -> Iterator[str]:
         if fits and np.allclose((left.T @ rows).reshape(a.shape), a, rtol=1e-5):
             yield _with_adjoint_of_the_result(f"{name}.T @ dout")
     total = rows.sum(axis=0)
-    if total.shape == a.shape and np.allclose(total, a, rtol=1e-5):
+    same = total.shape == a.shape and np.allclose(total, a, rtol=1e-5)
+    if same and not _is_linear(case):  # else no activation stands between
         yield _with_adjoint_of_the_result("the sum of dout")
 
 
@@ -241,6 +287,16 @@ def summed_over_other_axes(case: Case) -> Iterator[str]:
     wrong = [axes for axes, total in fitting.items() if np.allclose(total, a, rtol=1e-5)]
     if right and wrong:
         yield f"it is the adjoint summed over axes {wrong[0]}; sum it over axes {right[0]}"
+
+
+def _is_linear(case: Case) -> bool:
+    """Whether equal moves change the result equally, as where it is a product with the input."""
+    move = np.random.default_rng(0).uniform(0.5, 1.0, case.shape)
+    try:
+        before, here, after = (case.result(case.x + k * move) for k in (-1, 0, 1))
+    except (ArithmeticError, ValueError):
+        return False
+    return bool(abs(after - 2 * here + before) <= 1e-9 * (abs(before) + abs(here) + abs(after)))
 
 
 def _with_adjoint_of_the_result(what: str) -> str:

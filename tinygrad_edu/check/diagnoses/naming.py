@@ -75,7 +75,9 @@ def of_arrays() -> tuple[Laws, Laws]:
         ("eps", number_laws.nearly),
         ("mask", array_laws.mask_inverted),
         ("mask", array_laws.mask_left_out),
+        ("mask", array_laws.mask_elsewhere),
         ("order", array_laws.kernel_turned),
+        ("order", array_laws.shifted),
         ("factor left out", array_laws.factor_left_out),
         ("assigned", contributions.assigned),
         ("copies", contributions.copies),
@@ -86,6 +88,7 @@ def of_arrays() -> tuple[Laws, Laws]:
         ("summand left out", array_laws.summand_left_out),
         ("part", part_laws.wrong_part),
         ("path", path_laws.path),
+        ("factor", array_laws.factor_by_row),
     )
     return differing, same
 
@@ -132,8 +135,7 @@ def _in_the_first_step(case: Case) -> Mistake | None:
         if all(abs(e.analytic - e.numeric) <= 4 * e.slack for e in alone.known):
             return Mistake(
                 "carried",
-                f"it is right {step}: what later steps add to it, or carry to the one before, is "
-                "wrong or left out",
+                f"it is right {step}: the mistake is in what later steps send to it",
             )
         mistake = _by_laws(alone, IN_A_STEP)
         if mistake:
