@@ -36,18 +36,11 @@ IN_A_STEP = ("derivative left out", "taken elsewhere", "factor left out")
 """The kinds that are looked for in one step of several."""
 
 
-def of_arrays() -> tuple[Laws, Laws]:
-    """The laws for arrays: where the shapes differ, and where they do not. The first that holds
-    counts, so what is certain stands before what is likely."""
-    from tinygrad_edu.check.diagnoses import (
-        array_laws,
-        contributions,
-        part_laws,
-        path_laws,
-        shape_laws,
-    )
+def of_other_shapes() -> Laws:
+    """The laws for a gradient of another shape than that of its array."""
+    from tinygrad_edu.check.diagnoses import array_laws, shape_laws
 
-    differing: Laws = (
+    return (
         ("not summed", shape_laws.not_summed),
         ("transposed", shape_laws.transposed_shape),
         ("order", array_laws.order_of_axes),
@@ -57,7 +50,13 @@ def of_arrays() -> tuple[Laws, Laws]:
         ("summed too often", shape_laws.summed_too_often),
         ("shape", shape_laws.other_shape),
     )
-    same: Laws = (
+
+
+def of_arrays() -> Laws:
+    """The laws for arrays: what is certain stands before what is likely, since the first counts."""
+    from tinygrad_edu.check.diagnoses import array_laws, contributions, part_laws, path_laws
+
+    return (
         ("not finite", number_laws.not_finite),
         ("never set", number_laws.never_set),
         ("no effect", number_laws.no_effect),
@@ -90,12 +89,11 @@ def of_arrays() -> tuple[Laws, Laws]:
         ("path", path_laws.path),
         ("factor", array_laws.factor_by_row),
     )
-    return differing, same
 
 
 def kinds() -> list[str]:
     """The names of all kinds of mistakes."""
-    laws = itertools.chain(OF_NUMBERS, *of_arrays())
+    laws = itertools.chain(OF_NUMBERS, of_other_shapes(), of_arrays())
     return [*dict.fromkeys(kind for kind, _ in laws), "carried", "swapped"]
 
 
@@ -146,10 +144,10 @@ def _in_the_first_step(case: Case) -> Mistake | None:
 def _mistakes(case: Case, kinds: Sequence[str]) -> Iterator[Mistake]:
     laws, shapes = OF_NUMBERS, ""
     if not _of_number(case):
-        differing, laws = of_arrays()
+        laws = of_arrays()
         got, expected = shape_of(case.analytic), shape_of(case.numeric)
         if got != expected:
-            laws, shapes = differing, f"its gradient has shape {got}, not {expected}: "
+            laws, shapes = of_other_shapes(), f"its gradient has shape {got}, not {expected}: "
     for kind, law in laws:
         if kinds and kind not in kinds:
             continue
