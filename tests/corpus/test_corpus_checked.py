@@ -1,7 +1,5 @@
 """What the checker says of the corpus. `python tests/corpus/counts.py` counts it over 50 seeds."""
 
-from collections import Counter
-
 import pytest
 from corpus import CORPUS, PLANTED, checked, gradients_of, judged_rows
 from counts import DTYPES, verdict_on
@@ -9,8 +7,18 @@ from test_corpus import some
 
 pytestmark = pytest.mark.untraced
 SEEDS = 8
-NAMED, FALSE_NAMES = 0.8, 0.03
-"""Of the mistakes for which there is a name, how many have it; and how many names are false."""
+NAMELESS = {
+    ("maxout", "not transposed"), ("depthwise", "kernel not flipped back"),
+    ("transposed convolution, step 2", "weight transposed"),
+    ("characters, lists by time", "cut"), ("characters, lists by time", "not transposed"),
+    ("two directions", "second direction alone"),
+    ("GRU over time, dict of parameters", "assigned"),
+    ("GRU over time, dict of parameters", "path of the gate"),
+    ("scaled dot-product of batches", "P not transposed"),
+    ("delta_W and updates by an optimizer", "by the updated weights"),
+    ("inputs and adjoint, outputs of a dict", "A turned"),
+}  # fmt: skip
+"""Mistakes that are found and have no name yet."""
 
 
 @pytest.mark.parametrize("name", some(((name,) for name in CORPUS), 8))
@@ -34,12 +42,17 @@ def test_a_planted_mistake_is_found(name, mistake):
 
 
 @pytest.mark.deep
-def test_most_planted_mistakes_are_named_and_none_falsely():
-    counts = Counter(
-        verdict_on(checked(name, mistake, n % SEEDS, DTYPES[n // 2 % 2]), mistake)
-        for n, (name, mistake) in enumerate(PLANTED)
-    )
-    assert not {"missed", "refused", "unsure"} & set(counts)
-    named, asked = counts["named"], sum(counts.values()) - counts["found, no name is asked for"]
-    assert counts["false name"] <= len(PLANTED) * FALSE_NAMES
-    assert named >= NAMED * asked
+@pytest.mark.parametrize("name", CORPUS)
+def test_a_planted_mistake_is_named_and_not_falsely(name):
+    for n, (layer, mistake) in enumerate(PLANTED):
+        if layer == name:
+            outcome = checked(name, mistake, n % SEEDS, DTYPES[n // 2 % 2])
+            verdicts = {"named", "found, no name is asked for"}
+            if (name, mistake.name) in NAMELESS:
+                verdicts.add("found, not named")
+            assert verdict_on(outcome, mistake) in verdicts, outcome.text
+
+
+def test_nineteen_mistakes_of_twenty_are_named():
+    asked = sum(bool(mistake.words) for _, mistake in PLANTED)
+    assert len(NAMELESS) <= 0.05 * asked
