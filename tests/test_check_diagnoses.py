@@ -131,6 +131,9 @@ def claims_of(note, parameter, wrong_run, right):
             len(np.unique(np.nonzero(~np.isclose(wrong, right))[0])) == 1
             or len(np.unique(np.nonzero(~np.isclose(wrong, right))[-1])) == 1
         ),
+        "is the adjoint summed over": lambda: any(
+            close(wrong_run.adjoint.sum(axis=i), right) for i in range(wrong_run.adjoint.ndim)
+        ),
         "should be 0": lambda: not right[~np.isclose(wrong, right)].any(),
     }
     holds = {said: claim() for said, claim in claims.items() if said in note}
@@ -143,12 +146,15 @@ def claims_of(note, parameter, wrong_run, right):
         for number in re.findall(pattern, note):
             holds[pattern] = close(wrong, ratio(float(number)) * right)
     if "if only the first step" in note:
-        return {}
+        return {"a fact": True}
     for adjoint, verb, name in re.findall(r"(adjoint )?(multi|divid)\w+ by (.*) it is right", note):
         if name in FACTORS:
             factor = FACTORS[name](wrong_run.result)
         else:
+            name, _, axis = name.partition(" along axis ")
             factor = {"the input itself": x, "1 - the input": 1 - x, **arrays}[name]
+            if axis:
+                factor = np.expand_dims(factor, tuple(range(1, x.ndim - int(axis))))
         factor = factor if verb == "multi" else 1 / factor
         repaired = wrong_run.with_adjoint_times(factor)[parameter] if adjoint else wrong * factor
         holds[note] = close(repaired, right)
@@ -159,7 +165,7 @@ def claims_of(note, parameter, wrong_run, right):
 
 
 @pytest.mark.untraced
-@pytest.mark.parametrize(("name", "mistake"), one_of(30))
+@pytest.mark.parametrize(("name", "mistake"), one_of(30)[::2])
 def test_no_name_is_false_at_other_sizes(name, mistake):
     """Square matrices, as many samples as classes, a batch of one: what fits there may be named,
     and what is not a mistake there has to pass."""

@@ -130,7 +130,7 @@ def test_every_rule_for_arrays_is_right_to_second_order(name):
         assert set(verdicts(call.ours, *map(Tensor, xs), second_order=True)) <= RIGHT
 
 
-@pytest.mark.parametrize("distance", [0, 1e-12, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
+@pytest.mark.parametrize("distance", [0, 1e-11, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2])
 @pytest.mark.parametrize("centre", [0.0, 1.0, -100.0])
 @pytest.mark.parametrize("side", [1, -1])
 def test_a_kink_near_the_input_raises_no_alarm_and_hides_no_mistake(distance, centre, side):

@@ -47,6 +47,7 @@ CALLS = [  # the same call on an array is the oracle
     lambda x: np.concatenate([x, X], 0, None, dtype=None, casting="same_kind"),
     lambda x: np.where(MASK, x, 0.5), lambda x: np.where([True, False, True], X, x),
     lambda x: np.einsum("ij,kj->ik", x, X), lambda x: np.einsum("ij,kj", x, x, optimize=True),
+    lambda x: np.einsum("i,ij->j", [1.0, 2.0], x),
     lambda x: np.einsum("ij,j->i", x, [1.0, 2.0, 3.0]), lambda x: np.matmul(x, X.T),
     lambda x: np.maximum(x, 0.3), lambda x: np.minimum(0.3, x), lambda x: np.add(x, x, out=None),
     lambda x: np.exp(x, where=True), lambda x: np.absolute(x), lambda x: np.true_divide(1.0, x),

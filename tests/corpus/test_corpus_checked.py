@@ -36,7 +36,7 @@ def test_a_right_layer_is_not_accused_with_any_numbers(name):
         assert outcome.kind == "ok", (seed, outcome.text)
 
 
-@pytest.mark.parametrize(("name", "mistake"), some(PLANTED, 25))
+@pytest.mark.parametrize(("name", "mistake"), PLANTED[::25])
 def test_a_planted_mistake_is_found(name, mistake):
     assert checked(name, mistake, 0, "float64").kind == "wrong"
 

@@ -55,7 +55,7 @@ QUICK = (
     "tests/test_rules_at_edges.py", "tests/test_conventions.py", "tests/test_large_arrays.py",
     "tests/test_losses.py", "tests/test_bad_input.py", "tests/test_nn.py", "tests/test_graph.py",
     "tests/test_custom_rules.py", "tests/test_indexing.py", "tests/test_dtypes.py",
-    "tests/test_axes.py",
+    "tests/test_axes.py", "tests/test_numpy_forms.py",
 )  # fmt: skip
 SLOW = (
     RULES_FILE, "tests/test_calculus.py", "tests/test_calculus_errors.py",

@@ -305,7 +305,8 @@ class _Recorded:
             for v, part, times in zip(
                 self.inputs.variables, once, self.gradients(weights * factor), strict=True
             ):
-                apart = largest(times - factor * part)
+                with quietly():  # infinities
+                    apart = largest(times - factor * part)
                 if apart > 1e-4 * abs(factor) * largest(part) and v.name not in told:
                     told.append(v.name)
         if not told:

@@ -37,7 +37,7 @@ def order_of_axes(case: Case) -> Iterator[str]:
 def kernel_turned(case: Case) -> Iterator[str]:
     """The adjoint turned around gives the right gradient turned around: the kernel was turned."""
     g, ndim = case.adjoint, case.x.ndim
-    if case.again is None or np.ndim(g) != ndim or ndim > 4:
+    if case.again is None or np.ndim(g) != ndim or ndim > 4 or case.x.size < ENOUGH:
         return
     for axis in _sets_of_axes(ndim):
         turned = case.again(np.flip(g, axis)) if axis[-1] == ndim - 1 else None
