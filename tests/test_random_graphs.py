@@ -16,6 +16,12 @@ from tinygrad_edu.testing.leaves import MARGIN
 QUICK = settings(database=None, max_examples=200, phases=[Phase.generate, Phase.shrink])
 
 
+def assert_right(graph, leaves):
+    """A drawn graph may do without an input, as x - x does."""
+    report = gradcheck(graph, *leaves, raises=False)
+    assert {row.verdict for row in report.rows} <= {"ok", "kink", "unused"}, report
+
+
 def names(graph):
     return [name_of(x.rule) for x in topological_order(graph.root) if x.rule is not None]
 
@@ -36,7 +42,7 @@ def test_every_rule_is_drawn_in_graphs_of_tensors(name):
     smooth = find(tensor_graphs([name], smooth=True, most=2), lambda g: rule in names(g),
                   settings=QUICK)  # fmt: skip
     assert set(names(smooth)) <= {rule, "sum", "multiply", "add"}
-    gradcheck(smooth, *smooth.new_leaves())
+    assert_right(smooth, smooth.new_leaves())
     whole = find(tensor_graphs([name]), lambda g: rule in names(g), settings=QUICK)
     for x in whole.inputs:
         np.testing.assert_array_equal(x, np.round(x))
@@ -91,7 +97,7 @@ def test_graphs_of_exact_rules_are_whole_numbers_throughout(graph):
 
 @given(value_graphs(smooth=True, most=6))
 def test_a_graph_is_a_function_for_every_tool(graph):
-    gradcheck(graph, *graph.leaves)
+    assert_right(graph, graph.leaves)
     everything = tuple(range(len(graph.inputs)))
     slopes = jacobian(graph, argnums=everything)(*graph.inputs)
     leaves = graph.new_leaves()
