@@ -292,6 +292,7 @@ def test_the_rows_of_one_node_are_joined_along_an_axis_given_by_position():
 
 
 def test_numbers_are_operands_of_einsum():
+    assert tg.einsum("i->", [1.0, 2.0]) == tg.einsum("i->", (1.0, 2.0)) == 3.0
     for subscripts, operands in (("i,->i", (X[0], 2.0)), (",i->i", (2, X[0]))):
         leaves = [Tensor(x) if isinstance(x, np.ndarray) else x for x in operands]
         y = tg.einsum(subscripts, *leaves)
