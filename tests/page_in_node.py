@@ -22,7 +22,7 @@ from tinygrad_edu.view.cards.reading import Card, Link, read
 from tinygrad_edu.view.page.page_data import page_data
 
 STATIC = Path(tinygrad_edu.__file__).parent / "view" / "static"
-FILES = ("text", "engine", "slopes", "steps", "layout", "routes", "predict")
+FILES = ("words", "text", "engine", "slopes", "steps", "layout", "routes", "predict")
 PATIENCE = 30
 """Seconds after which an expression that has no end fails the test."""
 
@@ -66,7 +66,8 @@ require("readline").createInterface({ input: process.stdin }).on("line", (line) 
 });
 """
 
-CODE = DRIVER + "\n".join((STATIC / f"{name}.js").read_text(encoding="utf-8") for name in FILES)
+WORDS = f"const WORDS = {(STATIC / 'words_en.json').read_text(encoding='utf-8')};\n"
+CODE = WORDS + DRIVER + "\n".join((STATIC / f"{name}.js").read_text(encoding="utf-8") for name in FILES)
 
 
 @dataclass

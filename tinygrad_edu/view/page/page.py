@@ -1,7 +1,8 @@
 """The interactive page: one file, no network, nothing to install.
 
-The page is a template with four things put in: the style, the data of the graph as JSON, the
-JavaScript of its rules, and the code in `static/`. Labels only ever travel as data.
+The page is a template with five things put in: the words of its language, the style, the data of
+the graph as JSON, the JavaScript of its rules, and the code in `static/`. Labels only ever travel
+as data.
 """
 
 from __future__ import annotations
@@ -17,18 +18,26 @@ from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import shown_text
 from tinygrad_edu.view.package_files import static
 from tinygrad_edu.view.page.page_data import Ranges, page_data
+from tinygrad_edu.view.page.words import Words, table_of
 
-SCRIPTS = ("text", "engine", "slopes", "steps", "layout", "routes", "draw", "canvas", "say", "why",
+SCRIPTS = ("words", "text", "engine", "slopes", "steps", "layout", "routes", "draw", "canvas", "say", "why",
            "predict", "panels", "scrubber", "link", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
+IN_PYTHON = ("html.", "data.")
+"""How the keys of texts begin that stand in page.html or that Python says."""
 
 
-def page_text(node: Node, title: str, ranges: Ranges | None = None) -> str:
+def page_text(
+    node: Node, title: str, ranges: Ranges | None = None, lang: str | Words = "en"
+) -> str:
     """The page as HTML; see `to_html`."""
+    words = table_of(lang)
     data, rules = page_data(node, ranges)
     page_css = "\n".join(map(static, ("palette.css", "page.css")))
     graph_css = "\n".join(map(static, ("graph.css", "walk.css")))
-    script = "\n".join(['"use strict";', rules, *(_code(name) for name in SCRIPTS)])
+    spoken = {key: text for key, text in words.items() if not key.startswith(IN_PYTHON)}
+    table = f"const WORDS = {_json(spoken, ascii_only=False)};"
+    script = "\n".join(['"use strict";', table, rules, *(_code(name) for name in SCRIPTS)])
     script = f"(() => {{\n{script}\n}})();"
     hashes = " ".join(map(_hash, (page_css, graph_css)))
     policy = (
@@ -36,6 +45,7 @@ def page_text(node: Node, title: str, ranges: Ranges | None = None) -> str:
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     parts = {
+        **{key: escape(text) for key, text in words.items()},
         "policy": policy,
         "title": escape(shown_text(title, 120).strip() or "Computation graph"),
         "formula": escape(data.pop("formula")),
@@ -44,7 +54,7 @@ def page_text(node: Node, title: str, ranges: Ranges | None = None) -> str:
         "data": _json(data),
         "script": script,
     }
-    return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], static("page.html"))
+    return re.sub(r"\{([\w.]+)\}", lambda found: parts[found[1]], static("page.html"))
 
 
 @functools.cache
@@ -66,9 +76,9 @@ def _hash(text: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _json(data: object) -> str:
+def _json(data: object, ascii_only: bool = True) -> str:
     """JSON that no HTML parser can take for markup."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(data, ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text

@@ -163,7 +163,7 @@ function startPage() {
     if (state.predicting && state.step > seed) state.step = seed;
     refresh();
     bringIntoView(state.step);
-    if (state.predicting) notice("Step forward: before each gradient appears you are asked for it.");
+    if (state.predicting) notice(word("predict.hint"));
   }
 
   // --- choosing, folding, inputs ---------------------------------------------------------------
