@@ -67,7 +67,7 @@ require("readline").createInterface({ input: process.stdin }).on("line", (line) 
 """
 
 WORDS = f"const WORDS = {(STATIC / 'words_en.json').read_text(encoding='utf-8')};\n"
-CODE = WORDS + DRIVER + "\n".join((STATIC / f"{name}.js").read_text(encoding="utf-8") for name in FILES)
+CODE = "\n".join([WORDS, DRIVER, *((STATIC / f"{name}.js").read_text("utf-8") for name in FILES)])
 
 
 @dataclass

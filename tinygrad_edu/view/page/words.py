@@ -22,6 +22,6 @@ def table_of(lang: str | Words) -> dict[str, str]:
     return english
 
 
-def filled(words: Words, key: str, **values: object) -> str:
+def word(words: Words, key: str, **values: object) -> str:
     """A text with its values put in, as `word` in static/words.js."""
     return re.sub(r"\{(\w+)\}", lambda found: str(values[found[1]]), words[key])
