@@ -185,6 +185,6 @@ function savePng(page, notice) {
     canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
     canvas.toBlob((blob) => download(blob, fileName(page, "png")));
   };
-  image.onerror = () => notice("The picture could not be made here; save it as SVG.");
+  image.onerror = () => notice(word("page.no_png"));
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
 }

@@ -37,7 +37,7 @@ function drawFrame(page, key, { x, y, w, h: height }) {
   const m = Number(key.slice("module:".length));
   const name = page.graph.modules[m].name;
   const button = svg("g", { class: "fold", role: "button", tabindex: "0",
-    "aria-label": `Fold ${name}`, transform: `translate(${x + 20} ${y + 18})` },
+    "aria-label": word("unit.fold", { name }), transform: `translate(${x + 20} ${y + 18})` },
     svg("circle", { r: 11 }), svg("path", { d: "M-4 0h8" }));
   onPress(button, () => page.actions.toggleFold(m));
   return svg("g", {},
@@ -112,13 +112,13 @@ function drawUnit(page, key, { x, y, w, h: height }) {
   unit.bars = unit.shown.length > 1 || Boolean(graph.cards[unit.shown[0]]?.array);
   const made = isModule && thing.symbol ? `${thing.symbol} · ` : "";
   const array = thing.array ?? graph.cards[unit.shown[0]]?.array;
-  const note = made + (array ?? (unit.bars ? `${unit.shown.length} outputs` : ""));
+  const note = made + (array ?? (unit.bars ? word("unit.outputs", { n: unit.shown.length }) : ""));
   if (note) group.append(svg("text", { class: "k", x: left, y: 33 }, cut(note.replace(/ · $/, ""), 25)));
   addNumbers(unit, left, note && !unit.bars ? 7 : 0, thing.array && !isModule);
   if (badge) group.append(...drawSymbol(thing.symbol, badge, height / 2));
   if (isModule) {
     unit.beside = svg("g", { class: "fold", role: "button", tabindex: "0",
-      "aria-label": `Unfold ${thing.name}`, transform: `translate(${x + w - 16} ${y + 17})` },
+      "aria-label": word("unit.unfold", { name: thing.name }), transform: `translate(${x + w - 16} ${y + 17})` },
       svg("circle", { r: 11 }), svg("path", { d: "M-4 0h8M0 -4v8" }));
     onPress(unit.beside, () => page.actions.toggleFold(index));
   }
@@ -127,7 +127,7 @@ function drawUnit(page, key, { x, y, w, h: height }) {
 
 /** Places for a value and a gradient: numbers, or strips of bars side by side or one below the other. */
 function addNumbers(unit, left, lower, isTall) {
-  for (const [n, css, label] of [[0, "v", "value"], [1, "g", "gradient"]]) {
+  for (const [n, css, label] of [[0, "v", word("unit.value")], [1, "g", word("unit.gradient")]]) {
     const at = isTall ? left + 54 : left + n * 70;
     const middle = isTall ? 59 + 24 * n : 59;
     const text = svg("text", { class: css, x: at, y: unit.bars ? middle + 4 : 60 + lower });
@@ -245,7 +245,7 @@ function updateUnit(page, key, unit) {
   const m = key.startsWith("module:") ? Number(key.slice(7)) : -1;
   const lines = [m < 0 ? unitName(graph, key) : modulePath(graph, m)];
   for (const place of unit.numbers) {
-    const [word, own] = place.css === "v" ? ["value", values] : ["gradient", gradients];
+    const [what, own] = place.css === "v" ? [word("unit.value"), values] : [word("unit.gradient"), gradients];
     const unknown = own.includes(undefined);
     const strip = unit.bars && !unknown ? stripOf(page, unit, place.css, own) : [];
     const stats = graph.cards[unit.shown[0]]?.stats?.[place.css].map(toNumber);
@@ -253,7 +253,7 @@ function updateUnit(page, key, unit) {
     place.text.textContent = unknown ? UNKNOWN : unit.bars ? "" : short(own[0]);
     place.text.setAttribute("font-size", numberSize(place.text.textContent));
     if (unit.bars) place.bars.setAttribute("d", barsPath(strip, place));
-    lines.push(`${word} ${unknown ? "not known yet" : unit.bars ? rangeText(stats ?? strip) : full(own[0])}`);
+    lines.push(`${what} ${unknown ? word("unit.unknown") : unit.bars ? rangeText(stats ?? strip) : full(own[0])}`);
   }
   unit.tip.textContent = lines.join("\n");
   const [name, ...rest] = lines;
@@ -274,8 +274,8 @@ function stripOf(page, unit, css, own) {
 }
 
 function rangeText(strip) {
-  if (!strip.length) return "empty";
-  return `from ${short(Math.min(...strip))} to ${short(Math.max(...strip))}`;
+  if (!strip.length) return word("unit.empty");
+  return word("unit.range", { low: short(Math.min(...strip)), high: short(Math.max(...strip)) });
 }
 
 /** What a unit is, in words. */
@@ -283,11 +283,11 @@ function madeFrom(page, key) {
   const { graph, view } = page;
   if (key.startsWith("module:")) {
     const n = view.units.get(key).operations.length;
-    return n ? `folded, ${n} operation${n === 1 ? "" : "s"}` : "folded, input";
+    return n ? word("unit.folded", { n }) : word("unit.folded_input");
   }
   const card = graph.cards[Number(key.slice(5))];
-  if (card.kind !== "node") return "input";
-  return `${card.symbol} of ${operandNames(graph, card).join(" and ")}`;
+  if (card.kind !== "node") return word("unit.input");
+  return word("unit.made", { symbol: card.symbol, operands: listed(operandNames(graph, card)) });
 }
 
 function operandNames(graph, card) {

@@ -40,7 +40,7 @@ function startPage() {
 
   function drawAll() {
     page.drawing = buildDrawing(page);
-    const picture = svg("svg", { role: "group", "aria-label": `Graph of ${graph.cards[graph.root].name}` });
+    const picture = svg("svg", { role: "group", "aria-label": word("page.graph", { name: graph.cards[graph.root].name }) });
     picture.append(...page.drawing.layers);
     page.canvas = makeCanvas(picture, $("picture"), page.layout, page.canvas);
   }
@@ -68,7 +68,7 @@ function startPage() {
     markTicks(page, $("ticks"));
     for (const id of ["first", "back"]) $(id).disabled = state.step === 0;
     for (const id of ["next", "last"]) $(id).disabled = state.step === steps.length - 1;
-    $("play").textContent = timer === null ? "Play" : "Pause";
+    $("play").textContent = word(timer === null ? "page.play" : "page.pause");
     $("reset").hidden = state.inputs.size === 0;
     writeLink(page);
   }
@@ -181,7 +181,7 @@ function startPage() {
     else state.folded.add(m);
     if (countVisible(page) > graph.limits.draw) {
       state.folded.add(m);
-      notice("That is too much to draw at once: fold something else first.");
+      notice(word("page.too_much"));
       return;
     }
     stop();
@@ -202,7 +202,7 @@ function startPage() {
     if (key.startsWith("module:")) { actions.toggleFold(Number(key.slice(7))); return; }
     const m = graph.moduleOf[Number(key.slice(5))];
     if (m >= 0) actions.toggleFold(m);
-    else notice("This node is in no module that could fold.");
+    else notice(word("page.in_no_module"));
   }
 
   actions.setInput = (i, x) => {
@@ -224,7 +224,7 @@ function startPage() {
     const fits = (test) => names.findIndex((name, i) => graph.cards[i].kind !== "constant" && test(name));
     const tests = [(name) => name === wanted, (name) => name.startsWith(wanted), (name) => name.includes(wanted)];
     const i = wanted ? tests.map(fits).find((n) => n >= 0) ?? -1 : -1;
-    if (i < 0) { notice(wanted ? `No node is called ${cut(text.trim(), 40)}.` : "Type a part of a name."); return; }
+    if (i < 0) { notice(word(wanted ? "page.not_found" : "page.type_a_name", { name: cut(text.trim(), 40) })); return; }
     let opened = false;
     for (let m = graph.moduleOf[i]; m >= 0; m = graph.modules[m].outer) opened = state.folded.delete(m) || opened;
     if (opened) { const step = page.steps[state.step]; closeQuestion(); rebuild(); recompute(); sameKind(step); }
@@ -260,14 +260,14 @@ function startPage() {
 
   async function copyLink() {
     if (location.protocol === "about:") {
-      notice("In a notebook this page has no address: save it with to_html(node, path) to get a link.");
+      notice(word("page.no_address"));
       return;
     }
     try {
       await navigator.clipboard.writeText(page.link);
-      notice("The link is copied.");
+      notice(word("page.copied"));
     } catch {
-      notice(`Copy the address of this page: ${page.link}`);
+      notice(word("page.copy_this", { link: page.link }));
     }
   }
 

@@ -40,7 +40,7 @@ function modulePath(graph, m) {
 function inputRow(page, i) {
   const { graph } = page;
   const card = graph.cards[i];
-  const gradient = h("output", { class: "gradient", "aria-label": `gradient of ${card.name}` });
+  const gradient = h("output", { class: "gradient", "aria-label": word("inputs.gradient", { name: card.name }) });
   const name = h("span", { class: "label", title: card.name }, cut(card.name, 22));
   if (card.array) {
     const about = h("span", { class: "about" }, card.array);
@@ -52,9 +52,9 @@ function inputRow(page, i) {
   }
   const [low, high, step] = card.range;
   const slider = h("input", { type: "range", min: low, max: high, step: "any", "data-slider": card.id,
-    "aria-label": `${card.name}, slider` });
+    "aria-label": word("inputs.slider", { name: card.name }) });
   const field = h("input", { type: "text", inputmode: "decimal", "data-field": card.id,
-    "aria-label": `value of ${card.name}` });
+    "aria-label": word("inputs.value", { name: card.name }) });
   slider.addEventListener("input", () => page.actions.setInput(i, toStep(Number(slider.value), low, step)));
   slider.addEventListener("keydown", (event) => {
     const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 }[event.key];
@@ -90,10 +90,10 @@ function updateInputs(page) {
 /** The program, forward then backward; each line knows its card. */
 function buildProgram(page, panel) {
   const lines = [];
-  const block = (title, list, css) => {
+  const block = (css, list) => {
     if (!list.length) return;
-    panel.append(h("h2", {}, title));
-    const pre = h("pre", { role: "region", tabindex: "0", "aria-label": `${title} program` });
+    panel.append(h("h2", {}, word(`program.${css}`)));
+    const pre = h("pre", { role: "region", tabindex: "0", "aria-label": word(`program.${css}_label`) });
     for (const [text, card] of list) {
       const line = h("span", { class: "line" }, `${text}\n`);
       lines.push({ line, card, css, pre });
@@ -102,8 +102,8 @@ function buildProgram(page, panel) {
     panel.append(pre);
   };
   panel.replaceChildren();
-  block("Forward", page.graph.program.forward, "forward");
-  block("Backward", page.graph.program.backward, "backward");
+  block("forward", page.graph.program.forward);
+  block("backward", page.graph.program.backward);
   return lines;
 }
 
@@ -141,7 +141,7 @@ function updateRule(page) {
   const candidates = [...keys.map(of), graph.cards[graph.root]];
   const rule = graph.rules[candidates.find((x) => x?.rule !== undefined)?.rule];
   if (!rule) return;
-  page.elements.ruleTitle.textContent = `The rule of ${rule.symbol}, written once in Python`;
+  page.elements.ruleTitle.textContent = word("rule.title", { symbol: rule.symbol });
   page.elements.rule.textContent = rule.source;
   page.elements.rule.classList.toggle("forward", steps[state.step].kind === "forward");
   page.elements.rule.classList.toggle("backward", steps[state.step].kind === "backward");
@@ -157,13 +157,13 @@ function fillTable(page, body) {
     if (card.kind !== "constant") {
       const g = visibleGradient(page, i);
       const factors = card.links.filter((k) => numbers.local[k] !== null && known.value[i]).map((k) =>
-        `by ${graph.cards[graph.links[k][0]].name}: ${medium(numbers.local[k])}`);
+        word("table.by", { name: graph.cards[graph.links[k][0]].name, x: medium(numbers.local[k]) }));
       const row = h("tr", { class: page.state.selected === key ? "selected" : null },
         h("th", { scope: "row" }, card.name),
         h("td", {}, card.kind === "node" ? applied(card, operandNames(graph, card))
-          : i === graph.root ? "output" : "input"),
+          : word(i === graph.root ? "table.output" : "table.input")),
         h("td", { class: "value" }, card.array ?? (known.value[i] ? full(numbers.v[i]) : UNKNOWN)),
-        h("td", { class: "gradient" }, card.array ? (known.complete[i] ? "known" : UNKNOWN) : g === undefined ? UNKNOWN : full(g)),
+        h("td", { class: "gradient" }, card.array ? (known.complete[i] ? word("table.known") : UNKNOWN) : g === undefined ? UNKNOWN : full(g)),
         h("td", {}, factors.join("; ")));
       row.addEventListener("click", () => page.actions.select(key));
       body.append(row);

@@ -14,3 +14,9 @@ function phrase(key, values = {}) {
   const parts = (counted ?? WORDS[key]).split(/\{(\w+)\}/);
   return parts.flatMap((part, place) => (place % 2 ? values[part] : part)).filter((part) => part !== "");
 }
+
+/** Names as a list in a sentence: a, b, and c. */
+function listed(names) {
+  listed.format ??= new Intl.ListFormat(WORDS.lang);
+  return listed.format.format(names);
+}
