@@ -39,7 +39,7 @@ PLANTED = {
     "w is not transposed": lambda r, g: (g @ r[1], r[0].T @ g),
     "5 times": lambda r, g: (5 * g @ r[1].T, r[0].T @ g),
     "does not grow with the adjoint": lambda r, g: (jnp.clip(g, -2, 2) @ r[1].T, r[0].T @ g),
-    "multiply by the adjoint": lambda r, g: (jnp.ones_like(g) @ r[1].T, r[0].T @ g),
+    "the adjoint of the output is left out": lambda r, g: (jnp.ones_like(g) @ r[1].T, r[0].T @ g),
 }
 
 

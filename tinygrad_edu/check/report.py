@@ -119,6 +119,11 @@ class Report:
         """Whether Ctrl-C ended the check before all was tried."""
         return any(row.note.startswith(STOPPED) for row in self.rows)
 
+    @property
+    def right(self) -> list[str]:
+        """The inputs and parameters whose derivative is right."""
+        return [row.parameter for row in self.rows if row.verdict in ("ok", "kink")]
+
     def __str__(self) -> str:
         return self.text()
 

@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tinygrad_edu.check.kinds import title_of
-from tinygrad_edu.check.layers.backward_laws import not_accumulated
+import numpy as np
+
+from tinygrad_edu.check.kinds import floating, title_of
 from tinygrad_edu.check.layers.calling import role_by_name, takes_nothing
 from tinygrad_edu.check.layers.layer_rows import add_rows
+from tinygrad_edu.check.layers.passes import Pass
 from tinygrad_edu.check.layers.runs import HandWrittenLayer
+from tinygrad_edu.check.layers.structures import array_of
 from tinygrad_edu.check.libraries.recognition import (
     check_in_library,
     has_hand_written,
@@ -71,7 +74,7 @@ def check_backward(
         if once.finite and any(v.gradient is not None for v in once.variables):
             add_rows(report, written, once, rtol, atol)
             if accumulate:
-                report.problems.extend(not_accumulated(written, once))
+                report.problems.extend(_not_accumulated(written, once))
             return concluded(report, raises)
     report.problems.extend(v.change for v in once.variables if v.is_input and v.change)
     if not report.problems:
@@ -89,6 +92,28 @@ def _put_back(layer: HandWrittenLayer) -> Iterator[HandWrittenLayer]:
         yield layer
     finally:
         layer.world.restore()
+
+
+def _not_accumulated(layer: HandWrittenLayer, once: Pass) -> Iterator[str]:
+    """What the second of two backward passes leaves has to be the sum of both."""
+    second = layer.run(passes=2)
+    for before in once.variables:
+        after = second.named(before.name)
+        if before.source is None or after is None:
+            continue
+        one, both = floating(array_of(before.gradient)), floating(array_of(after.gradient))
+        left = before.left_before
+        if left is not None and left.shape == one.shape == both.shape:
+            one, both = one - left, both - left
+        if one.shape != both.shape or not one.any():
+            continue
+        if np.allclose(both, one, rtol=1e-5):
+            yield (
+                f"{before.name}: assigned instead of accumulated: after a second backward pass its "
+                "gradient is that of the second alone; add it with +="
+            )
+        elif not np.allclose(both, 2 * one, rtol=1e-5):
+            yield f"{before.name}: a second backward pass does not add the same gradient again"
 
 
 def _call_in_words(layer: HandWrittenLayer) -> str:

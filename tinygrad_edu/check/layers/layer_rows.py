@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.check.backward_laws import broken_laws
 from tinygrad_edu.check.case import RESULT, Case, Tolerance
 from tinygrad_edu.check.kinds import floating, largest, precision, weights_for
-from tinygrad_edu.check.layers.backward_laws import broken_laws
 from tinygrad_edu.check.layers.finding import is_explained
 from tinygrad_edu.check.layers.layer_variables import Variable
 from tinygrad_edu.check.layers.passes import Pass
@@ -21,6 +21,7 @@ from tinygrad_edu.check.report import Report, Row
 from tinygrad_edu.check.sampling import along, directions
 from tinygrad_edu.check.verdict import judged, judged_in_turn, with_swaps_named
 from tinygrad_edu.rules.constants import short
+from tinygrad_edu.rules.operand_types import Array
 
 
 def add_rows(
@@ -44,14 +45,32 @@ def add_rows(
             report.problems.append(v.change)
         if not aside:
             report.rows.append(row)
-    right = {row.parameter for row in report.rows if row.verdict in ("ok", "kink")}
-    report.problems.extend(broken_laws(layer, once, right))
+    report.problems.extend(_broken_laws(report, layer, once, variables))
     report.problems.extend(
         f"backward set {place.path}, which looks like a gradient, but no input or parameter was "
         "found that it belongs to, so it was not checked; call it d and the name of its parameter"
         for place in once.unmatched
         if not is_explained(place, once.known, _counts(once).get("the length of the batch", 0))
     )
+
+
+def _broken_laws(
+    report: Report, layer: HandWrittenLayer, once: Pass, variables: Sequence[Variable]
+) -> list[str]:
+    """What is to be said of backward passes that are not the same at every run, or not linear."""
+    added = {v.name for v in variables if v.added}
+
+    def of(run: Pass) -> dict[str, Array]:
+        """The gradients that a run gave, without what stood in their places before."""
+        given = {v.name: array_of(v.gradient) for v in run.variables if v.gradient is not None}
+        before = {v.name: v.left_before for v in run.variables}
+        return {name: x - before[name] if name in added else x for name, x in given.items()}
+
+    gradients = of(once)
+    dtype = precision(once.output, *gradients.values())
+    # a loss may leave out the 1
+    linear = report.right if once.adjoint.size > 1 else ()
+    return broken_laws(gradients, lambda c: of(layer.run(c)), once.adjoint, dtype, linear)
 
 
 def _check_same(layer: HandWrittenLayer, once: Pass) -> None:
@@ -175,7 +194,7 @@ def _row_of(variable: Variable, case: Case, layer: HandWrittenLayer, once: Pass,
     if row.verdict == "wrong" and before is not None and before.shape == case.analytic.shape:
         added = judged(replace(case, analytic=case.analytic - before))
         if added.verdict != "wrong":
-            note = "added to a gradient that was there before"
+            variable.added, note = True, "added to a gradient that was there before"
             return replace(added, note="; ".join(filter(None, [added.note, note])))
     return row
 

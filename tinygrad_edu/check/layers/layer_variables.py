@@ -14,10 +14,10 @@ from tinygrad_edu.rules.operand_types import Array
 class Variable:
     """An input or a parameter: its numbers as they were given, and the gradient that was found.
 
-    `left_before` is what stood in the place of the gradient before, `change` what a pass did to its
-    numbers, and `held` the arrays that stand for it during a pass. `aside` says that it is checked
-    only if it has a gradient, `source` is the place in which that was found, if it was not
-    returned.
+    `left_before` is what stood in the place of the gradient before, and `added` says that backward
+    adds to it. `change` is what a pass did to its numbers, and `held` are the arrays that stand for
+    it during a pass. `aside` says that it is checked only if it has a gradient, `source` is the
+    place in which that was found, if it was not returned.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Variable:
     gradient: Any = None
     source: Place | None = None
     left_before: Array | None = None
+    added: bool = False
     change: str = ""
 
     @property

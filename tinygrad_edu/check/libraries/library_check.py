@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from tinygrad_edu.check.backward_laws import broken_laws
 from tinygrad_edu.check.case import RESULT, Case, Tolerance
 from tinygrad_edu.check.kinds import (
     check_repeats,
     floating,
     largest,
+    precision,
     quietly,
     title_of,
     weights_for,
@@ -93,10 +94,13 @@ class _LibraryCheck:
         ]
         for case, row in zip(cases, with_swaps_named(cases, rows), strict=True):
             report.rows.append(self._with_result_named(row, case))
-        laws: dict[str, str] = {}
-        for name, said in self._broken_laws(adjoint, gradients):
-            laws.setdefault(name, f"{name}: {said}")
-        report.problems.extend(laws.values())
+        report.problems.extend(
+            broken_laws(
+                self._by_name(gradients), lambda c: self._by_name(self._gradients(c * adjoint)),
+                adjoint, precision(*(np.zeros(0, v.dtype) for v in self.function.variables)),
+                report.right,
+            )
+        )  # fmt: skip
         self.function.look_closer(adjoint, gradients)
         report.problems.extend(dict.fromkeys(self.function.faults))
         if not self.function.takes_float64:
@@ -108,6 +112,10 @@ class _LibraryCheck:
 
     def _gradients(self, adjoint: Array) -> list[Array | None]:
         return self.function.record()[1](adjoint)
+
+    def _by_name(self, gradients: Sequence[Array | None]) -> dict[str, Array]:
+        pairs = zip(self.function.variables, gradients, strict=True)
+        return {v.name: g for v, g in pairs if g is not None}
 
     def _case(
         self, variable: LibraryVariable, output: Array, adjoint: Array, gradient: Array
@@ -188,37 +196,3 @@ class _LibraryCheck:
             if single.verdict == "wrong":
                 return replace(single, note=f"through result {i}: {single.note}")
         return row
-
-    def _broken_laws(
-        self, adjoint: Array, gradients: Sequence[Array | None]
-    ) -> Iterator[tuple[str, str]]:
-        """What is to be said of variables whose gradient is another one for the same adjoint, or
-        not c times as large for c times the adjoint."""
-        for factor in (1.0, -1000.0, 1e-3):
-            again = self._gradients(factor * adjoint)
-            for v, once, other in zip(self.function.variables, gradients, again, strict=True):
-                if once is None or other is None or np.isnan(once).any():
-                    continue
-                eps = float(np.finfo(v.dtype).eps)
-                slack = abs(factor) * eps * (1000 * largest(once) + self.rounding)
-                gap = np.abs(other - factor * once)
-                if not (gap <= slack).all():
-                    place = np.unravel_index(int(np.argmax(gap)), gap.shape)
-                    yield v.name, _broken_law(factor, float(once[place]), float(other[place]))
-
-
-def _broken_law(factor: float, once: float, other: float) -> str:
-    if factor == 1:
-        return (
-            "the same adjoint gives two gradients; does backward draw random numbers, or change "
-            "what it reads?"
-        )
-    if math.isclose(once, other, rel_tol=1e-4):
-        return (
-            f"{factor:g} times the adjoint gives the same gradient again: multiply by the adjoint"
-        )
-    return (
-        f"the gradient does not grow with the adjoint: {factor:g} times the adjoint gives "
-        f"{other:.6g} instead of {factor * once:.6g}; is the adjoint clipped, rounded or compared "
-        "with a number?"
-    )

@@ -131,9 +131,9 @@ class LibraryFunction:
 
     def _parted(self, adjoint: Array) -> list[Array]:
         if len(self._shapes) == 1:
-            return [adjoint]
+            return [adjoint.copy()]  # torch takes no view that runs backwards
         return [
-            adjoint[part].reshape(shape)
+            adjoint[part].reshape(shape).copy()
             for part, shape in zip(self.parts(), self._shapes, strict=True)
         ]
 
