@@ -157,6 +157,37 @@ INDICES = [
 ]  # fmt: skip
 
 
+WINDOWS = [  # shape of the operand, and of the windows, stride, padding, dilation
+    ((5,), 2, 1, 0, 1), ((2, 7), (3,), 2, 1, 2), ((4, 5), (2, 3), 1, 0, 1),
+    ((2, 5, 6), (3, 2), (2, 1), (1, 0), (1, 2)), ((1, 2, 4, 4), (2, 2), 2, 0, 1),
+    ((3, 3, 3), (2, 1, 3), 1, (0, 1, 1), 1),
+]  # fmt: skip
+
+
+def _padded_windows(x, shape, stride, padding, dilation):
+    """One window after the other, cut out by its own slices."""
+    n = np.size(shape)
+    shape, stride, padding, dilation = (
+        tuple(np.broadcast_to(s, n)) for s in (shape, stride, padding, dilation)
+    )
+    x = np.pad(x, [(0, 0)] * (x.ndim - n) + [(p, p) for p in padding])
+    reach = [d * (k - 1) + 1 for k, d in zip(shape, dilation, strict=True)]
+    counts = [(m - r) // s + 1 for m, r, s in zip(x.shape[-n:], reach, stride, strict=True)]
+    y = np.empty((*x.shape[:-n], *counts, *shape))
+    for at in np.ndindex(*counts):
+        cut = [slice(i * s, i * s + r, d)
+               for i, s, r, d in zip(at, stride, reach, dilation, strict=True)]  # fmt: skip
+        y[(..., *at, *(slice(None),) * n)] = x[(..., *cut)]
+    return y
+
+
+def _window_sums(x, shape, stride, padding, dilation):
+    """Where an element of a window came from gets that element, by the windows of the places."""
+    places = np.arange(1, np.prod(shape) + 1).reshape(shape)
+    taken = _padded_windows(places, x.shape[-len(stride) :], stride, padding, dilation)
+    return np.bincount(taken.ravel().astype(int), x.ravel(), np.prod(shape) + 1)[1:].reshape(shape)
+
+
 def _put(x, index, shape):
     y = np.zeros(shape)
     np.add.at(y, index, x)
@@ -272,6 +303,20 @@ ARRAYS = {
             shapes,
         )
         for axis, shapes in [(0, ((2, 3), (2, 3))), (-1, ((2, 3), (2, 3))), (1, ((3,), (3,)))]
+    ],
+    "windows": [
+        Call(lambda x, s=s: tg.windows(x, *s), lambda x, s=s: _padded_windows(x, *s), (shape,))
+        for shape, *s in WINDOWS
+    ],
+    "add_windows": [
+        Call(
+            lambda x, s=s: tg.rules.add_windows(x, *s), lambda x, s=s: _window_sums(x, *s), (shape,)
+        )
+        for shape, *s in [
+            ((4, 2), (5,), (1,), (0,), (1,)),
+            ((2, 3, 3), (2, 7), (2,), (1,), (2,)),
+            ((2, 3, 4, 3, 2), (2, 5, 6), (2, 1), (1, 0), (1, 2)),
+        ]
     ],
     "getitem": [Call(lambda x, i=i: x[i], lambda x, i=i: x[i], (shape,)) for shape, i in INDICES],
     "put": [

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import tinygrad_edu as tg
-from tinygrad_edu.rules import RULES, operations
+from tinygrad_edu.rules import RULES, compositions, operations
 from tinygrad_edu.rules.operators import OPERATORS
 from tinygrad_edu.rules.rule import facts_of
 
@@ -39,7 +39,9 @@ def methods():
     """A stub of the classes that give nodes the rules as methods."""
     text = HEAD.format("The rules as methods of nodes")
     text += "\nfrom typing import Any, Self\n"
-    text += "\nfrom tinygrad_edu.rules import arrays, elementwise, reductions\n"
+    text += (
+        "\nfrom tinygrad_edu.rules import arrays, compositions, elementwise, reductions, sliding\n"
+    )
     for kind, arrays in (("RuleMethods", False), ("ArrayRuleMethods", True)):
         text += f"\nclass {kind}:\n"
         for name, rule in RULES.items():
@@ -47,6 +49,9 @@ def methods():
             if facts.method and facts.arrays is arrays:
                 home = getattr(operations, name).__module__.rpartition(".")[2]
                 text += f"    {name} = {home}.{name}\n"
+        for name in ("windows", *sorted(compositions.methods)) if arrays else ():
+            home = getattr(operations, name).__module__.rpartition(".")[2]
+            text += f"    {name} = {home}.{name}\n"
         for name in ("matmul",) if arrays else ("add", "subtract", "multiply", "divide", "power"):
             special = OPERATORS[name].function.__name__
             for prefix in ("", "r", "i"):

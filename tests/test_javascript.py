@@ -183,15 +183,15 @@ def test_a_new_rule_runs_on_the_page_with_no_second_table(javascript):
         """x³."""
         return x * x * x, lambda g, x=x: (3 * g * x * x,)
 
-    @rule("dot")
-    def dot(*xs):
+    @rule("pairs")
+    def sum_of_pairs(*xs):
         """x0 x1 + x2 x3 + …, of any number of operands."""
         pairs = list(zip(xs[::2], xs[1::2], strict=True))
         return sum(x * y for x, y in pairs), lambda g, pairs=pairs: tuple(
             g * other for x, y in pairs for other in (y, x)
         )
 
-    for name, n in (("bump", 1), ("cube", 1), ("dot", 4)):
+    for name, n in (("bump", 1), ("cube", 1), ("sum_of_pairs", 4)):
         draw = random.Random(3)
         operands = [tuple(draw.uniform(-2, 2) for _ in range(n)) for _ in range(50)]
         expected = list(cases(RULES[name], operands, g=0.3))

@@ -37,6 +37,27 @@ from tinygrad_edu.rules.arrays import reshape as reshape
 from tinygrad_edu.rules.arrays import squeeze as squeeze
 from tinygrad_edu.rules.arrays import stack as stack
 from tinygrad_edu.rules.arrays import transpose as transpose
+from tinygrad_edu.rules.compositions import argmax as argmax
+from tinygrad_edu.rules.compositions import argmin as argmin
+from tinygrad_edu.rules.compositions import dot as dot
+from tinygrad_edu.rules.compositions import flatten as flatten
+from tinygrad_edu.rules.compositions import flip as flip
+from tinygrad_edu.rules.compositions import hstack as hstack
+from tinygrad_edu.rules.compositions import logaddexp as logaddexp
+from tinygrad_edu.rules.compositions import norm as norm
+from tinygrad_edu.rules.compositions import outer as outer
+from tinygrad_edu.rules.compositions import pad as pad
+from tinygrad_edu.rules.compositions import ravel as ravel
+from tinygrad_edu.rules.compositions import repeat as repeat
+from tinygrad_edu.rules.compositions import sign as sign
+from tinygrad_edu.rules.compositions import split as split
+from tinygrad_edu.rules.compositions import square as square
+from tinygrad_edu.rules.compositions import swapaxes as swapaxes
+from tinygrad_edu.rules.compositions import tile as tile
+from tinygrad_edu.rules.compositions import trace as trace
+from tinygrad_edu.rules.compositions import tril as tril
+from tinygrad_edu.rules.compositions import triu as triu
+from tinygrad_edu.rules.compositions import vstack as vstack
 from tinygrad_edu.rules.elementwise import abs as abs
 from tinygrad_edu.rules.elementwise import arccos as arccos
 from tinygrad_edu.rules.elementwise import arcsin as arcsin
@@ -75,6 +96,7 @@ from tinygrad_edu.rules.reductions import std as std
 from tinygrad_edu.rules.reductions import sum as sum
 from tinygrad_edu.rules.reductions import var as var
 from tinygrad_edu.rules.rule import rule as rule
+from tinygrad_edu.rules.sliding import windows as windows
 from tinygrad_edu.saving import load as load
 from tinygrad_edu.saving import save as save
 from tinygrad_edu.saving.state_dict import load_state_dict as load_state_dict
@@ -96,6 +118,8 @@ __all__ = [
     "arccos",
     "arcsin",
     "arctan",
+    "argmax",
+    "argmin",
     "broadcast_to",
     "check_backward",
     "check_by_hand",
@@ -108,18 +132,22 @@ __all__ = [
     "cumsum",
     "data",
     "data_locked",
+    "dot",
     "einsum",
     "erf",
     "erfc",
     "exp",
     "expand_dims",
     "expm1",
+    "flatten",
+    "flip",
     "gelu",
     "grad",
     "gradcheck",
     "gradients",
     "group",
     "hessian",
+    "hstack",
     "hvp",
     "jacobian",
     "jvp",
@@ -129,6 +157,7 @@ __all__ = [
     "log",
     "log1p",
     "log_softmax",
+    "logaddexp",
     "logsumexp",
     "matmul",
     "maximum",
@@ -136,10 +165,15 @@ __all__ = [
     "minimum",
     "nn",
     "no_grad",
+    "norm",
     "numerical_gradient",
     "optim",
+    "outer",
+    "pad",
     "prod",
+    "ravel",
     "relu",
+    "repeat",
     "replay",
     "reshape",
     "rule",
@@ -147,16 +181,21 @@ __all__ = [
     "scalar_nn",
     "show",
     "sigmoid",
+    "sign",
     "sin",
     "sinh",
     "softmax",
     "softplus",
+    "split",
     "sqrt",
+    "square",
     "squeeze",
     "stack",
     "std",
+    "swapaxes",
     "tan",
     "tanh",
+    "tile",
     "to_dot",
     "to_graphviz",
     "to_html",
@@ -165,11 +204,16 @@ __all__ = [
     "to_state_dict",
     "to_svg",
     "topological_order",
+    "trace",
     "transpose",
+    "tril",
+    "triu",
     "value_and_grad",
     "var",
     "vjp",
+    "vstack",
     "where",
+    "windows",
 ]
 
 __version__: str

@@ -9,7 +9,8 @@ import numpy as np
 
 from tinygrad_edu.engine.conversions import looks_for_a_node
 from tinygrad_edu.engine.methods import Methods, add_operators, add_rules, compared
-from tinygrad_edu.rules import arrays, reductions  # noqa: F401  declares the rules of reductions
+from tinygrad_edu.rules import arrays, compositions, reductions, sliding  # noqa: F401
+from tinygrad_edu.rules.tables import operations
 
 if TYPE_CHECKING:
     from tinygrad_edu.engine.rule_methods import ArrayRuleMethods
@@ -76,4 +77,6 @@ class ArrayMethods(Methods, ArrayRuleMethods):
 
 
 add_rules(ArrayMethods, arrays=True)
+for _name in ("windows", *compositions.methods):
+    setattr(ArrayMethods, _name, getattr(operations, _name))
 add_operators(ArrayMethods, "matmul")

@@ -103,7 +103,8 @@ class Methods(Absent, RuleMethods):
         name = _NUMPY_NAMES.get(function.__name__, function.__name__)
         import numpy as np
 
-        whole: Any = vars(np).get(function.__name__)  # numpy.linalg has others of the same names
+        # numpy.linalg has others of the same names
+        whole: Any = vars(np).get(function.__name__, vars(np.linalg).get(function.__name__))
         if function is whole and name in _OF_SHAPES:
             return whole(_data(operands[0]), *operands[1:], **settings)
         if function is whole and name in vars(operations) and name != "put":

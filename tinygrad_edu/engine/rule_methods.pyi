@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from tinygrad_edu.rules import arrays, elementwise, reductions
+from tinygrad_edu.rules import arrays, compositions, elementwise, reductions, sliding
 
 class RuleMethods:
     abs = elementwise.abs
@@ -62,6 +62,26 @@ class ArrayRuleMethods:
     squeeze = arrays.squeeze
     expand_dims = arrays.expand_dims
     broadcast_to = arrays.broadcast_to
+    windows = sliding.windows
+    argmax = compositions.argmax
+    argmin = compositions.argmin
+    dot = compositions.dot
+    flatten = compositions.flatten
+    flip = compositions.flip
+    logaddexp = compositions.logaddexp
+    norm = compositions.norm
+    outer = compositions.outer
+    pad = compositions.pad
+    ravel = compositions.ravel
+    repeat = compositions.repeat
+    sign = compositions.sign
+    split = compositions.split
+    square = compositions.square
+    swapaxes = compositions.swapaxes
+    tile = compositions.tile
+    trace = compositions.trace
+    tril = compositions.tril
+    triu = compositions.triu
     def __matmul__(self, other: Any, /) -> Self: ...
     def __rmatmul__(self, other: Any, /) -> Self: ...
     def __imatmul__(self, other: Any, /) -> Self: ...

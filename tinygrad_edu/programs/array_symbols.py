@@ -162,6 +162,8 @@ _SIGNATURES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("sum", "mean", "max", "min", "prod"), _REDUCED),
     "cumsum": {"axis": None}, "reshape": {"shape": ()}, "broadcast_to": {"shape": ()},
     "transpose": {"axes": None}, "flat_places": {"classes": 0},
+    **dict.fromkeys(("windows", "add_windows"), dict.fromkeys(("shape", "stride", "padding",
+                                                               "dilation"))),
 }  # fmt: skip
 """The settings of the functions of one array, with their defaults, in NumPy's order."""
 

@@ -31,7 +31,8 @@ _JAVASCRIPT_WORDS = """
 """
 TAKEN = {
     *keyword.kwlist, *keyword.softkwlist, *vars(builtins), *MATH_FUNCTIONS, *function_names(),
-    *_JAVASCRIPT_WORDS.split(), "np", "math", "put", "inf", "nan", "known",
+    *_JAVASCRIPT_WORDS.split(), "np", "math", "put", "windows", "add_windows", "inf", "nan",
+    "known",
 }  # fmt: skip
 """Names that a variable of a program cannot have."""
 

@@ -20,6 +20,7 @@ from tinygrad_edu.programs.languages import latex_name, mathml_name, written
 from tinygrad_edu.programs.lines import Lines, lines_of
 from tinygrad_edu.programs.symbols import Symbol
 from tinygrad_edu.programs.trace import POINTS, Program
+from tinygrad_edu.rules.tables import arrays
 
 
 def source(program: Program, inputs: Parameters, name: str, language: str) -> str:
@@ -108,7 +109,23 @@ def _numpy(program: Program, lines: Lines, inputs: Parameters, name: str) -> str
             "def put(x, index, shape):\n    y = np.zeros(shape, x.dtype)\n"
             "    np.add.at(y, index, x)\n    return y\n\n\n"
         )
+    for name in ("windows", "add_windows"):
+        if re.search(rf"\b{name}\(", text):
+            head += _without_annotations(getattr(arrays, name), name) + "\n\n\n"
     return head + text
+
+
+def _without_annotations(function: Callable[..., Any], name: str) -> str:
+    """The source of a function of ours, under another name, as one would type it."""
+    import ast
+    import inspect
+
+    (definition,) = ast.parse(inspect.getsource(function)).body
+    assert isinstance(definition, ast.FunctionDef)
+    definition.name, definition.returns, definition.body = name, None, definition.body[1:]
+    for argument in definition.args.args:
+        argument.annotation = None
+    return ast.unparse(definition)
 
 
 def _javascript(program: Program, lines: Lines, inputs: Parameters, name: str) -> str:

@@ -23,7 +23,7 @@ from tinygrad_edu.rules.tables import arrays
 LARGE = 2000
 """From so many elements on, zeros are put with the bits of numbers; see `Emitter.zeros`."""
 
-VIEWS = {"transpose", "reshape", "broadcast_to", "getitem"}
+VIEWS = {"transpose", "reshape", "broadcast_to", "getitem", "windows"}
 """Operations of one array that may give a view of it."""
 
 

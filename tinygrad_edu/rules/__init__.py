@@ -1,8 +1,9 @@
 """Every operation with its derivative, once.
 
-Start with `rule.py` (what a rule is), then `elementwise.py`. `reductions.py` and `arrays.py` have
-the rules for Tensors; they need NumPy, and are imported when somebody asks for one of them, or for
-all `RULES`. Editors read the names in the stub beside this file, which `tests/stubs.py` writes.
+Start with `rule.py` (what a rule is), then `elementwise.py`. `reductions.py`, `arrays.py` and
+`sliding.py` have the rules for Tensors, `compositions.py` what is made of them. They need NumPy,
+and are imported when somebody asks for one of them, or for all `RULES`. Editors read the names in
+the stub beside this file, which `tests/stubs.py` writes.
 """
 
 import builtins
@@ -27,14 +28,16 @@ def ours(public: bool = False) -> dict[str, Any]:
 
 
 def with_arrays(public: bool = False) -> dict[str, Any]:
-    """The same, with the rules for arrays if NumPy is there."""
-    for module in ("reductions", "arrays"):
-        try:
+    """The same, with the rules for arrays, and what is made of them, if NumPy is there."""
+    try:
+        for module in ("reductions", "arrays", "sliding"):
             import_module(f"{__name__}.{module}")
-        except ModuleNotFoundError as error:
-            if error.name != "numpy":
-                raise
-    return ours(public)
+        made_of_rules = import_module(f"{__name__}.compositions").COMPOSITIONS
+    except ModuleNotFoundError as error:
+        if error.name != "numpy":
+            raise
+        made_of_rules = {}
+    return {**ours(public), **made_of_rules}
 
 
 def listed(*names: str, public: bool = False) -> list[str]:

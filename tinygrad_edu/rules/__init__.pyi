@@ -12,6 +12,27 @@ from tinygrad_edu.rules.arrays import reshape as reshape
 from tinygrad_edu.rules.arrays import squeeze as squeeze
 from tinygrad_edu.rules.arrays import stack as stack
 from tinygrad_edu.rules.arrays import transpose as transpose
+from tinygrad_edu.rules.compositions import argmax as argmax
+from tinygrad_edu.rules.compositions import argmin as argmin
+from tinygrad_edu.rules.compositions import dot as dot
+from tinygrad_edu.rules.compositions import flatten as flatten
+from tinygrad_edu.rules.compositions import flip as flip
+from tinygrad_edu.rules.compositions import hstack as hstack
+from tinygrad_edu.rules.compositions import logaddexp as logaddexp
+from tinygrad_edu.rules.compositions import norm as norm
+from tinygrad_edu.rules.compositions import outer as outer
+from tinygrad_edu.rules.compositions import pad as pad
+from tinygrad_edu.rules.compositions import ravel as ravel
+from tinygrad_edu.rules.compositions import repeat as repeat
+from tinygrad_edu.rules.compositions import sign as sign
+from tinygrad_edu.rules.compositions import split as split
+from tinygrad_edu.rules.compositions import square as square
+from tinygrad_edu.rules.compositions import swapaxes as swapaxes
+from tinygrad_edu.rules.compositions import tile as tile
+from tinygrad_edu.rules.compositions import trace as trace
+from tinygrad_edu.rules.compositions import tril as tril
+from tinygrad_edu.rules.compositions import triu as triu
+from tinygrad_edu.rules.compositions import vstack as vstack
 from tinygrad_edu.rules.elementwise import abs as abs
 from tinygrad_edu.rules.elementwise import add as add
 from tinygrad_edu.rules.elementwise import arccos as arccos
@@ -62,16 +83,21 @@ from tinygrad_edu.rules.rule import name_of as name_of
 from tinygrad_edu.rules.rule import rule as rule
 from tinygrad_edu.rules.rule import settings_of as settings_of
 from tinygrad_edu.rules.rule import symbol_of as symbol_of
+from tinygrad_edu.rules.sliding import add_windows as add_windows
+from tinygrad_edu.rules.sliding import windows as windows
 from tinygrad_edu.rules.tables import of as of
 from tinygrad_edu.rules.tables import operations as operations
 
 __all__ = [
     "RULES",
     "add",
+    "add_windows",
     "affine",
     "arccos",
     "arcsin",
     "arctan",
+    "argmax",
+    "argmin",
     "broadcast_to",
     "clip",
     "concatenate",
@@ -79,18 +105,23 @@ __all__ = [
     "cosh",
     "cumsum",
     "divide",
+    "dot",
     "einsum",
     "erf",
     "erfc",
     "exp",
     "expand_dims",
     "expm1",
+    "flatten",
+    "flip",
     "gelu",
     "getitem",
+    "hstack",
     "leaky_relu",
     "log",
     "log1p",
     "log_softmax",
+    "logaddexp",
     "logsumexp",
     "matmul",
     "maximum",
@@ -99,31 +130,46 @@ __all__ = [
     "multiply",
     "name_of",
     "negative",
+    "norm",
     "of",
     "operations",
+    "outer",
+    "pad",
     "power",
     "prod",
     "put",
+    "ravel",
     "relu",
+    "repeat",
     "reshape",
     "rule",
     "settings_of",
     "sigmoid",
+    "sign",
     "sin",
     "sinh",
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_of_labels",
     "softplus",
+    "split",
     "sqrt",
+    "square",
     "squeeze",
     "stack",
     "std",
     "subtract",
+    "swapaxes",
     "symbol_of",
     "tan",
     "tanh",
+    "tile",
+    "trace",
     "transpose",
+    "tril",
+    "triu",
     "var",
+    "vstack",
     "where",
+    "windows",
 ]

@@ -70,6 +70,48 @@ def _scatter(x: Any, index: Any, shape: tuple[int, ...]) -> Any:
     return y
 
 
+def _sliding_view(
+    x: Any,
+    shape: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> Any:
+    """All windows of a shape over the last axes, as a view of x or of a copy with a border of 0."""
+    n = len(shape)
+    if any(padding):
+        ends = (0,) * (x.ndim - n) + padding
+        bordered = np.zeros([k + 2 * end for k, end in zip(x.shape, ends, strict=True)], x.dtype)
+        inside = tuple(slice(end, end + k) for k, end in zip(x.shape, ends, strict=True))
+        bordered[inside] = x
+        x = bordered
+    reach = [(k - 1) * step + 1 for k, step in zip(shape, dilation, strict=True)]
+    every = np.lib.stride_tricks.sliding_window_view(x, reach, tuple(range(-n, 0)))
+    steps: Any = (..., *(slice(None, None, step) for step in (*stride, *dilation)))
+    return every[steps]
+
+
+def _overlap_sum(
+    x: Any,
+    shape: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> Any:
+    """An array of the given shape, with each window added where it lies: an element of several
+    windows gets the sum of all."""
+    n = len(stride)
+    counts, sizes = x.shape[-2 * n : -n], x.shape[-n:]
+    ends = (0,) * (len(shape) - n) + padding
+    y = np.zeros([k + 2 * end for k, end in zip(shape, ends, strict=True)], x.dtype)
+    for place in np.ndindex(*sizes):  # one element of all windows at a time
+        starts = [i * step for i, step in zip(place, dilation, strict=True)]
+        steps = zip(starts, stride, counts, strict=True)
+        taken: Any = (..., *(slice(i, i + s * (k - 1) + 1, s) for i, s, k in steps))
+        y[taken] += x[(..., *place)]
+    return y[tuple(slice(end, end + k) for k, end in zip(shape, ends, strict=True))]
+
+
 def elementwise_function(name: str, of_numbers: Any) -> Any:
     """NumPy's function of a name; where it has none, such as erf, the one of numbers for each. So
     are the functions of a user's rules: NumPy may mean something else by their names."""
@@ -90,4 +132,5 @@ add_arrays(
     sum=np.add.reduce, max=np.maximum.reduce, min=np.minimum.reduce, prod=np.multiply.reduce,
     matmul=_matmul, einsum=_contract, reshape=np.reshape, transpose=np.transpose,
     broadcast_to=np.broadcast_to, concatenate=np.concatenate, stack=np.stack, put=_scatter,
+    windows=_sliding_view, add_windows=_overlap_sum,
 )  # fmt: skip

@@ -3,7 +3,7 @@
 np.clip(x, a_min=0, a_max=1)        clip(x, min=0, max=1)
 np.sum(x, 0, None, None, True)      sum(x, axis=0, keepdims=True)
 np.sum(x, out=y)                    TypeError: every operation makes a new node
-np.dot(x, y)                        TypeError: write x @ y
+np.vdot(x, y)                       TypeError: write sum(x * y)
 """
 
 from __future__ import annotations
@@ -114,31 +114,29 @@ def _parameters(function: Callable[..., Any]) -> tuple[tuple[str, ...], int]:
 _IN_C = {"concatenate": ("arrays", "axis", "out", "dtype", "casting")}
 
 _WRITE = {
-    "x @ y": "dot mm mv bmm", "sum(x * y)": "vdot inner vecdot", "x[:, None] * y": "outer",
-    'einsum("ij,jk->ik", x, y)': "tensordot matvec vecmat", 'einsum("ii", x)': "trace",
-    'einsum("ii->i", x)': "diagonal diag", "sqrt(sum(x ** 2))": "norm", "x ** 2": "square",
+    "x @ y": "mm mv bmm", "sum(x * y)": "vdot inner vecdot",
+    'einsum("ij,jk->ik", x, y)': "tensordot matvec vecmat",
+    'einsum("ii->i", x)': "diagonal diag",
     "x ** y": "pow", "1 / x": "reciprocal", "2 ** x": "exp2", "x ** (1 / 3)": "cbrt",
     "log(x) / math.log(2)": "log2", "log(x) / math.log(10)": "log10", "arctan(y / x)": "arctan2",
     "log(x + sqrt(x ** 2 + 1))": "arcsinh asinh", "log(x + sqrt(x ** 2 - 1))": "arccosh acosh",
     "log((1 + x) / (1 - x)) / 2": "arctanh atanh",
-    "sqrt(x ** 2 + y ** 2)": "hypot", "logsumexp(stack([x, y]), axis=0)": "logaddexp",
-    "where(x > 0, 1.0, -1.0)": "sign", "where(x > 0, 1.0, 0.0)": "heaviside",
+    "sqrt(x ** 2 + y ** 2)": "hypot",
+    "where(x > 0, 1.0, 0.0)": "heaviside",
     "maximum(x, y)": "fmax", "minimum(x, y)": "fmin", "max(x) - min(x)": "ptp",
     "sum(w * x) / sum(w)": "average", "x[1:] - x[:-1]": "diff", "cumsum(x)": "cumulative_sum",
     "exp(cumsum(log(x)))": "cumprod cumulative_prod", "where(mask, y, x)": "put place copyto fill",
-    "reshape(x, -1)": "flatten ravel", "reshape(x, shape)": "view resize atleast_1d atleast_2d",
-    "transpose(x, (1, 0))": "swapaxes moveaxis rollaxis permute matrix_transpose mT t",
+    "reshape(x, shape)": "view resize atleast_1d atleast_2d",
+    "transpose(x, (1, 0))": "moveaxis rollaxis permute matrix_transpose mT t",
     "expand_dims(x, axis)": "unsqueeze", "stack([x, y], axis=1)": "column_stack",
-    "stack([x, y], axis=2)": "dstack", "concatenate([x, y])": "vstack append cat row_stack block",
-    "concatenate([x, y], axis=1)": "hstack", "concatenate([x, x])": "tile",
-    "concatenate([zeros, x, zeros])": "pad", "concatenate([x[-1:], x[:-1]])": "roll",
-    "x[:2] and x[2:]": "split array_split hsplit vsplit chunk", "x[0] and x[1]": "unstack unbind",
-    "x[[0, 2]]": "take gather delete", "x[mask]": "compress extract", "x[[0, 0, 1, 1]]": "repeat",
-    "x[::-1]": "flip flipud", "x[:, ::-1]": "fliplr",
-    "x * np.tril(np.ones(x.shape))": "tril", "x * np.triu(np.ones(x.shape))": "triu",
+    "stack([x, y], axis=2)": "dstack", "concatenate([x, y])": "append cat row_stack block",
+    "concatenate([x[-1:], x[:-1]])": "roll",
+    "x[:2] and x[2:]": "array_split hsplit vsplit chunk", "x[0] and x[1]": "unstack unbind",
+    "x[[0, 2]]": "take gather delete", "x[mask]": "compress extract",
+    "x[::-1]": "flipud", "x[:, ::-1]": "fliplr",
 }  # fmt: skip
 _JUMP = (
-    "argmax argmin argsort argwhere nonzero searchsorted unique count_nonzero round rint around "
+    "argsort argwhere nonzero searchsorted unique count_nonzero round rint around "
     "floor ceil trunc fix isnan isinf isfinite isclose allclose array_equal any all"
 )
 INSTEAD = {name: f"write {text}" for text, names in _WRITE.items() for name in names.split()}

@@ -45,3 +45,22 @@ def with_new_axes(shape: tuple[int, ...], axis: int | tuple[int, ...]) -> tuple[
 def without_axes(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
     """The shape without axes of length 1."""
     return np.empty(shape, bool).squeeze(axis).shape
+
+
+def window_places(shape: tuple[int, ...], windows: dict[str, tuple[int, ...]]) -> Array:
+    """Where the elements of all windows over the last axes stand in an array of this shape, laid
+    out flat; the size of the array for those in the padding."""
+    n = len(windows["stride"])
+    lengths, sizes = shape[len(shape) - n :], windows["shape"]
+    inside, place = np.ones((), bool), np.zeros((), int)
+    for i, (length, size) in enumerate(zip(lengths, sizes, strict=True)):
+        step, end, apart = (windows[name][i] for name in ("stride", "padding", "dilation"))
+        count = (length + 2 * end - apart * (size - 1) - 1) // step + 1
+        index = np.arange(count)[:, None] * step + np.arange(size) * apart - end
+        axes = [j for j in range(2 * n) if j % n != i]
+        index = np.expand_dims(index, tuple(axes))
+        inside = inside & (index >= 0) & (index < length)
+        place = place * length + index
+    outer = np.arange(math.prod(shape[: len(shape) - n])).reshape(shape[: len(shape) - n])
+    every = outer.reshape(outer.shape + (1,) * (2 * n)) * math.prod(lengths) + place
+    return np.where(inside, every, math.prod(shape))

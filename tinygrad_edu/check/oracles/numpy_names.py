@@ -16,6 +16,7 @@ from tinygrad_edu.check.oracles.indices import (
     brought_last,
     places,
     reduced,
+    window_places,
     with_new_axes,
     without_axes,
 )
@@ -51,6 +52,16 @@ def functions_of(numpy: Any) -> dict[str, Callable[..., Any]]:
         flat = numpy.reshape(broadcast_to(x, where.shape), (-1,))
         return numpy.reshape(numpy.matmul(flat, rows.astype(float)), shape)
 
+    def windows(x: Any, **settings: Any) -> Any:
+        flat = numpy.concatenate((numpy.reshape(x, (-1,)), np.zeros(1)))
+        return flat[window_places(x.shape, settings)]
+
+    def add_windows(x: Any, shape: Any, **settings: Any) -> Any:
+        where = window_places(shape, {"shape": x.shape[-len(settings["stride"]) :], **settings})
+        rows = np.arange(int(np.prod(shape))) == where.reshape(-1, 1)
+        flat = numpy.matmul(numpy.reshape(x, (-1,)), rows.astype(float))
+        return numpy.reshape(flat, shape)
+
     return {
         "sigmoid": lambda x: numpy.exp(-numpy.logaddexp(0.0, -x)),
         "softplus": lambda x: numpy.logaddexp(0.0, x),
@@ -64,7 +75,7 @@ def functions_of(numpy: Any) -> dict[str, Callable[..., Any]]:
         "expand_dims": lambda x, axis: numpy.reshape(x, with_new_axes(x.shape, axis)),
         "concatenate": lambda *xs, axis=0: numpy.concatenate(xs, axis=axis),
         "stack": lambda *xs, axis=0: numpy.stack(xs, axis=axis),
-        "getitem": getitem, "put": put,
+        "getitem": getitem, "put": put, "windows": windows, "add_windows": add_windows,
     }  # fmt: skip
 
 

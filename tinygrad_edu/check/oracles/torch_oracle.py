@@ -14,6 +14,7 @@ from tinygrad_edu.check.oracles.indices import (
     brought_last,
     places,
     reduced,
+    window_places,
     with_new_axes,
     without_axes,
 )
@@ -137,6 +138,23 @@ def _added_at(x: Any, index: Any, shape: Any) -> Any:
     )
 
 
+def _unfolded(x: Any, shape: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    ends = [end for end in reversed(padding) for _ in range(2)]
+    x = torch.nn.functional.pad(x, ends)
+    first = x.ndim - len(shape)
+    for i, (size, step, apart) in enumerate(zip(shape, stride, dilation, strict=True)):
+        x = x.unfold(first + i, apart * (size - 1) + 1, step)[..., ::apart]
+    return x
+
+
+def _window_sums(x: Any, shape: Any, stride: Any, padding: Any, dilation: Any) -> Any:
+    settings = {"shape": tuple(x.shape[-len(stride) :]), "stride": stride, "padding": padding,
+                "dilation": dilation}  # fmt: skip
+    where = torch.as_tensor(window_places(tuple(shape), settings).ravel())
+    y = torch.zeros(int(np.prod(shape)) + 1, dtype=x.dtype)
+    return y.index_add(0, where, x.reshape(-1))[:-1].reshape(shape)
+
+
 def torch_oracle() -> Oracle:
     return TorchOracle({
         "power": torch.pow,
@@ -161,5 +179,5 @@ def torch_oracle() -> Oracle:
         "expand_dims": lambda x, axis: x.reshape(with_new_axes(tuple(x.shape), axis)),
         "concatenate": lambda *xs, axis=0: torch.cat(xs, dim=axis),
         "stack": lambda *xs, axis=0: torch.stack(xs, dim=axis),
-        "getitem": _taken, "put": _added_at,
+        "getitem": _taken, "put": _added_at, "windows": _unfolded, "add_windows": _window_sums,
     })  # fmt: skip

@@ -74,6 +74,11 @@ def _put_form(symbol: Any) -> Form:
     return _call(symbol, f"put({{0}}, {index}, {symbol.settings['shape']})")
 
 
+def _windows_form(symbol: Any) -> Form:
+    settings = ", ".join(f"{name}={x}" for name, x in symbol.settings.items())
+    return _call(symbol, f"{symbol.name}({{}}, {settings})")
+
+
 def _flat_places_form(symbol: Any) -> Form:
     flat = "" if symbol.operands[0].ndim == 1 else ".ravel()"
     rows = f"np.arange({symbol.size}) * {symbol.settings['classes']}"
@@ -110,6 +115,8 @@ _SPECIAL: dict[str, Callable[[Any], Form]] = {
     ),
     "getitem": _getitem_form,
     "put": _put_form,
+    "windows": _windows_form,
+    "add_windows": _windows_form,
     "flat_places": _flat_places_form,
     "one_hot": _one_hot_form,
     "pick": lambda symbol: Form(
