@@ -12,7 +12,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from tinygrad_edu.engine.contexts import collector_paused, group, no_grad
+from tinygrad_edu.engine.collector import collector_paused
+from tinygrad_edu.engine.contexts import group, no_grad
 from tinygrad_edu.engine.graph import Node, gradients, topological_order
 from tinygrad_edu.engine.notebooks import representations
 from tinygrad_edu.engine.value import Value

@@ -16,7 +16,7 @@ from tinygrad_edu.check.comparison import compare as compare
 from tinygrad_edu.check.function_check import gradcheck as gradcheck
 from tinygrad_edu.check.layers.hand_written import check_backward as check_backward
 from tinygrad_edu.check.numerical import numerical_gradient as numerical_gradient
-from tinygrad_edu.engine.contexts import collector_paused as collector_paused
+from tinygrad_edu.engine.collector import collector_paused as collector_paused
 from tinygrad_edu.engine.contexts import group as group
 from tinygrad_edu.engine.contexts import no_grad as no_grad
 from tinygrad_edu.engine.graph import Node as Node

@@ -36,8 +36,8 @@ from measure import compare, load
 HERE = Path(__file__).resolve().parent
 
 WORKLOADS = [
-    "readme_expression", "tiny_graph", "moons", "chain", "training_step", "million_points",
-    "import_time",
+    "readme_expression", "tiny_graph", "moons", "scalar_gpt", "chain", "training_step",
+    "million_points", "import_time",
 ]  # fmt: skip
 
 

@@ -1,12 +1,10 @@
-"""Blocks that people write: `no_grad`, `group`, `collector_paused`; and those of the package."""
+"""Blocks that people write: `no_grad`, `group`; and those of the package."""
 
 from __future__ import annotations
 
-import gc
-from types import TracebackType
 from typing import Any
 
-from tinygrad_edu.engine.observers import Block, Decorator, Observer, innermost, outside_of
+from tinygrad_edu.engine.observers import Block, Observer, innermost, outside_of
 
 
 class NoGrad(Observer):
@@ -138,36 +136,3 @@ class rules_run(Block):
 def in_rules() -> bool:
     """Whether this thread is running rules on nodes."""
     return innermost(RulesRun) is not None
-
-
-class collector_paused(Decorator):
-    """`with collector_paused():` Python's cyclic collector rests.
-
-    Safe around training loops, because graphs have no cycles and are freed by reference counts;
-    on the moons MLP, where every scalar is a node, a step takes half the time.
-    """
-
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
-        self._before: list[bool] = []  # for each entry: a decorated function may call itself
-
-    def __enter__(self) -> None:
-        self._before.append(gc.isenabled())
-        try:
-            gc.disable()
-        except BaseException:  # an interrupt
-            self.__exit__(None, None, None)
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        before = self._before[-1]
-        try:
-            if before:
-                gc.enable()
-        finally:
-            self._before.pop()
