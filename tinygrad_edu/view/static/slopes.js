@@ -35,6 +35,16 @@ function numericSlope(graph, inputs, card, v) {
   return both ? { kind: "smooth", ...sides, usual, ...both } : { kind: "rough" };
 }
 
+/** The slope of a card where the page stands now, computed once. */
+function foundSlope(page, card) {
+  const { graph, state, numbers } = page;
+  numbers.slopes ??= new Map();
+  if (!numbers.slopes.has(card)) {
+    numbers.slopes.set(card, numericSlope(graph, state.inputs, card, numbers.v));
+  }
+  return numbers.slopes.get(card);
+}
+
 /** Steps of all sizes, from a quarter of 1 and of |x| down, each at most half of the one before. */
 function stepsAround(x) {
   const wanted = [];

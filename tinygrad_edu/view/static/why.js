@@ -164,11 +164,11 @@ function foldButton(page, key) {
 
 /** What a move of the value does to the root, beside the gradient: a sentence and a check. */
 function checkBySteps(page, i) {
-  const { graph, numbers, state } = page;
+  const { graph, numbers } = page;
   const name = graph.cards[i].name;
   const root = graph.cards[graph.root].name;
   const gradient = numbers.g[i];
-  const found = graph.live ? numericSlope(graph, state.inputs, i, numbers.v) : { kind: "recorded" };
+  const found = graph.live ? foundSlope(page, i) : { kind: "recorded" };
   if (found.kind === "undefined" || !Number.isFinite(gradient)) {
     return [h("p", { class: "note" }, `${cut(root, 24)} is ${short(numbers.v[graph.root])} here and its gradient `,
       `${short(gradient)}: it has no derivative at this point, so there is nothing to compare.`)];
