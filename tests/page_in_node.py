@@ -22,7 +22,18 @@ from tinygrad_edu.view.cards.reading import Card, Link, read
 from tinygrad_edu.view.page.page_data import page_data
 
 STATIC = Path(tinygrad_edu.__file__).parent / "view" / "static"
-FILES = ("words", "text", "engine", "slopes", "samples", "descent", "steps", "layout", "routes", "predict")
+FILES = (
+    "words",
+    "text",
+    "engine",
+    "slopes",
+    "samples",
+    "descent",
+    "steps",
+    "layout",
+    "routes",
+    "predict",
+)
 PATIENCE = 30
 """Seconds after which an expression that has no end fails the test."""
 

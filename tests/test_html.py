@@ -8,9 +8,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from page_in_node import STATIC
 from test_page_data import in_page, several
 
 from tinygrad_edu import Tensor, Value, to_html
+from tinygrad_edu.view.page.compact import compact_code
+from tinygrad_edu.view.page.page import SCRIPTS
 from tinygrad_edu.view.picture.style import FONTS
 
 DEMOS = Path(__file__).parents[1] / "demos"
@@ -128,7 +131,7 @@ def test_the_script_holds_no_comment_lines_of_the_source_and_no_tag():
 
 
 def test_a_picture_that_the_page_saves_asks_for_the_fonts_that_others_ask_for():
-    assert f'const FONTS = "{FONTS}";' in to_html(apples())
+    assert f'const FONTS="{FONTS}";' in to_html(apples())
 
 
 # --- the file ------------------------------------------------------------------------------------
@@ -142,3 +145,15 @@ def test_a_title_is_text(tmp_path, wrong):
     with pytest.raises(TypeError, match="to_html: the title must be a string, not "):
         to_html(Tensor([1.0]), tmp_path / "page.html", title=wrong)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_compact_code_has_every_sign_of_the_code(name):
+    """Only spaces, ends of lines and comments are gone, and none that a text holds."""
+    lines = (STATIC / f"{name}.js").read_text(encoding="utf-8")
+    plain = re.sub(r"(?m)(?:(?<=\s)|^)// .*", "", lines)
+    plain = re.sub(r"(?ms)^\s*/\*\*.*?\*/\n", "", plain)
+    compact = compact_code(name)
+    assert re.sub(r"\s", "", compact) == re.sub(r"\s", "", plain)
+    for text in re.findall(r'"[^"\\\n`]*"', plain):
+        assert text in compact

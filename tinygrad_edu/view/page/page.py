@@ -8,7 +8,6 @@ as data.
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import json
 import re
@@ -17,11 +16,13 @@ from html import escape
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import shown_text
 from tinygrad_edu.view.package_files import static
+from tinygrad_edu.view.page.compact import compact_code
 from tinygrad_edu.view.page.page_data import Ranges, page_data
 from tinygrad_edu.view.page.words import Words, table_of
 
-SCRIPTS = ("words", "text", "engine", "slopes", "steps", "layout", "routes", "draw", "canvas",
-           "say", "why", "predict", "panels", "scrubber", "link", "page")  # fmt: skip
+SCRIPTS = ("words", "text", "engine", "slopes", "samples", "steps", "layout", "routes", "draw",
+           "canvas", "say", "why", "descent", "curve", "experiments", "predict", "panels",
+           "scrubber", "link", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 IN_PYTHON = ("html.", "data.")
 """How the keys of texts begin that stand in page.html or that Python says."""
@@ -33,11 +34,11 @@ def page_text(
     """The page as HTML; see `to_html`."""
     words = table_of(lang)
     data, rules = page_data(node, ranges)
-    page_css = "\n".join(map(static, ("palette.css", "page.css")))
+    page_css = "\n".join(map(static, ("palette.css", "page.css", "experiments.css")))
     graph_css = "\n".join(map(static, ("graph.css", "walk.css")))
     spoken = {key: text for key, text in words.items() if not key.startswith(IN_PYTHON)}
     table = f"const WORDS = {_json(spoken, ascii_only=False)};"
-    script = "\n".join(['"use strict";', table, rules, *(_code(name) for name in SCRIPTS)])
+    script = "\n".join(['"use strict";', table, rules, *(compact_code(name) for name in SCRIPTS)])
     script = f"(() => {{\n{script}\n}})();"
     hashes = " ".join(map(_hash, (page_css, graph_css)))
     policy = (
@@ -55,19 +56,6 @@ def page_text(
         "script": script,
     }
     return re.sub(r"\{([\w.]+)\}", lambda found: parts[found[1]], static("page.html"))
-
-
-@functools.cache
-def _code(name: str) -> str:
-    """The code of a file without comments, indentation, and the spaces around signs."""
-    text = re.sub(r"^\s*/\*\*.*?\*/\n", "", static(f"{name}.js"), flags=re.M | re.S)
-    lines = (re.sub(r"(^|\s+)// .*", "", line.strip()) for line in text.splitlines())
-    return "\n".join(_dense(line) for line in lines if line)
-
-
-def _dense(line: str) -> str:
-    """A line of code without needless spaces; one with a text or an expression in it as it is."""
-    return line if re.search("[\"'`/]", line) else re.sub(" ?([=,;:?{}()<>&|]+) ?", r"\1", line)
 
 
 def _hash(text: str) -> str:

@@ -8,8 +8,7 @@ function buildCurve(page, panel) {
   const picture = svg("svg", { viewBox: `0 0 ${PLOT.w} ${PLOT.h}`, class: "plot" });
   const drawn = svg("g");
   const point = svg("g", { class: "point", role: "slider", tabindex: "0" }, svg("circle", { r: 7 }));
-  picture.append(svg("clipPath", { id: "plot-clip" },
-    svg("rect", { width: PLOT.w, height: PLOT.bottom })), drawn, point);
+  picture.append(drawn, point);
   const zooms = [["−", "curve.out", 1 / CURVE_ZOOM], ["+", "curve.in", CURVE_ZOOM]].map(([sign, key, by]) => {
     const button = h("button", { type: "button", "aria-label": word(key), title: word(key) }, sign);
     button.addEventListener("click", () => {
@@ -111,7 +110,7 @@ function drawCurve(page, x) {
   const { pieces, bottom, top } = curveOf(outputAlong(graph, state.inputs, card), window, y, budget);
   const place = { x: scaleOf(window.low, window.high, PLOT.w), y: scaleOf(top, bottom, PLOT.bottom) };
   const line = (points) => `M${points.map(([a, b]) => `${place.x(a).toFixed(2)} ${place.y(b).toFixed(2)}`).join("L")}`;
-  const inside = svg("g", { "clip-path": "url(#plot-clip)" });
+  const inside = svg("svg", { width: PLOT.w, height: PLOT.bottom }); // cuts off what is outside
   const axis = top > 0 && bottom < 0 ? place.y(0).toFixed(1) : PLOT.bottom;
   inside.append(svg("path", { class: "zero", d: `M0 ${axis}H${PLOT.w}` }));
   for (const piece of pieces) inside.append(svg("path", { class: "value", d: line(piece) }));
@@ -123,7 +122,9 @@ function drawCurve(page, x) {
   }
   const [left, upper] = [place.x(x), place.y(y)].map((z) => (z || 0).toFixed(2));
   inside.append(svg("path", { class: "drop", d: `M${left} ${PLOT.bottom}V${upper}` }));
-  drawn.replaceChildren(inside, ...landmarks(page, place, window));
+  const ends = [[top, 10], [bottom, PLOT.bottom - 4]].map(([height, at]) =>
+    svg("text", { class: "k", x: 2, y: at }, short(height)));
+  drawn.replaceChildren(inside, ...ends, ...landmarks(page, place, window));
   point.setAttribute("transform", `translate(${left} ${Number.isFinite(y) ? upper : PLOT.bottom})`);
   const name = graph.cards[card].name;
   const attributes = { "aria-label": word("curve.point", { name }), "aria-valuemin": window.low,

@@ -50,15 +50,14 @@ function buildDescent(page, panel) {
   });
   const text = h("div", { "aria-live": "polite" });
   const rows = h("div", { class: "rows", tabindex: "0", role: "region", "aria-label": word("step.rows") });
-  page.descent = { rate: firstRate(page.graph, page.numbers), plan: null, history: [], field: rate, take, undo, text, rows };
-  rate.value = page.descent.rate;
+  page.descent = { rate: null, plan: null, history: [], field: rate, take, undo, text, rows };
   rate.addEventListener("change", () => {
     const typed = typedNumber(rate.value);
     if (Number.isFinite(typed)) page.descent.rate = typed;
-    rate.value = page.descent.rate;
     updateDescent(page);
     updateCurve(page);
   });
+  rate.addEventListener("blur", () => updateDescent(page)); // what is not a number gives way to the number
   panel.replaceChildren(h("h3", {}, word("step.title")),
     h("div", { class: "bar" }, h("label", {}, word("step.rate"), " ", rate), take, undo), text, rows);
 }
@@ -81,6 +80,8 @@ function undoStep(page) {
 function updateDescent(page) {
   const { descent, graph, numbers, known, state } = page;
   const leaves = [...graph.cards.keys()].filter((i) => graph.cards[i].kind === "leaf");
+  descent.rate ??= firstRate(graph, numbers);
+  if (document.activeElement !== descent.field) descent.field.value = descent.rate;
   const isReady = leaves.every((i) => known.complete[i]);
   descent.plan = isReady ? planStep(graph, numbers, descent.rate) : null;
   const last = descent.history.at(-1);

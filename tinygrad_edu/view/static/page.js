@@ -70,6 +70,7 @@ function startPage() {
     for (const id of ["next", "last"]) $(id).disabled = state.step === steps.length - 1;
     $("play").textContent = word(timer === null ? "page.play" : "page.pause");
     $("reset").hidden = state.inputs.size === 0;
+    updateExperiments(page);
     writeLink(page);
   }
 
@@ -212,11 +213,11 @@ function startPage() {
     refresh();
   };
 
-  function reset() {
-    state.inputs.clear();
+  actions.setInputs = (inputs) => {
+    state.inputs = new Map(inputs);
     recompute();
     refresh();
-  }
+  };
 
   function find(text) {
     const wanted = text.trim().toLowerCase();
@@ -283,7 +284,7 @@ function startPage() {
   const buttons = {
     first: () => go(0), back: () => go(state.step - 1), play, next: () => go(state.step + 1),
     last: () => go(page.steps.length - 1), predict: togglePredict, table: toggleTable, link: copyLink,
-    help: () => $("keys").showModal(), "keys-close": () => $("keys").close(), reset,
+    help: () => $("keys").showModal(), "keys-close": () => $("keys").close(), reset: () => actions.setInputs([]),
     check: checkAnswer, reveal: () => reveal(), print: () => window.print(),
     "save-svg": () => saveSvg(page), "save-png": () => savePng(page, notice),
     "zoom-in": () => page.canvas?.zoom(1.25), "zoom-out": () => page.canvas?.zoom(0.8),
@@ -338,6 +339,7 @@ function startPage() {
 
   page.rows = buildInputs(page, $("inputs"));
   page.lines = buildProgram(page, $("program"));
+  buildExperiments(page);
   $("names").append(...graph.cards.filter((card) => card.labelled).slice(0, 200).map((card) => h("option", { value: card.name })));
   open();
   return page;
