@@ -252,6 +252,18 @@ ARRAYS = {
             ((2, 3, 4),),
         ),
     ],
+    "softmax_cross_entropy_of_some_labels": [
+        Call(
+            lambda x, r=reduction: tg.rules.softmax_cross_entropy_of_some_labels(x, LABELS, 0, r),
+            lambda x, f=numpy: f(np.array([1, 0, 0, 1]) * -np.log(_softmax(x))[range(4), LABELS]),
+            ((4, 3),),
+        )
+        for reduction, numpy in [
+            ("mean", lambda y: y.sum() / 2),
+            ("sum", np.sum),
+            ("none", np.asarray),
+        ]
+    ],
     "matmul": [Call(lambda x, y: x @ y, lambda x, y: x @ y, s) for s in MATMUL_SHAPES],
     "affine": [
         Call(lambda x, w, b: tg.rules.affine(x, w, b), lambda x, w, b: x @ w + b, shapes)

@@ -3,9 +3,11 @@
 import inspect
 import random
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
+from layers_by_hand import CASES
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, check, data, nn, optim, replay, scalar_nn, testing
@@ -82,6 +84,7 @@ OBJECTS = {
     "ReLU": nn.ReLU,
     "Sigmoid": nn.Sigmoid,
     "Tanh": nn.Tanh,
+    **{f"layer {name}": partial(case.make, dtype=np.float64) for name, case in CASES.items()},
     "Domain": lambda: testing.Domain(((0.0, 1.0),)),
 }
 

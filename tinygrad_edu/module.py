@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, ClassVar, Self
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.summaries import model_text
@@ -15,6 +15,12 @@ class Module:
 
     buffers: ClassVar[tuple[str, ...]] = ()
     """Attributes that are saved besides the parameters: arrays, numbers, random generators."""
+
+    transposed: ClassVar[tuple[str, ...]] = ()
+    """Attributes with weights of shape (inputs, outputs), which torch has the other way round."""
+
+    training = True
+    """Whether layers such as Dropout and BatchNorm1d work as in training; see `train`, `eval`."""
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Any]]:
         """Pairs of a dotted name, such as `layers.0.weight`, and a leaf; each leaf once."""
@@ -28,6 +34,19 @@ class Module:
         """Set the gradient of every parameter to 0."""
         for p in self.parameters():
             p.zero_grad()
+
+    def train(self, mode: bool = True) -> Self:
+        """Let this module, and all inside it, work as in training; with mode=False as afterwards.
+
+        Dropout then drops nothing, and BatchNorm1d uses its running statistics. Returns the module.
+        """
+        for module in _every_module(self, set()):
+            module.training = bool(mode)
+        return self
+
+    def eval(self) -> Self:
+        """Let this module, and all inside it, work as after training: `train(False)`."""
+        return self.train(False)
 
     def __call__(self, x: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} needs a method __call__(self, x)")
@@ -44,16 +63,28 @@ def named_leaves(owner: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str,
         if not owner.operands:
             yield prefix, owner
         return
-    if isinstance(owner, Module):
-        items: Any = vars(owner).items()
-    elif isinstance(owner, dict):
-        items = owner.items()
-    elif isinstance(owner, list | tuple):
-        items = enumerate(owner)
-    else:
-        return
-    for name, part in items:
+    for name, part in _parts_of(owner):
         yield from named_leaves(part, f"{prefix}.{name}" if prefix else str(name), seen)
+
+
+def _every_module(owner: Any, seen: set[int]) -> Iterator[Module]:
+    """A module and all modules in its attributes, lists and dicts, each once."""
+    if id(owner) in seen:
+        return
+    seen.add(id(owner))
+    if isinstance(owner, Module):
+        yield owner
+    for _, part in _parts_of(owner):
+        yield from _every_module(part, seen)
+
+
+def _parts_of(owner: Any) -> Iterable[tuple[Any, Any]]:
+    """What a module, a dict or a list holds, by name; of anything else, nothing."""
+    if isinstance(owner, Module):
+        return vars(owner).items()
+    if isinstance(owner, dict):
+        return owner.items()
+    return enumerate(owner) if isinstance(owner, list | tuple) else ()
 
 
 def label_parameters(layers: list[Any], name: str) -> None:

@@ -50,7 +50,7 @@ def _module_lines(module: Any, kind: type, around: tuple[Any, ...]) -> list[str]
             own.append(f"{name} {part.data.shape}" if getattr(part.data, "shape", ()) else name)
         elif _are_leaves(part):
             own.append(f"{name} {len(part)} {type(part[0]).__name__}s")
-        elif _is_setting(name, part):
+        elif _is_setting(name, part) and name not in module.buffers:
             own.append(_shown_setting(name, part))
     head = f"{type(module).__name__}({', '.join(own)}"
     return [head, *inside, ")"] if inside else [head + ")"]

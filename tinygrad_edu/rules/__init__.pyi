@@ -75,6 +75,7 @@ from tinygrad_edu.rules.reductions import prod as prod
 from tinygrad_edu.rules.reductions import softmax as softmax
 from tinygrad_edu.rules.reductions import softmax_cross_entropy as softmax_cross_entropy
 from tinygrad_edu.rules.reductions import softmax_cross_entropy_of_labels as softmax_cross_entropy_of_labels
+from tinygrad_edu.rules.reductions import softmax_cross_entropy_of_some_labels as softmax_cross_entropy_of_some_labels
 from tinygrad_edu.rules.reductions import std as std
 from tinygrad_edu.rules.reductions import sum as sum
 from tinygrad_edu.rules.reductions import var as var
@@ -151,6 +152,7 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "softmax_cross_entropy_of_labels",
+    "softmax_cross_entropy_of_some_labels",
     "softplus",
     "split",
     "sqrt",

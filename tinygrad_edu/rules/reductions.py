@@ -15,7 +15,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from tinygrad_edu.rules.array_constants import axis_of
 from tinygrad_edu.rules.constants import as_plain
 from tinygrad_edu.rules.operand_types import A, Axis
-from tinygrad_edu.rules.rule import Recorded, deferred, rule
+from tinygrad_edu.rules.rule import RULES, Recorded, deferred, rule
 from tinygrad_edu.rules.tables import of, plain_function
 
 
@@ -273,6 +273,24 @@ def softmax_cross_entropy_of_labels(
         return ((of(log_p).exp(log_p) - one_hot) * _each(g, log_p.shape, reduction),)
 
     return y, pullback
+
+
+@rule("cross-entropy", arrays=True, public=False)
+def softmax_cross_entropy_of_some_labels(
+    logits: A, /, labels: Any, ignore_index: int, reduction: Reduction = "mean"
+) -> Recorded[A]:
+    """`softmax_cross_entropy_of_labels` over the samples with another label than `ignore_index`:
+    the others have the loss 0, and do not count in the mean."""
+    kept = (labels < ignore_index) | (labels > ignore_index)
+    of_labels = RULES["softmax_cross_entropy_of_labels"]
+    losses, pullback = of_labels(logits, of(labels).where(kept, labels, 0), "none")
+    weight = kept.astype(losses.dtype)
+    if reduction == "mean":
+        weight = weight / of(weight).sum(weight, axis=None)
+    y = losses * weight
+    return (y if reduction == "none" else of(y).sum(y, axis=None)), (
+        lambda g, pullback=pullback, weight=weight: pullback(g * weight)
+    )
 
 
 @plain_function

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,68 +11,98 @@ import numpy as np
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.names import escaped
 from tinygrad_edu.module import Module
-from tinygrad_edu.nn import Linear, Sequential
+from tinygrad_edu.nn import Sequential
 from tinygrad_edu.rules.operand_types import Array
+from tinygrad_edu.saving.entries import Attribute, Change, changes_of, commit
+
+
+@dataclass(frozen=True)
+class _Held:
+    """One array of a state dict: a leaf, or a buffer of a module, under its name in torch."""
+
+    name: str
+    leaf: Any = None
+    owner: Any = None
+    key: str = ""
+    transposed: bool = False
+
+    @property
+    def data(self) -> Array:
+        """What is there now, as it lies in torch."""
+        here: Any = getattr(self.owner, self.key) if self.leaf is None else self.leaf.data
+        return np.asarray(here.T if self.transposed else here)
+
+    def changes(self, new: Array) -> list[Change]:
+        """What to set for another array, which lies as in torch."""
+        data = np.array(new.T if self.transposed else new, self.data.dtype, order="C")
+        if self.leaf is not None:
+            return changes_of(self.leaf, data)
+        old = getattr(self.owner, self.key)
+        setter = Attribute(self.owner, self.key)
+        return [(setter, data if isinstance(old, np.ndarray) else data.item(), old)]
 
 
 def to_state_dict(model: Module) -> dict[str, Array]:
     """The parameters as torch names and lays them out: `{"0.weight": ..., "0.bias": ...}`.
 
-    The weight of a Linear is transposed, to (outputs, inputs). The layers of a
+    Buffers, such as the running statistics of BatchNorm1d, are among them. The weights of Linear,
+    of attention and of recurrent cells are transposed, to (outputs, inputs). The layers of a
     Sequential are named by number, as in torch.nn.Sequential(Linear, ReLU, Linear). A parameter
     with two names has both. The arrays are copies. TypeError for a model of Values.
     """
-    return {
-        name: np.array(leaf.data.T if transposed else leaf.data, order="C")
-        for name, leaf, transposed in _names_of_torch("to_state_dict", model)
-    }
+    return {x.name: np.array(x.data, order="C") for x in _names_of_torch("to_state_dict", model)}
 
 
 def load_state_dict(model: Module, arrays: Mapping[str, Any]) -> None:
-    """Give a model parameters in the layout of torch's `state_dict`; see `to_state_dict`.
+    """Give a model parameters and buffers in the layout of torch's `state_dict`; see
+    `to_state_dict`.
 
     `arrays` may be arrays, torch's tensors on the CPU, or an open .npz file. ValueError for missing
     or further names, other shapes or dtypes, TypeError for anything but arrays; then nothing has
     changed. Parameters get new `data` and a gradient of 0.
     """
-    from tinygrad_edu.saving.entries import changes_of, commit
-
     if not isinstance(arrays, Mapping):
         raise TypeError(
             f"load_state_dict: expected a dict of arrays, got {type(arrays).__name__}; "
             "use load(model, path) for what save wrote"
         )
-    named = list(_names_of_torch("load_state_dict", model))
-    wanted = {name for name, _, _ in named}
+    held = list(_names_of_torch("load_state_dict", model))
+    wanted = {x.name for x in held}
     missing, extra = wanted - set(arrays), set(arrays) - wanted
     if missing or extra:
         raise ValueError(
             f"load_state_dict: missing {sorted(missing)}, and not in the model {sorted(extra)}; "
             "the model must have the layers that the arrays are of"
         )
-    new: dict[int, tuple[str, Any, Array]] = {}
-    for key, leaf, transposed in named:
-        name = escaped(key)
-        array = _plain_array(name, arrays[key])
-        shape = leaf.data.shape[::-1] if transposed else leaf.data.shape
-        if array.shape != shape:
-            turned = " (outputs, inputs)" if transposed else ""
-            raise ValueError(
-                f"load_state_dict: {name} has shape {array.shape}; here it is {shape}{turned}"
-            )
-        if array.dtype != leaf.data.dtype:
-            raise ValueError(
-                f"load_state_dict: {name} is {array.dtype} and the model {leaf.data.dtype}; make "
-                f"the model with dtype=np.{array.dtype}, or convert the array with astype"
-            )
-        data = np.array(array.T if transposed else array, leaf.data.dtype, order="C")
-        other = new.setdefault(id(leaf), (name, leaf, data))
-        if not np.array_equal(other[2], data, equal_nan=True):
+    new: dict[Any, tuple[str, Array]] = {}
+    changes: list[Change] = []
+    for x in held:
+        name = escaped(x.name)
+        array = _plain_array(name, arrays[x.name])
+        _check_fits(name, array, x)
+        place = id(x.leaf) if x.leaf is not None else (id(x.owner), x.key)
+        other = new.setdefault(place, (name, array.T if x.transposed else array))
+        if not np.array_equal(other[1], array.T if x.transposed else array, equal_nan=True):
             raise ValueError(
                 f"load_state_dict: {other[0]} and {name} are one parameter of the model, but "
                 "differ in the arrays"
             )
-    commit([change for _, leaf, data in new.values() for change in changes_of(leaf, data)])
+        changes += x.changes(array)
+    commit(changes)
+
+
+def _check_fits(name: str, array: Array, x: _Held) -> None:
+    """ValueError for another shape or dtype than in the model."""
+    if array.shape != x.data.shape:
+        turned = " (outputs, inputs)" if x.transposed else ""
+        raise ValueError(
+            f"load_state_dict: {name} has shape {array.shape}; here it is {x.data.shape}{turned}"
+        )
+    if array.dtype != x.data.dtype:
+        raise ValueError(
+            f"load_state_dict: {name} is {array.dtype} and the model {x.data.dtype}; make "
+            f"the model with dtype=np.{array.dtype}, or convert the array with astype"
+        )
 
 
 def _plain_array(name: str, given: Any) -> Array:
@@ -85,8 +116,8 @@ def _plain_array(name: str, given: Any) -> Array:
     return array
 
 
-def _names_of_torch(operation: str, model: Any) -> Iterator[tuple[str, Any, bool]]:
-    """The names that torch would give, with leaves, and whether they are transposed there."""
+def _names_of_torch(operation: str, model: Any) -> Iterator[_Held]:
+    """The leaves and buffers, with the names that torch would give."""
     if not isinstance(model, Module):
         raise TypeError(f"{operation}: expected a Module, got {type(model).__name__}")
     yield from _walk(operation, model, "", set())
@@ -94,7 +125,7 @@ def _names_of_torch(operation: str, model: Any) -> Iterator[tuple[str, Any, bool
 
 def _walk(
     operation: str, part: Any, name: str, path: set[int], transposed: bool = False
-) -> Iterator[tuple[str, Any, bool]]:
+) -> Iterator[_Held]:
     if isinstance(part, Node):
         if not part.operands:
             if not isinstance(part.data, np.ndarray):
@@ -102,7 +133,7 @@ def _walk(
                     f"{operation}: {escaped(name)} is a Value; torch has no layers of single "
                     "numbers, use nn.MLP or save"
                 )
-            yield name, part, transposed
+            yield _Held(name, part, transposed=transposed)
         return
     if id(part) in path:  # a module that refers back to one around it
         return
@@ -117,7 +148,12 @@ def _walk(
         items = enumerate(part)
     else:
         return
+    buffers = part.buffers if isinstance(part, Module) else ()
     for key, value in items:
-        turned = isinstance(part, Linear) and key == "weight"
         full = f"{name}.{key}" if name else str(key)
+        if key in buffers:
+            if isinstance(value, np.ndarray | int | float):  # a generator of torch is elsewhere
+                yield _Held(full, owner=part, key=key)
+            continue
+        turned = isinstance(part, Module) and key in part.transposed
         yield from _walk(operation, value, full, path | {id(part)}, turned)

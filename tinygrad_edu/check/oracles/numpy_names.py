@@ -126,7 +126,15 @@ def cross_entropies(log_softmax: Callable[..., Any]) -> dict[str, Callable[..., 
         target = np.eye(logits.shape[-1])[np.asarray(labels)]
         return of_distributions(logits, target, reduction)
 
+    def of_some_labels(logits: Any, labels: Any, ignore_index: int, reduction: str = "mean") -> Any:
+        kept = np.asarray(labels) != ignore_index
+        losses = of_labels(logits, np.where(kept, labels, 0), "none") * kept
+        if reduction == "none":
+            return losses
+        return losses.sum() / (kept.sum() if reduction == "mean" else 1)
+
     return {
         "softmax_cross_entropy": of_distributions,
         "softmax_cross_entropy_of_labels": of_labels,
+        "softmax_cross_entropy_of_some_labels": of_some_labels,
     }

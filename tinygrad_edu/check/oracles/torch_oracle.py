@@ -125,6 +125,17 @@ def _cross_entropy_of_labels(logits: Any, labels: Any, reduction: str = "mean") 
     return _cross_entropy(logits, torch.as_tensor(np.array(labels, np.int64)), reduction)
 
 
+def _cross_entropy_of_some_labels(
+    logits: Any, labels: Any, ignore_index: int, reduction: str = "mean"
+) -> Any:
+    labels = torch.as_tensor(np.array(labels, np.int64))
+    rows, flat = logits.reshape(-1, logits.shape[-1]), labels.reshape(-1)
+    y = torch.nn.functional.cross_entropy(
+        rows, flat, reduction=reduction, ignore_index=ignore_index
+    )
+    return y.reshape(labels.shape) if reduction == "none" else y
+
+
 def _taken(x: Any, index: Any) -> Any:
     where = torch.as_tensor(places(index, tuple(x.shape)))
     return x.reshape(-1)[where]
@@ -167,6 +178,7 @@ def torch_oracle() -> Oracle:
         "softmax": _softmax_along(torch.softmax), "log_softmax": _softmax_along(torch.log_softmax),
         "softmax_cross_entropy": _cross_entropy,
         "softmax_cross_entropy_of_labels": _cross_entropy_of_labels,
+        "softmax_cross_entropy_of_some_labels": _cross_entropy_of_some_labels,
         "affine": lambda x, weight, bias: torch.matmul(x, weight) + bias,
         "einsum": lambda *xs, subscripts: torch.einsum(subscripts, *xs),
         "broadcast_to": lambda x, shape: x.broadcast_to(

@@ -1,153 +1,22 @@
-"""Layers and losses over Tensors. A layer is a Module; a loss is a function.
-
-Shapes: a batch is (N, features), class scores (logits) are (N, classes).
-"""
+"""Losses: functions of a prediction and a target. Class scores (logits) are (..., classes)."""
 
 from __future__ import annotations
 
 import functools
-import math
-import numbers
 import operator
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tinygrad_edu import rules
-from tinygrad_edu.data import generator, one_hot
+from tinygrad_edu.data import one_hot
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.tensor import Tensor
-from tinygrad_edu.module import Module, check_width, check_widths, label_parameters
 from tinygrad_edu.rules import RULES
 from tinygrad_edu.rules.array_constants import unchanging
 from tinygrad_edu.rules.reductions import Reduction
 
-if TYPE_CHECKING:
-    from tinygrad_edu.data import Rng
-
-
-_affine_rule = RULES["affine"]
 _cross_entropy_rule = RULES["softmax_cross_entropy_of_labels"]
-
-
-class Linear(Module):
-    """x @ weight + bias, from (N, inputs) to (N, outputs).
-
-    The weight has shape (inputs, outputs) and starts normal with mean 0 and standard deviation
-    √(2 / inputs) for `init="he"` (He et al. 2015, for ReLU) or √(2 / (inputs + outputs)) for
-    "glorot" (Glorot & Bengio 2010, for tanh and sigmoid); a number is taken as the deviation
-    itself. The bias, shape (outputs,), starts at 0. `rng` is a generator or a seed.
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        *,
-        bias: bool = True,
-        init: str | float = "he",
-        rng: Rng = None,
-        dtype: npt.DTypeLike = np.float64,
-    ) -> None:
-        inputs = check_width("Linear: inputs", inputs)
-        outputs = check_width("Linear: outputs", outputs)
-        deviation = _start_deviation(init, inputs, outputs)
-        start = generator("Linear", rng).normal(0, deviation, (inputs, outputs))
-        self.weight = Tensor(start, "weight", dtype)
-        self.bias = Tensor(np.zeros(outputs), "bias", dtype) if bias else None
-
-    def __call__(self, x: Any) -> Tensor:
-        if self.bias is None:
-            return self.weight.__rmatmul__(x)
-        return self.weight._record(_affine_rule, (x, self.weight, self.bias), {})
-
-
-def _start_deviation(init: Any, inputs: int, outputs: int) -> float:
-    if init == "he":
-        return math.sqrt(2 / inputs)
-    if init == "glorot":
-        return math.sqrt(2 / (inputs + outputs))
-    if isinstance(init, numbers.Real) and 0 <= float(init) < math.inf:
-        return float(init)
-    raise ValueError(f'Linear: init is {init!r}; use "he", "glorot" or a deviation from 0 up')
-
-
-class _Activation(Module):
-    """An elementwise rule as a layer; an array that the network is given becomes a Tensor."""
-
-    rule: ClassVar[str]
-
-    def __call__(self, x: Any) -> Tensor:
-        x = x if isinstance(x, Node) else Tensor(x)
-        result: Tensor = x._record(RULES[self.rule], (x,), {})
-        return result
-
-
-class ReLU(_Activation):
-    """max(x, 0), elementwise."""
-
-    rule = "relu"
-
-
-class Sigmoid(_Activation):
-    """1 / (1 + exp(-x)), elementwise."""
-
-    rule = "sigmoid"
-
-
-class Tanh(_Activation):
-    """The hyperbolic tangent, elementwise."""
-
-    rule = "tanh"
-
-
-class Sequential(Module):
-    """Layers one after the other."""
-
-    def __init__(self, *layers: Module) -> None:
-        for i, layer in enumerate(layers):
-            if isinstance(layer, type):
-                raise TypeError(
-                    f"Sequential: layer {i} is a class; make a layer of it: {layer.__name__}()"
-                )
-            if not callable(layer):
-                raise TypeError(
-                    f"Sequential: layer {i}, of type {type(layer).__name__}, cannot be called; "
-                    "give layers one by one, as in Sequential(Linear(2, 3), ReLU())"
-                )
-        self.layers = list(layers)
-        label_parameters(self.layers, "layers")
-
-    def __call__(self, x: Any) -> Tensor:
-        for layer in self.layers:
-            x = layer(x)
-        result: Tensor = x
-        return result
-
-
-class MLP(Sequential):
-    """Linear layers with ReLU between them: `MLP(64, [30, 10])` is 64-30-10.
-
-    For the same network with every scalar a node, see `tinygrad_edu.scalar_nn`.
-    """
-
-    def __init__(
-        self,
-        inputs: int,
-        outputs: Sequence[int] = (),
-        *,
-        init: str | float = "he",
-        rng: Rng = None,
-        dtype: npt.DTypeLike = np.float64,
-    ) -> None:
-        check_widths(inputs, "outputs", outputs)
-        rng = generator("MLP", rng)
-        layers: list[Module] = []
-        for before, after in zip([inputs, *outputs], outputs, strict=False):
-            layers += [Linear(before, after, init=init, rng=rng, dtype=dtype), ReLU()]
-        super().__init__(*layers[:-1])
 
 
 def mse_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor:
@@ -161,22 +30,30 @@ def mse_loss(prediction: Tensor, target: Any, reduction: str = "mean") -> Tensor
 
 
 def cross_entropy(
-    logits: Tensor, target: Any, *, label_smoothing: float = 0.0, reduction: Reduction = "mean"
+    logits: Tensor,
+    target: Any,
+    *,
+    label_smoothing: float = 0.0,
+    reduction: Reduction = "mean",
+    ignore_index: int | None = None,
 ) -> Tensor:
     """The cross-entropy of softmax(logits) from the target, one loss per sample, averaged.
 
-    `logits` is (N, classes), or (classes,) for one sample. `target` is class indices, an integer
-    array of shape (N,), or one-hot rows or probabilities, of the shape of the logits. Label
-    smoothing mixes the target with a uniform distribution. ValueError for shapes that do not fit,
-    an empty batch, rows that are not a distribution, nan; IndexError for labels out of range.
+    `logits` is (..., classes): (N, classes) for a batch, (N, T, classes) for sequences, (classes,)
+    for one sample. `target` is class indices, an integer array of shape (...), or one-hot rows or
+    probabilities, of the shape of the logits. Samples with the label `ignore_index` do not count.
+    Label smoothing mixes the target with a uniform distribution. ValueError for shapes that do not
+    fit, an empty batch, rows that are not a distribution, nan; IndexError for labels out of range.
     """
     shape = _as_tensor(logits, "cross_entropy").data.shape
-    if len(shape) not in (1, 2) or 0 in shape:
+    if not shape or 0 in shape:
         raise ValueError(
             f"cross_entropy: the logits have shape {shape}; "
-            "expected (N, classes) with at least one sample"
+            "expected (..., classes) with at least one sample"
         )
     target = _plain_target(target, "cross_entropy")
+    if ignore_index is not None:
+        return _of_some(logits, target, ignore_index, label_smoothing, reduction)
     if target.dtype.kind in "iu" and target.shape == shape[:-1]:
         if not label_smoothing:
             settings = {"labels": unchanging(target), "reduction": reduction}
@@ -190,11 +67,7 @@ def cross_entropy(
     if target.shape == shape:
         _check_distributions(target.data if isinstance(target, Tensor) else target)
     if target.shape != logits.shape:
-        raise ValueError(
-            f"cross_entropy: logits of shape {logits.shape} and a {target.dtype} target of shape "
-            f"{target.shape}; give integer labels of shape {logits.shape[:-1]}, or one-hot rows or "
-            f"probabilities of shape {logits.shape}"
-        )
+        raise _target_misfit(logits, target)
     if label_smoothing:
         label_smoothing = float(label_smoothing)
         target = target * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
@@ -202,15 +75,44 @@ def cross_entropy(
     return smoothed
 
 
+def _of_some(
+    logits: Tensor, target: Any, ignore_index: int, label_smoothing: float, reduction: Reduction
+) -> Tensor:
+    """The cross-entropy of the samples that have another label than `ignore_index`."""
+    if label_smoothing:
+        raise ValueError("cross_entropy: give ignore_index or label_smoothing, not both")
+    if target.dtype.kind not in "iu" or target.shape != logits.shape[:-1]:
+        raise _target_misfit(logits, target)
+    if reduction == "mean" and not (target != ignore_index).any():
+        raise ValueError(
+            f"cross_entropy: all {target.size} labels are the ignore_index, {ignore_index}; at "
+            "least one sample must count"
+        )
+    return logits._record(
+        RULES["softmax_cross_entropy_of_some_labels"],
+        (logits,),
+        {"labels": unchanging(target), "ignore_index": int(ignore_index), "reduction": reduction},
+    )
+
+
+def _target_misfit(logits: Tensor, target: Any) -> ValueError:
+    return ValueError(
+        f"cross_entropy: logits of shape {logits.shape} and a {target.dtype} target of shape "
+        f"{target.shape}; give integer labels of shape {logits.shape[:-1]}, or one-hot rows or "
+        f"probabilities of shape {logits.shape}; the class axis is the last"
+    )
+
+
 def _check_distributions(target: Any) -> None:
     total = target.sum(axis=-1)
     wrong = ~((target >= 0).all(axis=-1) & (abs(total - 1) <= 1e-3))
     if wrong.any():
         row = int(np.argmax(wrong))
+        entries = target.reshape(-1, target.shape[-1])[row]
         raise ValueError(
             f"cross_entropy: row {row} of the target sums to {np.ravel(total)[row]:g}, with a "
-            f"smallest entry of {np.min(target[row] if target.ndim > 1 else target):g}; one-hot "
-            "rows and probabilities are not negative and sum to 1"
+            f"smallest entry of {entries.min():g}; one-hot rows and probabilities are not negative "
+            "and sum to 1"
         )
 
 
