@@ -31,6 +31,7 @@ FILES = (
     "descent",
     "steps",
     "layout",
+    "rows",
     "routes",
     "predict",
 )
@@ -40,7 +41,7 @@ PATIENCE = 30
 DRIVER = """
 function rebuilt(graph, folded) {  // what page.js makes of a graph with these modules folded
   const view = visibleUnits(graph, folded);
-  const sizes = graph.cards.map((card) => [card.w, card.h]);
+  const sizes = graph.cards.map((card) => (card.w ? [card.w, card.h] : null));
   const outer = graph.modules.map((module) => module.outer);
   const { shown } = arrange(graph.containers, sizes, folded, graph.pills, outer, graph.moduleOf,
     graph.links, graph.derived);

@@ -23,7 +23,9 @@ from tinygrad_edu.view.picture.svg import pill_width, route_path
 STATIC = Path(tinygrad_edu.__file__).parent / "view" / "static"
 ROUNDING = 1e-6
 CIRCLE = 16
-Picture = namedtuple("Picture", "links module_of outer sizes pills folded derived")
+Picture = namedtuple(
+    "Picture", "links module_of outer sizes pills folded derived room", defaults=[1e9]
+)
 
 
 @st.composite
@@ -59,13 +61,14 @@ def pictures(draw, most_cards=16):
         draw(st.sets(st.integers(0, len(outer) - 1))) if outer else set() for _ in range(2)
     )
     widths = [pill_width(t) for t in texts]
-    return Picture(links, module_of, outer, sizes, widths, folded, sorted(derived))
+    room = draw(st.sampled_from([1e9, 1e9, 500.0, 900.0]))
+    return Picture(links, module_of, outer, sizes, widths, folded, sorted(derived), room)
 
 
 def arranged(p):
     return arrange(
         plan(p.links, p.module_of, p.outer), p.sizes, p.folded, p.pills, p.outer, p.module_of,
-        p.links, p.derived,
+        p.links, p.derived, p.room,
     )  # fmt: skip
 
 
@@ -170,7 +173,8 @@ def test_lines_run_rightwards_from_card_to_card_and_over_no_other(p):
         assert points[-1][0] == pytest.approx(x - (10 if end[0] == "card" else 0))
         off = abs(points[-1][1] - (y + height / 2))
         assert off <= 24 if end[0] == "module" else math.hypot(10, off) <= CIRCLE
-        assert all(a[0] <= b[0] + ROUNDING for a, b in pairwise(points))
+        for (x0, y0), (x1, y1) in pairwise(points):  # leftwards only level, to the next row
+            assert x0 <= x1 + ROUNDING or (y0 == y1 and p.room < 1e9)
         own = {start, end, *(("module", m) for n in (start, end) for m in around(p, n))}
         for name, box in found.boxes.items():
             assert name in own or not crosses(points, box), (tail, head, name)
@@ -267,13 +271,14 @@ def in_javascript(batch):
          "containers": [asdict(c) for c in plan(p.links, p.module_of, p.outer)]}
         for p in batch
     ]  # fmt: skip
-    files = [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in ("layout", "routes")]
+    names = ("layout", "rows", "routes")
+    files = [(STATIC / f"{name}.js").read_text(encoding="utf-8") for name in names]
     script = f"""{"".join(files)}
     const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
     const out = cases.map((p) => {{
-      const {{ containers, sizes, folded, pills, outer, module_of, links, derived }} = p;
+      const {{ containers, sizes, folded, pills, outer, module_of, links, derived, room }} = p;
       const found = arrange(
-        containers, sizes, folded, pills, outer, module_of, links, derived);
+        containers, sizes, folded, pills, outer, module_of, links, derived, room);
       const routes = found.last.map((last, k) => (last < 0 ? null : linePoints(found, k)));
       const drawn = new Set();
       const pieces = found.shown.map((s, k) => (s === k ? linePoints(found, k, drawn) : null));

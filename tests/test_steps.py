@@ -24,10 +24,12 @@ def fitting(page, folds):
 
 
 def unit_of(page, folded):
-    """For each card what is seen of it: itself, or the outermost folded module around it."""
+    """For each card what is seen of it: itself, or the outermost folded module around it. A
+    constant without a size is seen on the card of its operation."""
+    head_of = {tail: head for tail, head, _ in page.data["links"]}
     units = []
-    for i in range(len(page.data["cards"])):
-        unit, m = f"card:{i}", page.data["moduleOf"][i]
+    for i, card in enumerate(page.data["cards"]):
+        unit, m = f"card:{i if 'w' in card else head_of[i]}", page.data["moduleOf"][i]
         while m >= 0:
             if m in folded:
                 unit = f"module:{m}"

@@ -34,6 +34,8 @@ class Card:
     symbol: str
     detail: str  # every digit, for a tooltip
     is_root: bool
+    badge: str = ""  # the operation with its constants, such as "× 2"
+    is_on_badge: bool = False  # a constant that the badge of its operation says
 
     @property
     def data(self) -> Any:
@@ -64,7 +66,8 @@ class Link:
 def read(root: Node) -> tuple[list[Card], list[Link]]:
     """The cards of a graph, operands first, and the links between them.
 
-    A constant gets a card of its own wherever it is used.
+    A constant gets a card of its own wherever it is used. Where it is a number beside an operator,
+    the badge of the operation says it.
     """
     done = is_nonzero(root.grad)
     cards: list[Card] = []
@@ -78,6 +81,7 @@ def read(root: Node) -> tuple[list[Card], list[Link]]:
                 cards.append(Card(x, "", four_digits(x), "", "", full(x), False))
         place[id(node)] = len(cards)
         cards.append(_card_of(node, node is root, done))
+        cards[-1].badge = _badge(node.symbol, [None if k is None else cards[k] for k in tails])
         derivatives = local_derivatives(node)
         for i, tail in enumerate(tails):
             if tail is not None:
@@ -152,6 +156,18 @@ def warn_of_new_data(root: Node) -> None:
         except (ArithmeticError, ValueError) as error:
             warnings.warn(f"the picture mixes old and new numbers: {error}", stacklevel=3)
             return
+
+
+def _badge(symbol: str, operands: list[Card | None]) -> str:
+    """An operator with the number before or after it, whose card is marked; any other symbol."""
+    if len(operands) != 2 or any(c.isalpha() for c in symbol):
+        return symbol
+    words = [symbol]
+    for i, card in enumerate(operands):
+        if card is not None and card.is_constant and not shape_of(card.item):
+            card.is_on_badge = True
+            words.insert(2 * i, card.value)
+    return " ".join(words)
 
 
 def _drawable(x: Any) -> bool:

@@ -14,6 +14,7 @@ from tinygrad_edu.engine.contexts import outside_of_blocks
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.folding import Foldable, find_modules
 from tinygrad_edu.view.cards.listing import identifiers
+from tinygrad_edu.view.cards.parts import add_parts
 from tinygrad_edu.view.cards.reading import Card, Link, read, shown_text
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def see(node: Node, limit: int) -> Seen:
     """Read a graph; a Tensor graph is opened as scalars if it has at most `limit` of them."""
     cards, links = read(node)
     modules, module_of = find_modules(cards, links)
-    seen = Seen(cards, links, modules, module_of, identifiers(cards))
+    names = identifiers(cards)
+    add_parts(cards, links, names, modules, module_of)
+    seen = Seen(cards, links, modules, module_of, names)
     if isinstance(node.data, float):
         return seen
     from tinygrad_edu.engine.tensor import Tensor

@@ -74,8 +74,9 @@ def layers(sides: Sequence[int], edges: Sequence[Edge]) -> Layers:
 
 
 def _layer_of(sides: Sequence[int], edges: Sequence[Edge]) -> list[int]:
-    """One past the furthest tail; a spot without tails stands right before its first head, so
-    that an input sits where it is used."""
+    """One past the furthest tail; but a spot without tails stands right before its first head, and
+    so does one whose tails have none: an input sits where it is used, and a product of inputs too.
+    """
     first = 1 if IN in sides else 0
     layer = [0 if side == IN else first for side in sides]
     arriving = [0] * len(sides)
@@ -83,25 +84,29 @@ def _layer_of(sides: Sequence[int], edges: Sequence[Edge]) -> list[int]:
     for edge in edges:
         arriving[edge.head] += 1
         heads[edge.tail].append(edge.head)
-    sources = [i for i, n in enumerate(arriving) if not n and sides[i] == INNER]
+    tails = list(arriving)
     ready = [i for i, n in enumerate(arriving) if not n]
-    done = 0
+    done: list[int] = []
     while ready:
         spot = heapq.heappop(ready)
-        done += 1
+        done.append(spot)
         for head in heads[spot]:
             layer[head] = max(layer[head], layer[spot] + 1)
             arriving[head] -= 1
             if not arriving[head]:
                 heapq.heappush(ready, head)
-    if done < len(sides):
+    if len(done) < len(sides):
         raise ValueError(
-            f"layout: {len(sides) - done} of {len(sides)} spots form a cycle; contracting a module "
-            "must leave an acyclic graph"
+            f"layout: {len(sides) - len(done)} of {len(sides)} spots form a cycle; contracting a "
+            "module must leave an acyclic graph"
         )
-    for spot in sources:
+    is_late = [sides[i] == INNER for i in range(len(sides))]
+    for edge in edges:
+        if tails[edge.tail]:
+            is_late[edge.head] = False
+    for spot in reversed(done):
         inner = [layer[head] for head in heads[spot] if sides[head] == INNER]
-        if inner:
+        if is_late[spot] and inner:
             layer[spot] = min(inner) - 1
     if OUT in sides:
         last = max((x for x, side in zip(layer, sides, strict=True) if side != OUT), default=0)

@@ -8,7 +8,8 @@ from tinygrad_edu.view.layout.heights import spaced
 from tinygrad_edu.view.layout.plan import Name
 
 if TYPE_CHECKING:
-    from tinygrad_edu.view.layout.arrange import Point, Routes
+    from tinygrad_edu.view.layout.arrange import Point
+    from tinygrad_edu.view.layout.routes import Routes
 
 PILL_HEIGHT, PILL_GAP = 22.0, 3.0
 BEFORE_MODULE = 58.0
@@ -33,9 +34,11 @@ def place_pills(
         pills[k] = ((x0 + x1) / 2, (y0 + y1) / 2) if is_card else (x1 - BEFORE_MODULE, y1)
         here = lines.placed[homes[k]]
         gaps.setdefault((homes[k], here.column_of[here.number[heads[k]]]), []).append(k)
-    for (c, _), gap in gaps.items():
+    for (c, column), gap in gaps.items():
         here = lines.placed[c]
-        low, high = here.y + PILL_HEIGHT / 2, here.y + here.height - PILL_HEIGHT / 2
+        row = here.rows.row_of[column]
+        low = here.y + here.rows.tops[row] + PILL_HEIGHT / 2
+        high = here.y + here.rows.bottoms[row] - PILL_HEIGHT / 2
         wishes = [(point[1], k) for k in gap if (point := pills[k])]
         middles = _apart(wishes, low, high)
         if any(abs(middles[k] - y) > PILL_HEIGHT / 2 for y, k in wishes):  # far from their lines

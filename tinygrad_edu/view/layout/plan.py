@@ -7,7 +7,7 @@ and folding one moves the others without changing their order.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,21 +72,27 @@ def _spot_in(card: int, path: list[int], level: int) -> Name:
     return ("module", path[level + 1]) if level + 1 < len(path) else ("card", card)
 
 
-def plan(links: Sequence[Any], module_of: Sequence[int], outer: Sequence[int]) -> list[Container]:
+def plan(
+    links: Sequence[Any],
+    module_of: Sequence[int],
+    outer: Sequence[int],
+    undrawn: Collection[int] = (),
+) -> list[Container]:
     """The containers of a picture: the whole, then every module.
 
     `links` are Links or (tail, head, operand); `module_of` gives the innermost module of each card
-    or -1, `outer` the module around each module or -1, which comes before it.
+    or -1, `outer` the module around each module or -1, which comes before it. Cards that are not
+    drawn have no line, either.
     """
     paths = paths_of(module_of, outer)
     numbers: list[dict[Name, int]] = [{} for _ in range(len(outer) + 1)]
     edges: list[dict[tuple[int, Name], Edge]] = [{} for _ in numbers]
     for card, path in enumerate(paths):
-        for level, m in enumerate(path):
+        for level, m in enumerate(path if card not in undrawn else ()):
             numbers[m + 1].setdefault(_spot_in(card, path, level), len(numbers[m + 1]))
     for link in links:
         tail, head, _ = ends(link)
-        for c, start, end in stages(tail, head, paths):
+        for c, start, end in stages(tail, head, paths) if tail not in undrawn else ():
             for name in (start, end):
                 numbers[c].setdefault(name, len(numbers[c]))
             edges[c].setdefault((tail, end), Edge(numbers[c][start], numbers[c][end], tail))

@@ -31,7 +31,7 @@ from tinygrad_edu.view.cards.strips import strip
 from tinygrad_edu.view.layout.arrange import arrange
 from tinygrad_edu.view.layout.plan import Container, paths_of, plan
 from tinygrad_edu.view.page.javascript import javascript_rules
-from tinygrad_edu.view.picture.svg import card_size, name_inside
+from tinygrad_edu.view.picture.svg import LONGEST_BADGE, card_size, name_inside
 
 MOST_DRAWN, MOST_OPEN = 1500, 300
 """The most nodes that a page draws, and the most that it shows before it folds modules."""
@@ -65,7 +65,9 @@ def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any],
         for i, card in enumerate(seen.cards)
     ]
     script, still = _script(seen, rules)
-    containers = plan(seen.links, seen.module_of, [module.outer for module in seen.modules])
+    outer = [module.outer for module in seen.modules]
+    undrawn = {i for i, card in enumerate(seen.cards) if card.is_on_badge}
+    containers = plan(seen.links, seen.module_of, outer, undrawn)
     pills = [_pill(seen.cards[link.tail], seen.cards[link.head]) for link in seen.links]
     derived = _derived(seen, containers)
     data = {
@@ -130,7 +132,6 @@ def _card_data(
     seen: Seen, i: int, wanted_range: Sequence[float] | None, rules: _Rules
 ) -> dict[str, Any]:
     card, name, item = seen.cards[i], seen.names[i], seen.cards[i].data
-    width, height = card_size(card)
     many = shape_of(item) != ()
     shown = shown_text(card.name, LONGEST_LABEL)
     data: dict[str, Any] = {
@@ -139,9 +140,9 @@ def _card_data(
         "labelled": bool(shown.strip()) and not card.is_constant,
         "kind": "constant" if card.is_constant else "leaf" if card.is_leaf else "node",
         "v": None if many else _json_number(item),
-        "w": width,
-        "h": height,
     }
+    if (size := card_size(card)) is not None:
+        data["w"], data["h"] = size
     if many:
         data["array"] = _array_text(item)
         gradient = [] if card.is_constant else card.item.grad
@@ -150,6 +151,8 @@ def _card_data(
         data["stats"] = {key: _extremes(array) for key, array in both}
     if data["kind"] == "node":
         data["symbol"] = shown_text(card.symbol, 16)
+        if card.badge != card.symbol:
+            data["badge"] = shown_text(card.badge, LONGEST_BADGE)
         data["rule"] = rules.number(card.item.rule, len(card.item.operands))
     if card.is_leaf and not many:
         data["range"] = _slider(float(item), wanted_range)

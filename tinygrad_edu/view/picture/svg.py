@@ -36,8 +36,13 @@ CONSTANT_WIDTH, CONSTANT_HEIGHT = 64.0, 40.0
 CIRCLE = 16.0
 GRADIENT_LEFT = 70.0
 """How far the gradient stands right of the value."""
+CORNER = 6.0
+"""Of a line on its way to another row."""
 STRIP_LEFT, STRIP_WIDTH, BAR = 54.0, 96.0, 9.0
 """Where a strip begins right of its name, its width, the height of the highest bar."""
+LONGEST_BADGE = 16
+ROOM = 1600.0
+"""A wider picture is drawn in rows."""
 MARGIN, LEGEND, LEGEND_WIDTH = 26.0, 44.0, 470.0
 MOST_OPEN, MOST_CARDS = 300, 1500
 """Above so many cards modules are folded; above so many that are still seen nothing is drawn."""
@@ -82,13 +87,14 @@ def draw(
     paths = paths_of(module_of, outer)
     _refuse_crowds(paths, folded)
     placed = arrange(
-        plan(links, module_of, outer),
+        plan(links, module_of, outer, {i for i, card in enumerate(cards) if card.is_on_badge}),
         [card_size(card) for card in cards],
         folded,
         [pill_width(link.derivative) for link in links],
         outer,
         module_of,
         links,
+        room=ROOM,
     )
     counts = Counter(
         m for card, path in zip(cards, paths, strict=True) if card.symbol for m in path
@@ -136,17 +142,19 @@ def is_array(card: Card) -> bool:
     return shape_of(card.data) != ()
 
 
-def badge_width(symbol: str) -> float:
-    """The width of the badge that holds an operation: a circle up to four characters."""
-    symbol = shown_text(symbol, 16)
-    return 2 * CIRCLE if len(symbol) <= 4 else 6.6 * len(symbol) + 14
+def badge_width(badge: str) -> float:
+    """The width of the badge that holds an operation: a circle up to three characters."""
+    symbol = shown_text(badge, LONGEST_BADGE)
+    return 2 * CIRCLE if len(symbol) <= 3 else 6.6 * len(symbol) + 14
 
 
-def card_size(card: Card) -> tuple[float, float]:
-    """The width and height of a card; it is wider where its operation has a long name."""
+def card_size(card: Card) -> tuple[float, float] | None:
+    """The width and height of a card, wider where its badge is long; None if it is not drawn."""
+    if card.is_on_badge:
+        return None
     if card.is_constant:
         return max(CONSTANT_WIDTH, math.ceil(8.6 * len(card.value) + 20)), CONSTANT_HEIGHT
-    extra = badge_width(card.symbol) - 2 * CIRCLE
+    extra = badge_width(card.badge) - 2 * CIRCLE
     if is_array(card):
         return TENSOR_WIDTH + extra, TENSOR_HEIGHT
     return CARD_WIDTH + extra, CARD_HEIGHT
@@ -159,7 +167,7 @@ def pill_width(derivative: str) -> float:
 
 def number_size(text: str) -> float:
     """The font size at which a number fits into its half of a card, 62 wide."""
-    return {8: 13.5, 9: 12.5, 10: 11.5}.get(len(text), 15.0 if len(text) < 8 else 10.5)
+    return {8: 13.5, 9: 12.5, 10: 11.5}.get(len(text), 15.0 if len(text) < 8 else 11.0)
 
 
 def name_inside(name: str, around: Sequence[str]) -> str:
@@ -186,14 +194,23 @@ def fitted(text: str, width: float) -> str:
 
 
 def route_path(points: Sequence[Point]) -> str:
-    """The path of an edge: level pieces, and curves that leave and arrive level."""
+    """The path of an edge: level pieces, curves that leave and arrive level, and on the way to
+    another row pieces straight down, with round corners."""
     (x, y), *rest = points
     path = [f"M{x:.1f} {y:.1f}"]
     for k, (x1, y1) in enumerate(rest):
-        middle = (x + x1) / 2
-        if y != y1:
+        x2, y2 = rest[k + 1] if k + 1 < len(rest) else (math.nan, math.nan)
+        if x == x1 and y != y1:
+            r = math.copysign(min(CORNER, abs(y1 - y) / 2), y1 - y)
+            on = x1 if math.isnan(x2) else x1 + math.copysign(CORNER, x2 - x1)
+            path.append(f"Q{x1:.1f} {y:.1f} {x1:.1f} {y + r:.1f}V{y1 - r:.1f}")
+            path.append(f"Q{x1:.1f} {y1:.1f} {on:.1f} {y1:.1f}")
+        elif y != y1:
+            middle = (x + x1) / 2
             path.append(f"C{middle:.1f} {y:.1f} {middle:.1f} {y1:.1f} {x1:.1f} {y1:.1f}")
-        elif k == len(rest) - 1 or rest[k + 1][1] != y1:  # else the level piece goes on
+        elif x2 == x1 and y2 != y:
+            path.append(f"H{x1 - math.copysign(CORNER, x1 - x):.1f}")
+        elif y2 != y1:  # else the level piece goes on
             path.append(f"H{x1:.1f}")
         x, y = x1, y1
     return "".join(path)
@@ -279,12 +296,12 @@ def _draw_card(card: Card, name: str, box: Rectangle) -> str:
         parts.append(f'<text class="v" x="{width / 2:g}" y="25"{middle}>'
                      f"{escape(card.value)}</text></g>")  # fmt: skip
         return "".join(parts)
-    left = 28 + badge_width(card.symbol) - 2 * CIRCLE if card.symbol else 14.0
+    left = 28 + badge_width(card.badge) - 2 * CIRCLE if card.badge else 14.0
     if name := shown_text(name):
         parts.append(_text("name", left, 21, escape(fitted(name, width - left - 10))))
     parts += _array_parts(card, left) if is_array(card) else _number_parts(card, left)
-    if card.symbol:
-        parts.append(_draw_operation(shown_text(card.symbol, 16), height / 2))
+    if card.badge:
+        parts.append(_draw_operation(shown_text(card.badge, LONGEST_BADGE), height / 2))
     return "".join(parts) + "</g>"
 
 
@@ -336,7 +353,7 @@ def _draw_strip(array: Any, css: str, x: float, y: float) -> str:
 
 def _draw_operation(symbol: str, y: float) -> str:
     """The operation in a circle on the left side of its card; a longer name in a wider badge."""
-    size = 19 if len(symbol) == 1 else 10 if len(symbol) == 4 else 11.5
+    size = 19 if len(symbol) == 1 else 11.5
     width = badge_width(symbol)
     text = _text("opt", width / 2 - CIRCLE, y + size / 3, escape(symbol), f' font-size="{size}"')
     return (

@@ -1,7 +1,12 @@
 // Zoom and pan, and the picture as a file.
 
-/** Pixels a unit of the drawing, below which cards are hard to read. */
-const readableIn = ({ w }) => (w < 600 ? 0.7 : 0.5);
+const SMALLEST_TEXT = 11; // in the drawing
+
+/** Pixels a unit of the drawing, so that every text is at least 10 pixels high, 12 on a projector. */
+const readableScale = () => (innerWidth >= 1920 ? 12 : 10) / SMALLEST_TEXT;
+
+/** How wide a row of cards may be so that it can be read as a whole. */
+const roomIn = (holder) => Math.max(holder.getBoundingClientRect().width / readableScale() - 2 * MARGIN - CIRCLE, 320);
 
 /**
  * Put the picture into its holder and make it zoom with wheel and pinch, and move with a drag;
@@ -30,7 +35,8 @@ function makeCanvas(picture, holder, layout, before) {
     isMoved = false;
     scale = Math.max(fitting(), smallest);
     const width = Math.min(whole.w, size.w / scale);
-    middle = { x: whole.x + width / 2, y: whole.y + whole.h / 2 };
+    const height = Math.min(whole.h, size.h / scale);
+    middle = { x: whole.x + width / 2, y: whole.y + height / 2 };
     apply();
   }
 
@@ -45,10 +51,12 @@ function makeCanvas(picture, holder, layout, before) {
     apply();
   }
 
-  /** Move as little as needed to bring a box into view. */
+  /** Move as little as needed to bring a box into view, and come near enough to read it. */
   function show(box) {
     if (!box) return;
     lastShown = box;
+    const isFar = scale < readableScale() - 1e-9;
+    if (isFar) scale = readableScale();
     const { w, h: height } = size;
     const [halfW, halfH] = [w / scale / 2 - 12, height / scale / 2 - 12];
     const into = (position, half, from, to) => {
@@ -59,7 +67,7 @@ function makeCanvas(picture, holder, layout, before) {
       x: into(middle.x, halfW, box.x - 130, box.x + box.w + 20),
       y: into(middle.y, halfH, box.y - 20, box.y + box.h + 20),
     };
-    if (moved.x === middle.x && moved.y === middle.y) return;
+    if (moved.x === middle.x && moved.y === middle.y && !isFar) return;
     middle = moved;
     apply();
   }
@@ -106,7 +114,7 @@ function makeCanvas(picture, holder, layout, before) {
   }, { passive: false });
 
   const start = () => {
-    fit(readableIn(size));
+    fit(readableScale());
     if (lastShown) show(lastShown);
   };
   before?.observer.disconnect();

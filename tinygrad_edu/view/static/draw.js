@@ -1,6 +1,6 @@
 // The graph as SVG: built again when something folds, and brought up to date at every step.
 
-const MARGIN = 24;
+const MARGIN = 12;
 const CIRCLE = 16;
 const BARS = 24;
 
@@ -115,7 +115,7 @@ function drawUnit(page, key, { x, y, w, h: height }) {
   const note = made + (array ?? (unit.bars ? word("unit.outputs", { n: unit.shown.length }) : ""));
   if (note) group.append(svg("text", { class: "k", x: left, y: 33 }, cut(note.replace(/ · $/, ""), 25)));
   addNumbers(unit, left, note && !unit.bars ? 7 : 0, thing.array && !isModule);
-  if (badge) group.append(...drawSymbol(thing.symbol, badge, height / 2));
+  if (badge) group.append(...drawSymbol(thing.badge ?? thing.symbol, badge, height / 2));
   if (isModule) {
     unit.beside = svg("g", { class: "fold", role: "button", tabindex: "0",
       "aria-label": word("unit.unfold", { name: thing.name }), transform: `translate(${x + w - 16} ${y + 17})` },
@@ -145,7 +145,7 @@ function addNumbers(unit, left, lower, isTall) {
 
 /** The operation in a circle on the left side of its card; a longer name in a wider badge. */
 function drawSymbol(symbol, width, y) {
-  const size = { 1: 19, 4: 9 }[[...symbol].length] ?? 11.5;
+  const size = [...symbol].length === 1 ? 19 : 11.5;
   return [
     svg("rect", { class: "op", x: -CIRCLE, y: y - CIRCLE, width, height: 2 * CIRCLE, rx: CIRCLE }),
     svg("text", { class: "opt", x: width / 2 - CIRCLE, y: y + size / 3, "font-size": size }, symbol),
@@ -188,7 +188,7 @@ function barsPath(numbers, { at, middle, width }) {
 
 /** The font size at which a number fits into its half of a card. */
 function numberSize(text) {
-  return { 8: 13.5, 9: 12.5, 10: 11.5 }[text.length] ?? (text.length < 8 ? 15 : 10.5);
+  return { 8: 13.5, 9: 12.5, 10: 11.5 }[text.length] ?? (text.length < 8 ? 15 : 11);
 }
 
 /** Bring numbers, highlights and names for screen readers up to date. */

@@ -9,6 +9,7 @@ function readGraph(text) {
   graph.links.forEach(([tail, head], k) => {
     graph.cards[head].links.push(k);
     graph.cards[tail].uses.push(k);
+    if (!graph.cards[tail].w) graph.cards[tail].within = head; // a constant that the badge of its operation says
   });
   graph.outputs = graph.modules.map(() => []);
   graph.members = graph.modules.map(() => []);

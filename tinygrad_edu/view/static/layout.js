@@ -15,17 +15,21 @@ const PADDING = 16;
 const PADDING_TOP = 34;
 const FOLDED_SIZE = [166, 72];
 
-// Sizes are [width, height] of the cards, pillWidths has 0 where a link has no local derivative,
+// Sizes are [width, height] of the cards, or null where one is not drawn, pillWidths has 0 where a link has no local derivative,
 // outer and moduleOf have -1 for none, links are [tail, head, operand]. Boxes are keyed "card:3" or
 // "module:1". Links from one box into one folded module are one line: shown tells which. The modules
 // in derived show a local derivative on the edges that reach them, when folded. Lines from one card
 // are one line until they part: turns are its points, each with the number of the one before it
 // or -1, and last has the number of the last turn of each link, or -1.
-function arrange(containers, sizes, folded, pillWidths, outer, moduleOf, links, derived = []) {
+function arrange(containers, sizes, folded, pillWidths, outer, moduleOf, links, derived = [], room = Infinity) {
   const paths = modulePaths(moduleOf, outer);
   const closed = new Set(folded);
   const isOpen = [true];
-  for (const [m, around] of outer.entries()) isOpen.push(isOpen[around + 1] && !closed.has(m));
+  const rooms = [room];
+  for (const [m, around] of outer.entries()) {
+    isOpen.push(isOpen[around + 1] && !closed.has(m));
+    rooms.push(rooms[around + 1] - WIDE_GAP - 2 * PADDING);
+  }
   const pillsAt = new Map(); // how many local derivatives stand before a card or module
   links.forEach(([, head], k) => {
     if (pillWidths[k] > 0) pillsAt.set(`card:${head}`, (pillsAt.get(`card:${head}`) ?? 0) + 1);
@@ -36,13 +40,14 @@ function arrange(containers, sizes, folded, pillWidths, outer, moduleOf, links, 
   }
   const placed = new Map();
   for (let c = containers.length - 1; c >= 0; c--) {
-    if (isOpen[c]) placed.set(c, placeContainer(containers[c], c > 0, sizes, pillsAt, placed));
+    if (isOpen[c]) placed.set(c, placeContainer(containers[c], rooms[c], c > 0, sizes, pillsAt, placed));
   }
   const boxes = {};
   containers.forEach((container, c) => {
     if (isOpen[c]) putBoxes(container, placed.get(c), boxes, placed);
   });
   const [tails, heads] = [0, 1].map((end) => links.map((link) => seenAs(link[end], paths[link[end]], isOpen)));
+  links.forEach(([tail], k) => { if (!sizes[tail]) tails[k] = heads[k]; });
   const lines = { turns: [], last: [], reached: new Map(), placed };
   const shown = drawLines(links, paths, tails, heads, lines);
   const homes = heads.map((name) => {
@@ -52,7 +57,8 @@ function arrange(containers, sizes, folded, pillWidths, outer, moduleOf, links, 
   const hasPill = heads.map((name, k) => shown[k] === k && pillWidths[k] > 0 && pillsAt.has(name));
   const pills = placePills(heads, homes, lines, hasPill);
   const { width, height } = placed.get(0);
-  return { boxes, turns: lines.turns, last: lines.last, shown, pills, width, height };
+  const rows = Math.max(...[...placed.values()].map((container) => container.rows.tops.length));
+  return { boxes, turns: lines.turns, last: lines.last, shown, pills, width, height, rows };
 }
 
 // --- What passes where (plan.py) ---------------------------------------------------------------
@@ -85,7 +91,7 @@ function seenAs(card, path, isOpen) {
 
 // --- Columns and boxes (arrange.py) ------------------------------------------------------------
 
-function placeContainer(container, framed, cardSizes, pillsAt, placed) {
+function placeContainer(container, room, framed, cardSizes, pillsAt, placed) {
   const { spots, columns, trunks } = container;
   const sizes = spots.map(([kind, i]) => {
     if (kind === "card") return cardSizes[i];
@@ -97,21 +103,18 @@ function placeContainer(container, framed, cardSizes, pillsAt, placed) {
     Math.max(sizes[k][1], (pillsAt.get(`${kind}:${i}`) ?? 0) * (PILL_HEIGHT + PILL_GAP)),
   );
   const port = (spot, side, source) => portOffset(spots[spot], side, source, placed);
-  let middles = levelSpots(container, heights, port);
-  let top = spots.length ? Infinity : 0;
-  let bottom = spots.length ? -Infinity : 0;
-  middles.forEach((middle, k) => {
-    top = Math.min(top, middle - heights[k] / 2);
-    bottom = Math.max(bottom, middle + heights[k] / 2);
-  });
-  middles = middles.map((middle) => middle - top);
+  const middles = levelSpots(container, heights, port);
   const { lefts, rights } = columnSides(container, framed, sizes, pillsAt);
-  let width = rights.length ? rights[rights.length - 1] : 0;
-  const last = columns.length ? columns[columns.length - 1][0] : 0;
-  if (framed && (!spots.length || spots[last][0] !== "out")) width += PADDING;
   const columnOf = spots.map(() => 0);
   for (const [i, column] of columns.entries()) for (const spot of column) columnOf[spot] = i;
-  const height = bottom - top;
+  const crossing = crossingLines(container, columnOf);
+  const firsts = firstColumns(container, crossing, rights, room);
+  const rows = stackRows(container, firsts, crossing, { lefts, rights }, heights, middles, port, framed ? PADDING : 0);
+  let { width } = rows;
+  const height = rows.bottoms[rows.bottoms.length - 1];
+  const last = columns.length - 1;
+  if (framed && spots[columns[last][0]][0] !== "out") width += PADDING;
+  else if (framed) lefts[last] = rights[last] = width;
   const number = new Map();
   const ports = new Map();
   spots.forEach(([kind, i], k) => {
@@ -120,8 +123,8 @@ function placeContainer(container, framed, cardSizes, pillsAt, placed) {
       ports.set(`${kind}:${i}`, middles[k] + PADDING_TOP - (height + PADDING_TOP + PADDING) / 2);
     }
   });
-  const ways = new Map(container.ways.map(([t, length, head]) => [`${trunks[t][0]} ${head}`, [trunks[t][1], length]]));
-  return { spots, lefts, rights, columnOf, sizes, middles, width, height, number, ways, ports, x: 0, y: 0 };
+  const ways = new Map(container.ways.map(([t, length, head]) => [`${trunks[t][0]} ${head}`, [t, trunks[t][1], length]]));
+  return { spots, lefts, rights, columnOf, sizes, middles, width, height, number, ways, rows, ports, x: 0, y: 0 };
 }
 
 // How far below the middle of a spot an edge touches it; 0 unless it is an open module.

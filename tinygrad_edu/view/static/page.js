@@ -21,9 +21,10 @@ function startPage() {
     page.view = visibleUnits(graph, state.folded);
     page.steps = listSteps(page.view);
     const outer = graph.modules.map((module) => module.outer);
-    const sizes = graph.cards.map((card) => [card.w, card.h]);
+    const sizes = graph.cards.map((card) => (card.w ? [card.w, card.h] : null));
+    page.room = roomIn($("picture"));
     page.layout = arrange(graph.containers, sizes, state.folded, graph.pills, outer, graph.moduleOf,
-      graph.links, graph.derived);
+      graph.links, graph.derived, page.room);
     page.edges = visibleEdges(graph, page.view, page.layout.shown);
     state.selected = visibleKey(state.selected);
     if (graph.drawn) drawAll();
@@ -336,6 +337,19 @@ function startPage() {
     refresh();
     if (step !== null) bringIntoView(state.step);
   }
+
+  /** Put the cards into other rows where the window has become wider or narrower. */
+  new ResizeObserver(() => {
+    const room = roomIn($("picture"));
+    if (!graph.drawn || state.table || room === page.room) return;
+    const isSame = page.layout.rows === 1 && page.layout.width <= room;
+    page.room = room;
+    if (isSame) return;
+    rebuild();
+    recompute();
+    refresh();
+    bringIntoView(state.step);
+  }).observe($("picture"));
 
   page.rows = buildInputs(page, $("inputs"));
   page.lines = buildProgram(page, $("program"));

@@ -17,7 +17,7 @@ function visibleUnits(graph, folded) {
 }
 
 function keyOf(graph, i, folded) {
-  let key = `card:${i}`;
+  let key = `card:${graph.cards[i].within ?? i}`;
   for (let m = graph.moduleOf[i]; m >= 0; m = graph.modules[m].outer) {
     if (folded.has(m)) key = `module:${m}`;
   }
