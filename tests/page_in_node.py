@@ -19,22 +19,12 @@ import pytest
 import tinygrad_edu
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import Card, Link, read
+from tinygrad_edu.view.page.page import SCRIPTS
 from tinygrad_edu.view.page.page_data import page_data
 
 STATIC = Path(tinygrad_edu.__file__).parent / "view" / "static"
-FILES = (
-    "words",
-    "text",
-    "engine",
-    "slopes",
-    "samples",
-    "descent",
-    "steps",
-    "layout",
-    "rows",
-    "routes",
-    "predict",
-)
+FILES = [name for name in SCRIPTS if name != "page"]
+"""All that runs without a document: page.js starts the page."""
 PATIENCE = 30
 """Seconds after which an expression that has no end fails the test."""
 

@@ -124,3 +124,29 @@ def test_steps_go_down_and_come_back(open_page):
         assert float(field(page, "x").input_value()) == pytest.approx(x, rel=1e-6)
     assert page.locator("#undo").is_disabled()
     assert page.locator("#reset").is_hidden()
+
+
+def test_what_is_lost_is_said_and_reached(open_page):
+    x = Value(2.0, "x")
+    y, units = x, []
+    for _ in range(6):
+        y = (y * 0.5).sigmoid()
+        units.append(y)
+    y.label = "y"
+    with_relu = y + (x * -1.0).relu() * 1e-9
+    page = open_page(settled(with_relu), fragment="select=card:0")
+    off, vanishing = page.locator(".finding").all()
+    assert off.inner_text().startswith("1 of 1 ReLU is off")
+    assert vanishing.inner_text().startswith("The gradient vanishes on its way to x: 12 × about")
+    assert page.locator(".profile rect").count() == 14
+    off.click()
+    assert page.locator(".unit.selected .opt").inner_html() == "ReLU"
+    widths = page.locator(".edge path[stroke-width]")
+    assert widths.count() == 0
+    page.locator("#widths").press("Enter")
+    drawn = [float(path.get_attribute("stroke-width")) for path in widths.all()]
+    assert max(drawn) == 9
+    assert min(drawn) == 1
+    page.keyboard.press("Home")
+    assert widths.count() == 0  # nothing has been sent yet
+    assert "Finish the backward pass" in page.locator("#flow").inner_text()

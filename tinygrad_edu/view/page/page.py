@@ -20,29 +20,9 @@ from tinygrad_edu.view.page.compact import compact_code
 from tinygrad_edu.view.page.page_data import Ranges, page_data
 from tinygrad_edu.view.page.words import Words, table_of
 
-SCRIPTS = (
-    "words",
-    "text",
-    "engine",
-    "slopes",
-    "samples",
-    "steps",
-    "layout",
-    "rows",
-    "routes",
-    "draw",
-    "canvas",
-    "say",
-    "why",
-    "descent",
-    "curve",
-    "experiments",
-    "predict",
-    "panels",
-    "scrubber",
-    "link",
-    "page",
-)
+SCRIPTS = ("words", "text", "engine", "slopes", "samples", "steps", "layout", "rows", "routes",
+           "draw", "canvas", "say", "why", "descent", "curve", "flow", "experiments", "predict",
+           "panels", "scrubber", "link", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 IN_PYTHON = ("html.", "data.")
 """How the keys of texts begin that stand in page.html or that Python says."""

@@ -2,12 +2,15 @@
 
 function buildExperiments(page) {
   const find = (id) => document.getElementById(id);
-  if (!page.graph.live) { find("curve").parentNode.hidden = true; return; }
+  buildFlow(page, find("flow"), find("widths"));
+  find("flow").parentNode.hidden = !page.graph.drawn;
+  find("curve").parentNode.hidden = !page.graph.live;
   buildDescent(page, find("descent"));
   buildCurve(page, find("curve"));
 }
 
 function updateExperiments(page) {
+  if (page.graph.drawn) updateFlow(page);
   if (!page.graph.live) return;
   updateDescent(page);
   updateCurve(page);

@@ -227,6 +227,11 @@ function startPage() {
     const tests = [(name) => name === wanted, (name) => name.startsWith(wanted), (name) => name.includes(wanted)];
     const i = wanted ? tests.map(fits).find((n) => n >= 0) ?? -1 : -1;
     if (i < 0) { notice(word(wanted ? "page.not_found" : "page.type_a_name", { name: cut(text.trim(), 40) })); return; }
+    actions.reach(i);
+  }
+
+  /** Choose a card and bring it into view, out of what folds it. */
+  actions.reach = (i) => {
     let opened = false;
     for (let m = graph.moduleOf[i]; m >= 0; m = graph.modules[m].outer) opened = state.folded.delete(m) || opened;
     if (opened) { const step = page.steps[state.step]; closeQuestion(); rebuild(); recompute(); sameKind(step); }
@@ -235,7 +240,7 @@ function startPage() {
     if (!graph.drawn || state.table) return;
     page.canvas.show(page.layout.boxes[state.selected]);
     page.drawing.units.get(state.selected).group.focus({ preventScroll: true });
-  }
+  };
 
   function sameKind(step) {
     const n = page.steps.findIndex((other) => other.kind === step.kind && other.key === step.key);
