@@ -1,4 +1,4 @@
-"""Where the gradient flows: what the page finds of vanishing, dead, saturated and lost gradients."""
+"""Where the gradient flows: what vanishes, what is dead or saturated, and where it is lost."""
 
 import math
 
@@ -65,9 +65,10 @@ def test_an_exploding_gradient_is_factored(javascript):
         (lambda x: x.tanh(), 4.0, "saturated"), (lambda x: x.tanh(), 40.0, "saturated"),
         (lambda x: x.tanh(), 1.0, ""), (lambda x: x.sigmoid(), -8.0, "saturated"),
         (lambda x: x.clip(-1.0, 1.0), 2.0, "saturated"),
-        (lambda x: x.leaky_relu(0.01), -1.0, ""), (lambda x: x * x, 0.0, ""), (lambda x: x * 0.0, 1.0, ""),
-        (lambda x: x.sin(), math.pi / 2, ""), (lambda x: x.log(), 1e6, ""), (lambda x: abs(x), 0.0, ""),
-        (lambda x: 1e-9 * x, 1.0, ""), (lambda x: x.softplus(), -9.0, "saturated"),
+        (lambda x: x.leaky_relu(0.01), -1.0, ""), (lambda x: x * x, 0.0, ""),
+        (lambda x: x * 0.0, 1.0, ""), (lambda x: x.sin(), math.pi / 2, ""),
+        (lambda x: x.log(), 1e6, ""), (lambda x: abs(x), 0.0, ""), (lambda x: 1e-9 * x, 1.0, ""),
+        (lambda x: x.softplus(), -9.0, "saturated"),
     ],
 )  # fmt: skip
 def test_dead_and_saturated_units(javascript, function, x, kind):
