@@ -70,7 +70,8 @@ def test_opening_a_tensor_shows_its_scalars(open_page):
         page.keyboard.press("Enter")
         assert page.locator(f'.fold[aria-label="Fold {name}"]').count() == 1
     tips = page.locator("#picture .unit title").all_text_contents()
-    shown = {tip.split("\n")[0]: number(tip.split("gradient ")[1]) for tip in tips if "[" in tip}
+    lines = [tip.split("\n") for tip in tips if "[" in tip]
+    shown = {name: number(gradient.removeprefix("gradient ")) for name, _, gradient, *_ in lines}
     right = elements(classifier(), "grad")
     expected = {name: x for name, x in right.items() if name.startswith(("W2[", "h["))}
     assert len(expected) == 20

@@ -42,13 +42,10 @@ def numbered(wish: str, start: int = 2) -> Iterator[str]:
 
 
 class FreeNames:
-    """Gives names that are free: the wish, or the wish with a number; none of those `taken`.
+    """Gives names that are free: the wish, or the wish with a number; none of those `taken`."""
 
-    With a prefix such as `grad_`, what is called that before the name is free too.
-    """
-
-    def __init__(self, taken: Iterable[str] = (), prefix: str = "") -> None:
-        self.taken, self.prefix = set(taken), prefix
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = set(taken)
         self.more: dict[str, Iterator[str]] = {}  # where the numbers of each wish have come to
         self.plain = (f"v{k}" for k in itertools.count(1))
 
@@ -60,8 +57,6 @@ class FreeNames:
         return next(name for name in candidates if self._take(name))
 
     def _take(self, name: str) -> bool:
-        names = {name, self.prefix + name}
-        is_free = self.taken.isdisjoint(names)
-        if is_free:
-            self.taken |= names
+        is_free = name not in self.taken
+        self.taken.add(name)
         return is_free

@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import inspect
 import keyword
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.names import FreeNames, escaped
 from tinygrad_edu.programs.languages import LANGUAGES, written
-from tinygrad_edu.programs.symbols import Expression, Symbol, Trace, function_names, size, trace
+from tinygrad_edu.programs.simplify import Simplifier
+from tinygrad_edu.programs.symbols import (
+    Expression,
+    Symbol,
+    Trace,
+    function_names,
+    operations_in,
+    size,
+    trace,
+)
 from tinygrad_edu.rules.rule import Rule, name_of, settings_of
 
 LONGEST_FORMULA = 200
@@ -21,11 +30,10 @@ LONGEST_FORMULA = 200
 
 
 def free_names(rules: Iterable[Rule]) -> FreeNames:
-    """Names for nodes of these rules. Neither a name, nor its gradient's `grad_name`, is that of
-    another node or of a function in the text."""
+    """Names for nodes of these rules, none of which is that of a function in the text."""
     functions = set(map(name_of, rules)) - set(LANGUAGES["reader"].forms) | function_names()
     taken = {*keyword.kwlist, *functions, "inf", "nan", "pullback", "seed", "unbroadcast"}
-    return FreeNames(taken, "grad_")
+    return FreeNames(taken)
 
 
 def node_texts(node: Node, name: str, operands: Sequence[str]) -> tuple[str, list[tuple[int, str]]]:
@@ -38,15 +46,24 @@ def node_texts(node: Node, name: str, operands: Sequence[str]) -> tuple[str, lis
         rule = name_of(node.rule)
         settings = [f"{k}={_setting_text(v)}" for k, v in settings_of(node.rule).items()]
         text = f"{rule}({', '.join([*operands, *settings])})"
-        return text, [(i, f"pullback({rule}, grad_{name})[{i}]") for i in wanted]
-    names = traced.names(operands, name, f"grad_{name}")
+        return text, [(i, f"pullback({rule}, {name}.grad)[{i}]") for i in wanted]
+    simpler = _simpler(traced, wanted)
+    names = {simpler(x): text for x, text in traced.names(operands, name, f"{name}.grad").items()}
     adjoints = []
     for i in wanted:
-        text = written(traced.adjoints[i], "reader", names)
+        text = written(simpler(traced.adjoints[i]), "reader", names)
         if _shape(node.operands[i].data) != _shape(node.data):
             text = f"unbroadcast({text}, {operands[i]})"
         adjoints.append((i, text))
     return written(traced.output, "reader", traced.names(operands)), adjoints
+
+
+def _simpler(traced: Trace, wanted: Sequence[int]) -> Callable[[Expression], Expression]:
+    """What gives for each expression of the adjoints a simpler one of the same bits."""
+    simplifier = Simplifier(set())
+    for symbol in operations_in([traced.output, *(traced.adjoints[i] for i in wanted)]):
+        simplifier.add(symbol)
+    return simplifier.new
 
 
 def _short_trace(node: Node) -> Trace | None:

@@ -63,13 +63,13 @@ def program(cards: Sequence[Card], links: Sequence[Link]) -> tuple[list[Line], l
         pullbacks.append([Line(text, i, k) for k, text in adjoints])
     root = len(cards) - 1
     seed = "1.0" if getattr(cards[root].item.data, "size", 1) == 1 else "seed"
-    backward = [Line(f"grad_{names[root]} = {seed}", root, -1)]
+    backward = [Line(f"{names[root]}.grad = {seed}", root, -1)]
     reached: set[int] = set()
     for line in itertools.chain.from_iterable(reversed(pullbacks)):
         tail = tails[line.card][line.operand]
         sign = "+=" if tail in reached else "="
         reached.add(tail)
-        backward.append(Line(f"grad_{names[tail]} {sign} {line.text}", line.card, line.operand))
+        backward.append(Line(f"{names[tail]}.grad {sign} {line.text}", line.card, line.operand))
     return forward, backward
 
 

@@ -17,6 +17,7 @@ from tinygrad_edu.engine.errors import described
 from tinygrad_edu.engine.graph import Node, check_unchanged, leaves_and_inner, topological_order
 from tinygrad_edu.engine.pickling import run_again
 from tinygrad_edu.rules.constants import quiet
+from tinygrad_edu.view.cards.caller import label_or_variable
 
 _FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP)
 UNKNOWN = "·"
@@ -145,7 +146,8 @@ def _card_of(node: Node, is_root: bool, done: bool) -> Card:
     known = done or is_nonzero(node.grad)
     detail = f"value {full(node.data)}\ngradient {full(node.grad) if known else 'not known yet'}"
     gradient = four_digits(node.grad) if known else UNKNOWN
-    return Card(node, node.label, four_digits(node.data), gradient, node.symbol, detail, is_root)
+    name = label_or_variable(node)
+    return Card(node, name, four_digits(node.data), gradient, node.symbol, detail, is_root)
 
 
 def warn_of_new_data(root: Node) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 
 from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.view.cards.caller import label_or_variable, variables_as_names
 from tinygrad_edu.view.targets import Target, check_node, checked_path, deliver
 
 if TYPE_CHECKING:
@@ -44,4 +45,6 @@ def to_html(
     # here, because it costs 40 ms that most programs never need
     from tinygrad_edu.view.page.page import page_text
 
-    return deliver(page_text(node, title if title is not None else node.label, ranges), file)
+    with variables_as_names(node):
+        own_title = title if title is not None else label_or_variable(node)
+        return deliver(page_text(node, own_title, ranges), file)

@@ -30,6 +30,7 @@ from tinygrad_edu.view.cards.seen import LONGEST_LABEL, Seen, see
 from tinygrad_edu.view.cards.strips import strip
 from tinygrad_edu.view.layout.arrange import arrange
 from tinygrad_edu.view.layout.plan import Container, paths_of, plan
+from tinygrad_edu.view.page.formulas import formula_data
 from tinygrad_edu.view.page.javascript import javascript_rules
 from tinygrad_edu.view.picture.svg import LONGEST_BADGE, card_size, name_inside
 
@@ -93,6 +94,7 @@ def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any],
         ],
         "formula": formula(*_written(node, seen)),
         "program": _program(node, seen),
+        **formula_data(seen, [card.get("rule") for card in cards]),
     }
     if still:
         data["recorded"] = _python_numbers(seen, cards)
@@ -306,7 +308,7 @@ def _too_large(node: Node, count: str) -> dict[str, Any]:
         "root": len(listed), "known": is_nonzero(node.grad), "live": False, "drawn": False,
         "still": "These numbers are those that Python computed.", "instead": instead,
         "limits": LIMITS,
-        "cards": cards, "links": [], "pills": [], "derived": [],
+        "cards": cards, "links": [], "pills": [], "derived": [], "trees": [], "formulaOf": [],
         "modules": [], "moduleOf": [-1] * len(cards),
         "containers": [asdict(c) for c in plan([], [-1] * len(cards), [])], "folded": [],
         "selected": f"card:{len(listed)}", "rules": [], "formula": "",

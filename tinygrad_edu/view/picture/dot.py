@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, overload
 
 from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.view.cards.caller import variables_as_names
 from tinygrad_edu.view.cards.reading import read, shown_text, warn_of_new_data
 from tinygrad_edu.view.targets import Target, check_node, checked_path, deliver
 
@@ -23,7 +24,8 @@ def to_graphviz(node: Node) -> graphviz.Digraph:
 
     check_node(node, "to_graphviz")
     warn_of_new_data(node)
-    cards, links = read(node)
+    with variables_as_names(node):
+        cards, links = read(node)
     graph = graphviz.Digraph(graph_attr={"rankdir": "LR"}, node_attr={"fontname": "Helvetica"})
     for i, card in enumerate(cards):
         if card.is_constant:

@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, overload
 
 from tinygrad_edu.engine.graph import Node
+from tinygrad_edu.view.cards.caller import variables_as_names
 from tinygrad_edu.view.cards.folding import Foldable, find_modules
 from tinygrad_edu.view.cards.reading import (
     UNKNOWN,
@@ -64,11 +65,12 @@ def to_svg(node: Node, path: Target | None = None) -> str | Path:
     check_node(node, "to_svg")
     file = checked_path(path, "to_svg")
     warn_of_new_data(node)
-    cards, links = read(node)
+    with variables_as_names(node):
+        cards, links = read(node)
     modules, module_of = find_modules(cards, links)
     is_large = len(cards) > MOST_OPEN
     folded = {m for m, module in enumerate(modules) if module.outer < 0} if is_large else set()
-    return deliver(draw(cards, links, modules, module_of, folded, node.label), file)
+    return deliver(draw(cards, links, modules, module_of, folded, cards[-1].name), file)
 
 
 def draw(

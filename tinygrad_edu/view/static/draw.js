@@ -9,22 +9,26 @@ function buildDrawing(page) {
   const { view, layout } = page;
   const frames = svg("g");
   const edges = svg("g");
+  const ways = svg("g");
   const cards = svg("g");
   const pills = svg("g");
-  const drawing = { units: new Map(), edges: [], layers: [frames, edges, cards, pills] };
+  const drawing = { units: new Map(), edges: [], routes: [], ways, layers: [frames, edges, ways, cards, pills] };
   for (const [key, box] of Object.entries(layout.boxes)) {
     if (key.startsWith("module:") && !view.units.has(key)) frames.append(drawFrame(page, key, box));
   }
   const drawn = new Set();
-  for (const edge of page.edges) {
+  page.edges.forEach((edge, n) => {
     const own = routePath(linePoints(layout, edge.link, drawn)); // from where it leaves the others
     const path = svg("path", { d: own });
     const line = svg("g", { class: "edge" }, path);
     edges.append(line);
     const pill = layout.pills[edge.link] ? drawPill(layout.pills[edge.link]) : null;
-    if (pill) pills.append(pill.group);
+    if (pill) {
+      pills.append(pill.group);
+      pill.group.addEventListener("click", () => page.actions.explainEdge(n, pill.group));
+    }
     drawing.edges.push({ line, path, own, pill, isLit: false });
-  }
+  });
   for (const key of view.units.keys()) {
     const unit = drawUnit(page, key, layout.boxes[key]);
     cards.append(unit.group, ...(unit.beside ? [unit.beside] : []));
@@ -90,18 +94,21 @@ function drawUnit(page, key, { x, y, w, h: height }) {
   if (kind === "constant") {
     unit.constant = svg("text", { class: "v", x: w / 2, y: height / 2 + 5, "text-anchor": "middle" });
     group.append(unit.constant);
+    group.addEventListener("click", () => page.actions.explainConstant(index, group));
     return unit;
   }
   group.setAttribute("tabindex", "0");
   group.setAttribute("role", "button");
   onPress(group, () => page.actions.select(key));
+  if (isModule) group.addEventListener("dblclick", () => page.actions.toggleFold(index));
+  if (thing.uses?.length > 1 && !thing.array) addSlots(unit, thing.uses.length, w, height);
   group.addEventListener("focus", () => { // by keyboard; under a pointer nothing may move
     if (group.matches(":focus-visible")) page.canvas.show({ x, y, w, h: height });
   });
   const badge = isModule || !thing.symbol ? 0 : w - (thing.array ? 196 : 166) + 2 * CIRCLE;
   const left = badge ? badge - 4 : 14;
   const unnamed = !isModule && !thing.labelled;
-  const room = w - left - (isModule ? 34 : 10);
+  const room = w - left - (isModule ? 34 : 10) - (unit.slots ? unit.slots.width : 0);
   const title = fitted(thing.brief ?? thing.name, room);
   const text = svg("text", { class: unnamed ? "name unnamed" : "name", x: left, y: 21 }, title);
   const output = graph.cards[unit.shown[0]]?.name;
@@ -212,6 +219,7 @@ function updateDrawing(page) {
     for (const [name, on] of Object.entries(marks)) unit.group.classList.toggle(name, on);
     updateUnit(page, key, unit);
   }
+  drawRoutes(page);
   page.edges.forEach((edge, n) => {
     const drawn = drawing.edges[n];
     const { line, path, own, pill } = drawn;
@@ -255,6 +263,9 @@ function updateUnit(page, key, unit) {
     if (unit.bars) place.bars.setAttribute("d", barsPath(strip, place));
     lines.push(`${what} ${unknown ? word("unit.unknown") : unit.bars ? rangeText(stats ?? strip) : full(own[0])}`);
   }
+  if (unit.slots) lines.push(updateSlots(page, unit));
+  unit.wrong?.remove();
+  if (m < 0 && page.early && known.complete[unit.shown[0]] && isWrong(page, unit.shown[0])) addWrong(page, unit);
   unit.tip.textContent = lines.join("\n");
   const [name, ...rest] = lines;
   unit.group.setAttribute("aria-label", [name, madeFrom(page, key), ...rest].join(", "));
@@ -287,9 +298,14 @@ function madeFrom(page, key) {
   }
   const card = graph.cards[Number(key.slice(5))];
   if (card.kind !== "node") return word("unit.input");
-  return word("unit.made", { symbol: card.symbol, operands: listed(operandNames(graph, card)) });
+  return word("unit.made", { symbol: card.symbol, operands: listed(operandNames(page, card)) });
 }
 
-function operandNames(graph, card) {
-  return card.links.map((k) => graph.cards[graph.links[k][0]].name);
+/** The operands of a card as the reader sees them: names, and constants as numbers. */
+function operandNames(page, card) {
+  const { graph } = page;
+  return card.links.map((k) => {
+    const operand = graph.cards[graph.links[k][0]];
+    return operand.kind === "constant" && !operand.array ? medium(operand.v) : shownName(page, graph.links[k][0]);
+  });
 }

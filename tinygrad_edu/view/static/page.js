@@ -5,11 +5,12 @@ function startPage() {
   const graph = readGraph($("graph").textContent);
   const page = {
     graph,
-    elements: { rule: $("rule"), ruleTitle: $("rule-title") },
-    state: { inputs: new Map(), step: 0, selected: "", folded: new Set(graph.folded), predicting: false, table: false },
+    elements: { rule: $("rule"), ruleTitle: $("rule-title"), ruleLocal: $("rule-local"), note: $("note") },
+    state: { inputs: new Map(), step: 0, selected: "", folded: new Set(graph.folded), predicting: false, table: false, early: false },
     rows: [],
     lines: [],
     actions: {},
+    paths: [],
     pathEdges: new Set(),
   };
   const { state, actions } = page;
@@ -55,7 +56,8 @@ function startPage() {
   function refresh() {
     const { steps, numbers } = page;
     page.known = knownAfter(graph, page.view, steps, state.step, numbers.sent);
-    page.pathEdges = explainGradient(page, $("why"));
+    page.early = state.early && numbers.g.every((g) => g !== null) ? sendEarly(graph, numbers) : null;
+    explainGradient(page, $("why"));
     if (graph.drawn) updateDrawing(page);
     updateInputs(page);
     updateProgram(page);
@@ -72,6 +74,7 @@ function startPage() {
     $("play").textContent = word(timer === null ? "page.play" : "page.pause");
     $("reset").hidden = state.inputs.size === 0;
     updateExperiments(page);
+    updateNote(page);
     writeLink(page);
   }
 
@@ -174,6 +177,20 @@ function startPage() {
     state.selected = key;
     refresh();
   };
+
+  actions.selectCard = (i) => {
+    if (graph.cards[i]?.kind !== "constant") actions.select(page.view.unitOf[i]);
+  };
+
+  actions.explainEdge = (n, anchor) => openNote(page, anchor, () => edgeNote(page, n));
+  actions.explainConstant = (i, anchor) => openNote(page, anchor, () => constantNote(page, i));
+
+  function toggleEarly() {
+    state.early = !state.early;
+    $("early").setAttribute("aria-pressed", state.early);
+    refresh();
+    if (state.early) notice(word("early.hint"));
+  }
 
   actions.toggleFold = (m) => {
     const step = page.steps[state.step];
@@ -289,8 +306,9 @@ function startPage() {
 
   const buttons = {
     first: () => go(0), back: () => go(state.step - 1), play, next: () => go(state.step + 1),
-    last: () => go(page.steps.length - 1), predict: togglePredict, table: toggleTable, link: copyLink,
+    last: () => go(page.steps.length - 1), predict: togglePredict, early: toggleEarly, table: toggleTable,
     help: () => $("keys").showModal(), "keys-close": () => $("keys").close(), reset: () => actions.setInputs([]),
+    link: copyLink,
     check: checkAnswer, reveal: () => reveal(), print: () => window.print(),
     "save-svg": () => saveSvg(page), "save-png": () => savePng(page, notice),
     "zoom-in": () => page.canvas?.zoom(1.25), "zoom-out": () => page.canvas?.zoom(0.8),

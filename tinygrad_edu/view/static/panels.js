@@ -42,6 +42,7 @@ function inputRow(page, i) {
   const card = graph.cards[i];
   const gradient = h("output", { class: "gradient", "aria-label": word("inputs.gradient", { name: card.name }) });
   const name = h("span", { class: "label", title: card.name }, cut(card.name, 22));
+  name.addEventListener("click", () => page.actions.selectCard(i));
   if (card.array) {
     const about = h("span", { class: "about" }, card.array);
     return { i, gradient, parts: [name, about] };
@@ -99,6 +100,10 @@ function buildProgram(page, panel) {
       lines.push({ line, card, css, pre });
       pre.append(line);
     }
+    pre.addEventListener("click", (event) => {
+      const chosen = lines.find(({ line }) => line === event.target);
+      if (chosen && !String(getSelection())) page.actions.selectCard(chosen.card);
+    });
     panel.append(pre);
   };
   panel.replaceChildren();
@@ -130,23 +135,6 @@ function updateProgram(page) {
   }
 }
 
-/** The rule of the running operation, or of the selected node, or of the root. */
-function updateRule(page) {
-  const { graph, steps, state } = page;
-  const of = (key) => {
-    const [kind, index] = key?.split(":") ?? [];
-    return kind === "card" ? graph.cards[index] : graph.modules[index];
-  };
-  const keys = [steps[state.step].key, state.selected, page.view.unitOf[graph.root]];
-  const candidates = [...keys.map(of), graph.cards[graph.root]];
-  const rule = graph.rules[candidates.find((x) => x?.rule !== undefined)?.rule];
-  if (!rule) return;
-  page.elements.ruleTitle.textContent = word("rule.title", { symbol: rule.symbol });
-  page.elements.rule.textContent = rule.source;
-  page.elements.rule.classList.toggle("forward", steps[state.step].kind === "forward");
-  page.elements.rule.classList.toggle("backward", steps[state.step].kind === "backward");
-}
-
 /** The same data as a table. */
 function fillTable(page, body) {
   const { graph, known, numbers, view } = page;
@@ -157,10 +145,10 @@ function fillTable(page, body) {
     if (card.kind !== "constant") {
       const g = visibleGradient(page, i);
       const factors = card.links.filter((k) => numbers.local[k] !== null && known.value[i]).map((k) =>
-        word("table.by", { name: graph.cards[graph.links[k][0]].name, x: medium(numbers.local[k]) }));
+        word("table.by", { name: shownName(page, graph.links[k][0]), x: medium(numbers.local[k]) }));
       const row = h("tr", { class: page.state.selected === key ? "selected" : null },
         h("th", { scope: "row" }, card.name),
-        h("td", {}, card.kind === "node" ? applied(card, operandNames(graph, card))
+        h("td", {}, card.kind === "node" ? applied(card, operandNames(page, card))
           : word(i === graph.root ? "table.output" : "table.input")),
         h("td", { class: "value" }, card.array ?? (known.value[i] ? full(numbers.v[i]) : UNKNOWN)),
         h("td", { class: "gradient" }, card.array ? (known.complete[i] ? word("table.known") : UNKNOWN) : g === undefined ? UNKNOWN : full(g)),

@@ -13,8 +13,8 @@ function question(page, k) {
   const { graph } = page;
   const [tail, head] = graph.links[k];
   const card = graph.cards[head];
-  return [bold(card.name), ` = ${applied(card, operandNames(graph, card))} passes its gradient back. `,
-    bold(graph.cards[tail].name), ".grad += "];
+  return phrase("predict.question", { head: bold(card.name), formula: applied(card, operandNames(page, card)),
+    tail: bold(shownName(page, tail)) });
 }
 
 function isClose(a, b) {
@@ -26,24 +26,19 @@ function judge(page, k, typed) {
   const { graph, numbers } = page;
   const [tail, head] = graph.links[k];
   const [arriving, local, sent] = [numbers.g[head], numbers.local[k], numbers.sent[k]];
-  const product = `${medium(arriving)} arriving × ${medium(local)} local = ${medium(sent)}`;
-  if (!Number.isFinite(typed)) return [false, "Type a number, such as 1.1 or -0.25."];
-  if (isClose(typed, sent)) return [true, `Right: ${product}.`];
+  if (!Number.isFinite(typed)) return [false, word("predict.type_a_number")];
+  if (isClose(typed, sent)) {
+    return [true, word("predict.right", { arriving: medium(arriving), local: medium(local), sent: medium(sent) })];
+  }
   const before = numbers.g[tail] - sent;
   const others = graph.cards[head].links.filter((other) => other !== k && numbers.local[other] !== null);
   const [name, value] = [graph.cards[tail].name, numbers.v[tail]];
   const mistakes = [
-    [local, "That is the local derivative alone: the gradient that arrives was left out."],
-    [arriving, "That is what arrives: the local derivative was left out."],
-    [-sent, "The size is right; the sign is not."],
-    [arriving + local, "Along a path the factors multiply; those were added."],
-    [sent + before, `That is all of ${name}'s gradient; this step only adds its own part to it.`],
-    [arriving / local, "The local derivative multiplies; it does not divide."],
-    ...others.map((other) => [numbers.sent[other],
-      `That is what goes to ${graph.cards[graph.links[other][0]].name}, the other operand.`]),
-    [arriving * value, `That takes ${name}'s own value as the local derivative.`],
-    [value, `That is ${name}'s value, not its gradient.`],
+    [local, "predict.local"], [arriving, "predict.arriving"], [-sent, "predict.sign"],
+    [arriving + local, "predict.added"], [sent + before, "predict.all"], [arriving / local, "predict.divided"],
+    ...others.map((other) => [numbers.sent[other], "predict.other", graph.cards[graph.links[other][0]].name]),
+    [arriving * value, "predict.own_value"], [value, "predict.value"],
   ];
-  const mistake = mistakes.find(([number]) => isClose(typed, number));
-  return [false, mistake ? mistake[1] : "Not quite: take what arrives times the local derivative of this operation."];
+  const [, key, other] = mistakes.find(([number]) => isClose(typed, number)) ?? [0, "predict.wrong"];
+  return [false, word(key, { name, other })];
 }

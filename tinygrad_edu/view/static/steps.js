@@ -61,13 +61,13 @@ function listSteps(view) {
 
 /**
  * What is known after a step: for each card whether its value is, the gradient that has arrived so
- * far (undefined before anything has), and whether all of it has arrived.
+ * far (undefined before anything has), whether all of it has, and how many contributions are missing.
  */
 function knownAfter(graph, view, steps, step, sent) {
   if (!graph.drawn) { // only the ends are there, as Python left them
     const gradient = graph.recorded.g.map((g) => (graph.known && g !== null ? toNumber(g) : undefined));
     const all = graph.cards.map(() => true);
-    return { value: all, gradient, complete: all };
+    return { value: all, gradient, complete: all, missing: graph.cards.map(() => 0) };
   }
   const value = graph.cards.map((card) => card.kind !== "node");
   const gradient = graph.cards.map(() => undefined);
@@ -86,7 +86,7 @@ function knownAfter(graph, view, steps, step, sent) {
     }
   }
   const complete = missing.map((n, i) => n === 0 && (i !== graph.root || gradient[i] !== undefined));
-  return { value, gradient, complete };
+  return { value, gradient, complete, missing };
 }
 
 /** The visible edges: for each link that is drawn, its ends and the links that it stands for. */
