@@ -45,7 +45,9 @@ def _named_formulas(traced: Trace, own: str) -> dict[Symbol, Symbol]:
     found: dict[Symbol, Symbol] = {}
     for name in vars(scalars):
         formula = formula_of(name)
-        for x in traced.operands if formula and name != own else ():
+        if formula is None or name == own:
+            continue
+        for x in traced.operands:
             if isinstance(x, Symbol):
                 try:
                     whole = formula(x)

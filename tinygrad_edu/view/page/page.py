@@ -21,8 +21,9 @@ from tinygrad_edu.view.page.page_data import Ranges, page_data
 from tinygrad_edu.view.page.words import Words, table_of
 
 SCRIPTS = ("words", "text", "engine", "slopes", "samples", "steps", "layout", "rows", "routes",
-           "formula", "local", "slots", "draw", "canvas", "say", "paths", "nudge", "why", "note",
-           "rule", "descent", "curve", "flow", "experiments", "predict", "panels", "scrubber",
+           "formula", "local", "slots", "draw", "dots", "canvas", "say", "paths", "nudge", "why",
+           "note", "rule", "descent", "curve", "flow", "experiments", "predict", "panels",
+           "scrubber")  # fmt: skip
            "link", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 IN_PYTHON = ("html.", "data.")

@@ -382,27 +382,4 @@ function startPage() {
   return page;
 }
 
-/** Small dots that travel along the edges of the running operation. */
-function sendDots(page, key, kind) {
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
-  for (const dot of page.drawing.layers[1].querySelectorAll(".moving")) dot.remove();
-  page.edges.forEach((edge, n) => {
-    if (edge.head !== key) return;
-    const { path } = page.drawing.edges[n];
-    const length = path.getTotalLength();
-    const dot = svg("circle", { r: 6, class: `moving ${kind}` });
-    page.drawing.layers[1].append(dot);
-    const start = performance.now();
-    const move = (now) => {
-      const part = Math.min(1, (now - start) / 650);
-      const { x, y } = path.getPointAtLength(length * (kind === "forward" ? part : 1 - part));
-      dot.setAttribute("cx", x);
-      dot.setAttribute("cy", y);
-      if (part < 1 && dot.isConnected) requestAnimationFrame(move);
-      else dot.remove();
-    };
-    move(start);
-  });
-}
-
 startPage();

@@ -44,5 +44,6 @@ function drawRoutes(page) {
     const lost = page.early && isLost(page, path) ? " lost" : "";
     return svg("path", { class: `route p${place}${lost}`, d, transform: `translate(0 ${apart})` });
   });
-  drawing.ways.replaceChildren(...drawing.routes);
+  for (const route of drawing.ways.querySelectorAll(".route")) route.remove();
+  drawing.ways.prepend(...drawing.routes);
 }
