@@ -23,8 +23,7 @@ from tinygrad_edu.view.page.words import Words, table_of
 SCRIPTS = ("words", "text", "engine", "slopes", "samples", "steps", "layout", "rows", "routes",
            "formula", "local", "slots", "draw", "dots", "canvas", "say", "paths", "nudge", "why",
            "note", "rule", "descent", "curve", "flow", "experiments", "predict", "panels",
-           "scrubber")  # fmt: skip
-           "link", "page")  # fmt: skip
+           "scrubber", "link", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 IN_PYTHON = ("html.", "data.")
 """How the keys of texts begin that stand in page.html or that Python says."""
