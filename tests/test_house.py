@@ -30,11 +30,12 @@ MAY_IMPORT = {
     "scalar_nn": {"engine", "module"},
     "optim": {"rules", "engine", "summaries"},
     "programs": {"rules", "engine"},
-    "replay": {"rules", "engine", "programs"},
+    "replay": {"rules", "engine", "programs", "optim"},
     "view": {"rules", "engine", "programs", "files"},
     "check": {"rules", "engine", "view"},
     "testing": {"rules", "engine", "check"},
     "saving": {"rules", "data", "files", "engine", "nn", "module", "optim"},
+    "training": {"rules", "engine", "optim", "replay", "saving"},
     "commands": {"rules", "engine", "check", "files", "view"},
 }
 """What each part of the package may import of the others."""

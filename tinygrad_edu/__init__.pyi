@@ -101,6 +101,12 @@ from tinygrad_edu.saving import load as load
 from tinygrad_edu.saving import save as save
 from tinygrad_edu.saving.state_dict import load_state_dict as load_state_dict
 from tinygrad_edu.saving.state_dict import to_state_dict as to_state_dict
+from tinygrad_edu.training.clipping import clip_gradients as clip_gradients
+from tinygrad_edu.training.history import Epoch as Epoch
+from tinygrad_edu.training.history import History as History
+from tinygrad_edu.training.layer_health import layer_health as layer_health
+from tinygrad_edu.training.runs import epochs as epochs
+from tinygrad_edu.training.runs import fit as fit
 from tinygrad_edu.view.page.html import to_html as to_html
 from tinygrad_edu.view.picture.dot import to_dot as to_dot
 from tinygrad_edu.view.picture.dot import to_graphviz as to_graphviz
@@ -110,6 +116,8 @@ from tinygrad_edu.view.picture.svg import to_svg as to_svg
 from tinygrad_edu.view.show import show as show
 
 __all__ = [
+    "Epoch",
+    "History",
     "Node",
     "Replay",
     "Tensor",
@@ -124,6 +132,7 @@ __all__ = [
     "check_backward",
     "check_by_hand",
     "clip",
+    "clip_gradients",
     "collector_paused",
     "compare",
     "concatenate",
@@ -134,11 +143,13 @@ __all__ = [
     "data_locked",
     "dot",
     "einsum",
+    "epochs",
     "erf",
     "erfc",
     "exp",
     "expand_dims",
     "expm1",
+    "fit",
     "flatten",
     "flip",
     "gelu",
@@ -151,6 +162,7 @@ __all__ = [
     "hvp",
     "jacobian",
     "jvp",
+    "layer_health",
     "leaky_relu",
     "load",
     "load_state_dict",

@@ -2,12 +2,16 @@
 
 A step rebinds `data` and does not write into it: graphs recorded earlier stay as they were.
 Parameters are leaves, Values or Tensors; the same formulas serve both.
+
+A schedule is a function of the epochs done, with fractions between steps, that gives a factor of
+the learning rate: `fit` and `epochs` ask it before every step.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -17,6 +21,7 @@ from tinygrad_edu.rules import of
 from tinygrad_edu.summaries import optimizer_text
 
 StepNumbers = Mapping[str, Any]
+Schedule = Callable[[float], float]
 
 
 class Optimizer:
@@ -237,6 +242,44 @@ class AdamW(Adam):
     ) -> tuple[Any, tuple[Any, ...]]:
         """As Adam, from p · kept, and with nothing added to the gradient."""
         return self._adapted(p * numbers["kept"] if self.weight_decay else p, d, states, numbers)
+
+
+def step_decay(every: float, factor: float = 0.1) -> Schedule:
+    """The rate times `factor` after every so many epochs."""
+    every = _positive("step_decay", every=every)
+    factor = not_negative("step_decay", factor=factor)
+    return lambda done: factor ** math.floor(done / every)
+
+
+def cosine(epochs: float, lowest: float = 0.0) -> Schedule:
+    """Half a cosine from 1 down to `lowest` in so many epochs (Loshchilov & Hutter 2017, eq. 5)."""
+    epochs = _positive("cosine", epochs=epochs)
+    lowest = not_negative("cosine", lowest=lowest)
+
+    def factor(done: float) -> float:
+        return lowest + (1 - lowest) * (1 + math.cos(math.pi * min(done / epochs, 1.0))) / 2
+
+    return factor
+
+
+def warm_up(epochs: float, then: Schedule | None = None, start: float = 0.1) -> Schedule:
+    """A straight line from `start` up to 1 in so many epochs; `then` begins where it ends."""
+    epochs = _positive("warm_up", epochs=epochs)
+    start = not_negative("warm_up", start=start)
+
+    def factor(done: float) -> float:
+        if done < epochs:
+            return start + (1 - start) * done / epochs
+        return 1.0 if then is None else then(done - epochs)
+
+    return factor
+
+
+def _positive(operation: str, **setting: float) -> float:
+    ((name, value),) = setting.items()
+    if not_negative(operation, **setting) == 0:
+        raise ValueError(f"{operation}: {name} is {value!r}; it must be a number above 0")
+    return float(value)
 
 
 def _like(old: Any, data: Any) -> Any:

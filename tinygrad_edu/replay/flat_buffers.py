@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,13 +47,19 @@ class Update:
 
     Plain gradient descent multiplies the gradient with the learning rate and subtracts it. A
     backward pass is linear in its seed: `rate` names the number that can be its seed instead of 1,
-    which saves the product, a twentieth of a 64-30-10 step; None for other optimizers.
+    which saves the product, a twentieth of a 64-30-10 step; None for other optimizers, and if
+    gradients are clipped, since their norm is that of the gradients themselves.
     """
 
     def __init__(
-        self, optimizer: Any, parameters: Flat, gradient: Flat, states: Sequence[Flat]
+        self,
+        optimizer: Any,
+        parameters: Flat,
+        gradient: Flat,
+        states: Sequence[Flat],
+        clip: float | None,
     ) -> None:
-        self.optimizer = optimizer
+        self.optimizer, self.gradient, self.clip, self.norm = optimizer, gradient.array, clip, 0.0
         shape, dtype = parameters.array.shape, parameters.array.dtype
         self.scalars = {name: np.ones((), dtype) for name in optimizer.numbers()}
         numbers = {name: ArraySymbol(name, (), {}, (), dtype) for name in self.scalars}
@@ -61,7 +68,7 @@ class Update:
             for name in ("parameters", "gradient", *("state" for _ in states))
         )
         new, new_states = optimizer.update(p, d, old, numbers)
-        self.rate = _rate(new, p, d)
+        self.rate = _rate(new, p, d) if clip is None else None
         if self.rate is not None:
             new = p - d
         held: dict[Any, Any] = {p: parameters.array, d: gradient.array}
@@ -94,12 +101,20 @@ class Update:
     def run(self) -> None:
         """One step of the optimizer, with the gradient that is in the buffer."""
         self.optimizer.steps += 1
+        if self.clip is not None:
+            self._clip(self.clip)
         if self.rate is None or len(self.scalars) > 1:
             for name, number in self.optimizer.numbers().items():
                 self.scalars[name][...] = number
         self.compute()
         for target, value in self.copies:
             np.copyto(target, value)
+
+    def _clip(self, most: float) -> None:
+        """Make the gradient shorter if its norm is larger; what `clip_gradients` does."""
+        self.norm = math.sqrt(self.gradient @ self.gradient)
+        if self.norm > most:
+            self.gradient *= most / self.norm
 
 
 def _rate(new: Any, p: Any, d: Any) -> str | None:

@@ -16,6 +16,7 @@ import numpy as np
 from tinygrad_edu.engine.interrupts import all_or_nothing
 from tinygrad_edu.engine.names import escaped
 from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.optim import not_negative
 from tinygrad_edu.programs.trace import trace_graph
 from tinygrad_edu.replay.flat_buffers import Flat, Gradients, Update
 from tinygrad_edu.replay.recording import record
@@ -30,11 +31,12 @@ class TrainingStep:
     in it comes out differently; otherwise what was recorded is replayed. The first replay, and
     steps 2, 4, 8, 16, … are compared with the function itself, so that what it computes outside the
     graph (random numbers, `.data`, a coefficient that has changed) is an error and not a wrong
-    number. `grad` is not touched. TypeError for parameters that are not Tensors of one dtype;
-    RuntimeError if the function and its replay differ.
+    number. `grad` is not touched. With `clip` the norm of all gradients is at most that, see
+    `clip_gradients`; `gradient_norm` is what it was before. TypeError for parameters that are not
+    Tensors of one dtype; RuntimeError if the function and its replay differ.
     """
 
-    def __init__(self, loss: Callable[..., Any], optimizer: Any) -> None:
+    def __init__(self, loss: Callable[..., Any], optimizer: Any, clip: float | None = None) -> None:
         if not callable(loss) or not hasattr(optimizer, "parameters"):
             raise TypeError(
                 "TrainingStep: expected a function that gives the loss, and an optimizer, got a "
@@ -47,6 +49,7 @@ class TrainingStep:
         if len(dtypes) > 1:
             raise TypeError(f"TrainingStep: parameters of {', '.join(dtypes)}; use one dtype")
         self.loss, self.optimizer = loss, optimizer
+        self.clip = None if clip is None else not_negative("TrainingStep", clip=clip)
         self.calls = 0  # of the step, in epochs too
         self._begin()
 
@@ -55,7 +58,7 @@ class TrainingStep:
         data = [p.data for p in self.optimizer.parameters]
         self.parameters, self.gradient = Flat(data), Flat(data)
         self.states = [Flat(data) for _ in self.optimizer.states]
-        self.update = Update(self.optimizer, self.parameters, self.gradient, self.states)
+        self.update = Update(self.optimizer, self.parameters, self.gradient, self.states, self.clip)
         self.recorded: dict[Any, Gradients] = {}
         self.settings = self._settings()
 
@@ -64,6 +67,14 @@ class TrainingStep:
         kinds = (bool, int, float, tuple)
         named = {k: v for k, v in vars(self.optimizer).items() if isinstance(v, kinds)}
         return {k: v for k, v in named.items() if k not in ("lr", "steps")}
+
+    @property
+    def gradient_norm(self) -> float:
+        """The length of all gradients of the last step as one vector, before it was clipped."""
+        if self.clip is not None:
+            return self.update.norm
+        rate = self.update.rate_now()
+        return float(np.sqrt(self.gradient.array @ self.gradient.array)) / rate if rate else 0.0
 
     def __repr__(self) -> str:
         name = getattr(self.loss, "__name__", type(self.loss).__name__)
