@@ -41,6 +41,7 @@ MAY_IMPORT = {
 """What each part of the package may import of the others."""
 
 LIBRARIES = {"view": {"numpy", "graphviz", "typst"}, "replay": {"numpy", "numba"},
+             "training": {"numpy", "matplotlib", "tqdm"},
              "testing": {"numpy", "hypothesis"}}  # fmt: skip
 """Packages from outside that a part may import; numpy for all."""
 

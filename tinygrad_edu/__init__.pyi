@@ -105,8 +105,8 @@ from tinygrad_edu.training.clipping import clip_gradients as clip_gradients
 from tinygrad_edu.training.history import Epoch as Epoch
 from tinygrad_edu.training.history import History as History
 from tinygrad_edu.training.layer_health import layer_health as layer_health
-from tinygrad_edu.training.runs import epochs as epochs
-from tinygrad_edu.training.runs import fit as fit
+from tinygrad_edu.training.training_run import epochs as epochs
+from tinygrad_edu.training.training_run import fit as fit
 from tinygrad_edu.view.page.html import to_html as to_html
 from tinygrad_edu.view.picture.dot import to_dot as to_dot
 from tinygrad_edu.view.picture.dot import to_graphviz as to_graphviz

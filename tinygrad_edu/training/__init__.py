@@ -3,6 +3,6 @@
 from tinygrad_edu.training.clipping import clip_gradients
 from tinygrad_edu.training.history import Epoch, History
 from tinygrad_edu.training.layer_health import Health, layer_health
-from tinygrad_edu.training.runs import epochs, fit
+from tinygrad_edu.training.training_run import epochs, fit
 
 __all__ = ["Epoch", "Health", "History", "clip_gradients", "epochs", "fit", "layer_health"]
