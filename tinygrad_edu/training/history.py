@@ -46,7 +46,9 @@ class Epoch(Mapping[str, float]):
         return len(self._numbers)
 
     def __repr__(self) -> str:
-        return "  ".join(f"{words(name)} {shown(name, x)}" for name, x in self._numbers.items())
+        return "  ".join(
+            f"{words(name)} {number_text(name, x)}" for name, x in self._numbers.items()
+        )
 
 
 class History:
@@ -106,7 +108,7 @@ class History:
             return "History of 0 epochs"
         rows = thinned(len(self), MOST_ROWS)
         table = [[words(name) for name in self._names]]
-        table += [[*map(shown, self._names, self._rows[i])] for i in rows]
+        table += [[*map(number_text, self._names, self._rows[i])] for i in rows]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         lines = ["  ".join(map(str.rjust, row, widths)) for row in table]
         if len(rows) < len(self):
@@ -159,6 +161,6 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def shown(name: str, number: float) -> str:
+def number_text(name: str, number: float) -> str:
     """A number of a column, with as many digits as are read."""
     return FORMATS.get(name.removeprefix("validation_"), "{:.4g}").format(number)

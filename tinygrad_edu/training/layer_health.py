@@ -105,7 +105,9 @@ def layer_health(loss: Any, optimizer: Any) -> Health:
         names = {p: p.label or f"parameter {i}" for i, p in enumerate(optimizer.parameters)}
         activations = tuple(_activations(order))
         weights = tuple(
-            Weights(names[p], _ratio(p.grad, p.data), _ratio(new - p.data, p.data), _spread(p.grad))
+            Weights(
+                names[p], _ratio(p.grad, p.data), _ratio(new - p.data, p.data), _histogram(p.grad)
+            )
             for p, (new, _) in zip(optimizer.parameters, optimizer._moves(), strict=True)
             if np.ndim(p.data) >= 2
         )
@@ -131,8 +133,8 @@ def _activations(order: list[Any]) -> Iterator[Activations]:
             mean=float(data.mean()),
             deviation=float(data.std()),
             gradient_deviation=float(np.std(node.grad)),
-            histogram=_spread(data),
-            gradients=_spread(node.grad),
+            histogram=_histogram(data),
+            gradients=_histogram(node.grad),
         )
 
 
@@ -141,7 +143,7 @@ def _ratio(part: Any, whole: Any) -> float:
     return float(np.std(part)) / deviation if deviation else math.inf
 
 
-def _spread(array: Any) -> tuple[Array, Array]:
+def _histogram(array: Any) -> tuple[Array, Array]:
     finite = np.asarray(array)[np.isfinite(array)]
     counts, edges = np.histogram(finite, BINS)
     return counts, edges

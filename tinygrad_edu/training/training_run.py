@@ -41,7 +41,7 @@ class Settings(TypedDict, total=False):
     diagnose: bool
 
 
-class Run:
+class TrainingRun:
     """All that a run needs, and what it has done; see `epochs` for the arguments."""
 
     def __init__(
@@ -107,7 +107,7 @@ class Run:
     def _epoch(self, rate: float) -> Epoch:
         start = time.perf_counter()
         losses, norms = self._steps(rate)
-        numbers: dict[str, float] = {"epoch": len(self.history) + 1, "loss": _mean(losses)}
+        numbers: dict[str, float] = {"epoch": len(self.history) + 1, "loss": _mean_loss(losses)}
         numbers |= self.evaluation.numbers()
         if self.clip is not None:
             numbers["gradient_norm"] = max(norms)
@@ -150,7 +150,7 @@ class Run:
             check_finite([loss])
             return loss
         root = self.loss_of(x, y)
-        loss = _number(root)
+        loss = _loss_number(root)
         check_finite([loss], root)
         self.optimizer.zero_grad()
         root.backward()
@@ -252,7 +252,7 @@ def epochs(
     A nan ends the run before its step, Ctrl-C ends it within an epoch, and both leave the best
     weights. ValueError or TypeError for settings that make no sense, before anything is trained.
     """
-    return iter(Run(model, loss, loader, optimizer, epochs=epochs, **settings))
+    return iter(TrainingRun(model, loss, loader, optimizer, epochs=epochs, **settings))
 
 
 def fit(
@@ -269,7 +269,7 @@ def fit(
 
     On a terminal there is a progress bar and a line an epoch; `progress` True or False decides.
     """
-    run = Run(model, loss, loader, optimizer, epochs=epochs, **settings)
+    run = TrainingRun(model, loss, loader, optimizer, epochs=epochs, **settings)
     shown = sys.stderr.isatty() if progress is None else progress
     try:
         for epoch in _with_progress(run, epochs) if shown else run:
@@ -279,7 +279,7 @@ def fit(
     return run.history
 
 
-def _with_progress(run: Run, count: int) -> Iterator[Epoch]:
+def _with_progress(run: TrainingRun, count: int) -> Iterator[Epoch]:
     """The epochs, with a bar if tqdm is installed, and a line for each."""
     with contextlib.ExitStack() as stack:
         bar = None
@@ -308,13 +308,13 @@ def _sample(loader: Any) -> tuple[Any, Any]:
     return x, y
 
 
-def _number(root: Any) -> float:
+def _loss_number(root: Any) -> float:
     if not isinstance(root, Node):
         raise TypeError(f"epochs: the loss is of type {type(root).__name__}; it must be a node")
     return float(root.data.item() if hasattr(root.data, "item") else root.data)
 
 
-def _mean(losses: Sequence[float]) -> float:
+def _mean_loss(losses: Sequence[float]) -> float:
     return math.fsum(losses) / len(losses)
 
 
