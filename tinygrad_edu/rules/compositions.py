@@ -70,7 +70,7 @@ def _plain(x: Any) -> Any:
 
 @composition
 def square(x: Any) -> Any:
-    """x · x."""
+    """x · x, elementwise."""
     return x * x
 
 
