@@ -17,9 +17,12 @@ ROUNDING_BELOW = 1e-2
 
 
 def broken_laws(
-    once: Mapping[str, Plain], gradients: Callable[[float], Mapping[str, Plain]], adjoint: Plain, dtype: str,
+    once: Mapping[str, Plain],
+    gradients: Callable[[float], Mapping[str, Plain]],
+    adjoint: Plain,
+    dtype: str,
     linear: Collection[str],
-) -> list[str]:  # fmt: skip
+) -> list[str]:
     """What is to be said of gradients, by name, that another run does not give again, and of those
     in `linear` that do not grow with the adjoint. `gradients(c)` runs backward with c times the
     adjoint that gave `once`."""
