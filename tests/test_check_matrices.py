@@ -270,7 +270,7 @@ def test_the_matrix_instead_of_its_transpose():
     assert "shape (1, 3), not (3,)" in row.note
 
 
-def test_what_is_not_linear_is_no_linear_operator():
+def test_what_is_not_linear_is_not_a_linear_operator():
     report = gradcheck(lambda x: A @ x + 1, X, adjoint=lambda y: A.T @ y, raises=False)
     assert not report.ok
     assert "x: the function is not linear" in report.problems[0]

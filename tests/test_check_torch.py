@@ -245,7 +245,7 @@ def test_an_error_of_torch_says_that_it_comes_from_backward():
 
 
 class Notebook(nn.Module):
-    """Keeps what it computes, counts, and has a tensor that is no parameter."""
+    """Keeps what it computes, counts, and has a tensor that is not a parameter."""
 
     def __init__(self):
         super().__init__()

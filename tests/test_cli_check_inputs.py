@@ -150,7 +150,7 @@ def test_what_cannot_be_meant_is_said(text, said):
 
 
 @pytest.mark.parametrize("text", ["nan", "3x-4", "3 x 4", "", "a b", "leaky-relu", "class", "3x4x"])
-def test_what_is_no_input_is_refused(text):
+def test_what_is_not_an_input_is_refused(text):
     if text == "3x4x":
         assert read_input("3x4") == RandomArray((3, 4))
     with pytest.raises((ValueError, UsageError)):

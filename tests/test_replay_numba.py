@@ -121,7 +121,7 @@ def test_lists_are_as_long_as_they_were_recorded():
     x, y, w, b, scale = named(x=1.0, y=2.0, w=3.0, b=4.0, scale=10.0)
     run = replay((x * w + b - y) ** 2 * scale, [x, y, [w, b]], [[b, w], scale], backend="numba")
     for s in (10.0, 0.5):
-        scale.data = s  # it is no input, and read at each call
+        scale.data = s  # it is not an input, and is read at each call
         for numbers in ([0.5, 1], (0.5, 1.0), np.array([0.5, 1.0]), np.array([0.5, 1], "f4")):
             value, (dp, ds) = run(2.0, 5.0, numbers)
             assert (value, dp.tolist(), ds) == (9.0 * s, [-6.0 * s, -12.0 * s], 9.0)
@@ -193,7 +193,7 @@ def test_over_columns_a_point_outside_of_the_domain_is_nan_or_inf_without_a_word
     assert value[2] == math.inf
     assert dx.tolist() == [1.0, -0.5, 1.0]
     assert dy.tolist() == [-0.25, -0.25, -math.inf]
-    assert run(math.inf, 1.0)[0] == math.inf  # what is no error in Python is none here
+    assert run(math.inf, 1.0)[0] == math.inf  # what is not an error in Python is not one here
     assert math.isnan(run(math.nan, 1.0)[0])
     vanishing = replay(1 / x**2, [x], backend="numba")
     assert vanishing(np.array([1e200]))[0].tolist() == [0.0]

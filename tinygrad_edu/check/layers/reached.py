@@ -191,7 +191,7 @@ class Reached:
     def _is_library(self, x: Any) -> bool:
         """Whether a class, function or module is of Python, of ours, or installed."""
         root = _root_module(x)
-        if root == "builtins":  # also what exec defines, which is no type of C
+        if root == "builtins":  # also what exec defines, which is not a type of C
             return isinstance(x, type) and not x.__flags__ & HEAP_TYPE
         if root in self._ours:
             return False
