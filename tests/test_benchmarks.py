@@ -149,7 +149,9 @@ def test_what_could_not_be_timed_is_listed_with_the_reason(of_ones_own, name, st
 def test_a_workload_that_does_not_exist_is_refused():
     done = run("--only", "no_such_workload")
     assert done.returncode != 0
-    assert "'no_such_workload' is neither a workload nor a file; use readme_expression" in done.stderr
+    assert (
+        "'no_such_workload' is neither a workload nor a file; use readme_expression" in done.stderr
+    )
 
 
 @pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.name)

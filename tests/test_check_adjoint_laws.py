@@ -83,7 +83,7 @@ def test_a_gradient_that_belongs_to_nothing_is_said():
             self.dW, self.dQ = self.x.T @ dout, 7 * (self.x.T @ dout)
             return dout @ self.W.T
 
-    assert "backward set dQ, which looks like a gradient" in said(Strange(), X)
+    assert "backward gave dQ, which looks like a gradient" in said(Strange(), X)
 
 
 def test_gradients_of_intermediates_are_no_surprise():

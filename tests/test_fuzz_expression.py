@@ -70,7 +70,7 @@ expressions = st.recursive(words, larger, max_leaves=12)
 
 
 def in_python(text):
-    """What Python makes of it when every numeral is a float; None where that is not a real number."""
+    """What Python makes of it when every numeral is a float; None where that is not real."""
     text = re.sub(r"(?<![\w.])(?<![eE][+-])(\d+(?:_\d+)*)(?![\w.])", r"\1.", text)
     text = re.sub(r"0x10", "16.", re.sub(r"0b11", "3.", text))
     try:

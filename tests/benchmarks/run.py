@@ -63,7 +63,9 @@ def path_of(workload: str) -> str:
     """The file of a workload given by name or path."""
     path = HERE / f"{workload}.py" if workload in WORKLOADS else Path(workload)
     if not path.is_file():
-        raise SystemExit(f"{workload!r} is neither a workload nor a file; use {', '.join(WORKLOADS)}")
+        raise SystemExit(
+            f"{workload!r} is neither a workload nor a file; use {', '.join(WORKLOADS)}"
+        )
     return str(path.resolve())
 
 

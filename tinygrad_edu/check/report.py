@@ -37,6 +37,8 @@ HEADLINES = {
     "following from it:": ("follows",),
 }  # fmt: skip
 """How the first line of a report speaks of the verdicts that fail."""
+NOT_COMPARED = "not compared"
+"""The kind of a row without a gradient that is not one of a label: the first line names it."""
 STOPPED = "not tried: stopped"
 """How the notes of rows begin that Ctrl-C left."""
 MOST_LETTERS = 44
@@ -55,7 +57,8 @@ class Row:
 
     `errors` holds the error of every element that was tried as a multiple of what is tolerated, and
     nan for the others; None where the shapes differ. `kinks` says where the function has one.
-    `note` says what is wrong, as far as it was recognised; `kind` is the name of the mistake.
+    `note` says what is wrong, as far as it was recognised; `kind` is the name of the mistake, or
+    "not compared" for what matters and has no gradient, as constants and some inputs have none.
     """
 
     parameter: str
@@ -143,7 +146,10 @@ class Report:
         """What was checked and what came out, on one line."""
         what = shown_text(self.what)
         if self.ok:
-            return f"{what}: {self.agreement}"
+            lacking = [_short(row.parameter) for row in self.rows if row.kind == NOT_COMPARED]
+            return f"{what}: {self.agreement}" + (
+                f"; no gradient was given for {_listed(lacking)}" if lacking else ""
+            )
         said = []
         for words, verdicts in HEADLINES.items():
             names = [_short(row.parameter) for row in self.rows if row.verdict in verdicts]

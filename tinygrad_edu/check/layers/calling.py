@@ -74,7 +74,7 @@ class Forwarded:
 
     @property
     def kept(self) -> list[Any]:
-        """What may stand for a cache: what is not an output, or else the outputs after the first."""
+        """What may be a cache: what is not an output, or else the outputs after the first."""
         return self.caches or self.outputs[1:]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -20,11 +20,8 @@ from tinygrad_edu.check.layers.gradient_names import (
 )
 from tinygrad_edu.check.layers.layer_variables import Place, Variable
 from tinygrad_edu.check.layers.reached import Reached, parents_of
-from tinygrad_edu.check.layers.structures import array_of
+from tinygrad_edu.check.layers.returned import Agrees
 
-Agrees = Callable[[Variable, Any], bool]
-"""Whether an array is the gradient of a variable, as far as a difference along one direction says.
-It is asked only where names and shapes leave several answers."""
 AS_GOOD_AS_NONE = 9.0
 OUTPUT_OWNERS = {"out", "output", "outputs", "y", "values", "loss", "z", "h", "a", "scores"}
 """What an adjoint belongs to, as its name says."""
@@ -65,7 +62,7 @@ class Left:
                 taken.add(k)
         for place in self.unmatched(variables):
             fits = [v for v in variables
-                    if v.gradient is None and np.shape(place.value) == v.given.shape
+                    if v.gradient is None and v.takes(place.value)
                     and (v.is_input or v.slots) and agrees(v, place.value)]  # fmt: skip
             if fits:
                 _give(fits[0], place)
@@ -100,7 +97,7 @@ class Left:
                 index = held.index(key) if key in held else -1
                 if shortened(place.key) == shortened(key) or is_gradient_of(place.key, v.names):
                     yield 3.0
-                elif place.key == index and np.shape(place.value) == v.given.shape:
+                elif place.key == index and v.takes(place.value):
                     yield 3.5
             for other, its_name in self._parents.get(id(holder), []):
                 general = bare(name) in GRADIENTS and bare(its_name) in PARAMETERS
@@ -153,166 +150,6 @@ def is_explained(place: Place, known: set[str], batch: int) -> bool:
     shape, owners = np.shape(place.value), owners_named(place.key)
     between = not shape or shape[0] == batch or any(owner in OUTPUT_OWNERS for owner in owners)
     return between or not owners or any(owner in known for owner in owners)
-
-
-# --- what is returned ----------------------------------------------------------------------------
-
-
-def put_returned(returned: Any, variables: Sequence[Variable], inputs: int, agrees: Agrees) -> None:
-    """Put to each variable the gradient that backward returned for it, by name or in order.
-
-    ValueError for more gradients than there are inputs and parameters.
-    """
-    if returned is None:
-        return
-    if not isinstance(returned, Mapping | tuple | list | np.ndarray) and vars_of(returned):
-        returned = vars_of(returned)
-    if isinstance(returned, Mapping):
-        _put_by_key(returned, variables)
-        return
-    listed = isinstance(returned, tuple | list) and not _is_one(returned, variables, inputs)
-    parts = list(returned) if listed else [returned]
-    for part in parts:
-        if isinstance(part, Mapping) and not any(v.path for v in variables):
-            _put_by_key(part, variables)
-    parts = [x for x in parts if not isinstance(x, Mapping) or any(v.path for v in variables)]
-    _put_in_order(parts, [v for v in variables if v.gradient is None], inputs, agrees)
-
-
-def vars_of(x: Any) -> dict[str, Any]:
-    """The attributes of a plain object, as of one that keeps gradients; none of an array."""
-    plain = hasattr(x, "shape") or isinstance(x, float | int)
-    return {} if plain else dict(getattr(x, "__dict__", {}))
-
-
-def _is_one(returned: Any, variables: Sequence[Variable], inputs: int) -> bool:
-    """Whether a list is one gradient: of the only input, which is a list too or an array."""
-    numbers = all(isinstance(x, int | float | list) for x in returned)
-    structured = inputs == 1 and any(v.path for v in variables if v.is_input)
-    return inputs == 1 and isinstance(returned, list) and bool(returned) and (numbers or structured)
-
-
-def _put_by_key(returned: Mapping[Any, Any], variables: Sequence[Variable]) -> None:
-    pairs = []
-    for key, gradient in returned.items():
-        if isinstance(gradient, Mapping):
-            _put_by_key(gradient, variables)
-        elif isinstance(gradient, tuple | list) and not _all_numbers(gradient):
-            group = [v for v in variables if v.slots and _is_in(v, key)]
-            for v, x in zip(group, gradient, strict=False):
-                v.gradient = x
-        elif gradient is not None:
-            for i, v in enumerate(variables):
-                if key in v.names:
-                    pairs.append((0.5 * v.aside, i, key))
-                elif is_gradient_of(key, v.names):
-                    pairs.append((1.0 + (v.own_name not in str(key)) + 0.5 * v.aside, i, key))
-    taken = set()
-    for _, i, key in sorted(pairs, key=lambda pair: pair[:2]):
-        if variables[i].gradient is None and key not in taken:
-            variables[i].gradient = returned[key]
-            taken.add(key)
-
-
-def _all_numbers(x: Sequence[Any]) -> bool:
-    return all(isinstance(y, int | float) for y in x)
-
-
-def _is_in(v: Variable, key: Any) -> bool:
-    """Whether a variable is in the list that a key names: weights.0 for dweights."""
-    lists = [slot.path.rpartition(".")[0] for slot in v.slots]
-    return any(name and (name == key or is_gradient_of(key, [name])) for name in lists)
-
-
-Seat = list[Variable]
-"""What one returned gradient is for: one variable, or all that one input consists of."""
-
-
-def _put_in_order(
-    parts: list[Any], variables: Sequence[Variable], inputs: int, agrees: Agrees
-) -> None:
-    seats: list[Seat] = [[v for v in variables if v.position == i] for i in range(inputs)]
-    floating = [seat for seat in seats if any(v.floating for v in seat)]
-    held = [v for v in variables if v.slots and not v.is_input]
-    parameters: list[Seat] = [[v] for v in [v for v in held if not v.aside] or held]
-    lists = [x for x in parts if isinstance(x, list | tuple) and not _all_numbers(x)]
-    if lists and not any(v.path for v in variables):  # as of all weights, and of all biases
-        flat = [y for x in parts for y in (x if any(x is z for z in lists) else [x])]
-        _seat_freely(flat, parameters if len(flat) <= len(parameters) else [*floating, *parameters],
-                     agrees)  # fmt: skip
-        return
-    if len(parts) == len(seats) and _fitting(parts, seats) == len(parts):
-        _seat(parts, seats)
-        return
-    options = [seats, floating, [*floating, *parameters], [*seats, *parameters], parameters,
-               [*parameters, *floating]]  # fmt: skip
-    whole = [o for o in options[:2] if len(o) == len(parts)]
-    longer = [o[: len(parts)] for o in options[2:] if len(o) >= len(parts)]
-    if len(parts) < len(floating) and not any(_fitting(parts, o) == len(parts) for o in whole):
-        _seat_freely(parts, [*floating, *parameters], agrees)
-        return
-    if not whole and not longer:
-        raise ValueError(
-            f"check_backward: backward returned {len(parts)} gradients for {inputs} inputs; return "
-            "those of the inputs in order, or a dict by name"
-        )
-    best = max(_fitting(parts, o) for o in [*whole, *longer])
-    if best < len(parts) and len(parts) > len(seats):
-        _seat_freely(parts, [*floating, *parameters], agrees)
-        return
-    fitting = [o for o in [*whole, *longer] if _fitting(parts, o) == best]
-    if len(fitting) > 1 and fitting[0] not in whole:
-        fitting.sort(key=lambda o: -_agreeing(parts, o, agrees))
-    _seat(parts, fitting[0])
-
-
-def _fitting(parts: Sequence[Any], seats: Sequence[Seat]) -> int:
-    """How many gradients have the shape of what they are for."""
-    return sum(
-        x is None or len(seat) != 1 or np.shape(x) == seat[0].given.shape
-        for x, seat in zip(parts, seats, strict=True)
-    )
-
-
-def _agreeing(parts: Sequence[Any], seats: Sequence[Seat], agrees: Agrees) -> int:
-    return sum(
-        len(seat) == 1 and x is not None and agrees(seat[0], x)
-        for x, seat in zip(parts, seats, strict=True)
-    )
-
-
-def _seat(parts: Sequence[Any], seats: Sequence[Seat]) -> None:
-    for x, seat in zip(parts, seats, strict=True):
-        if x is None:
-            continue
-        if isinstance(x, Mapping):
-            _put_by_key(x, seat)
-        elif isinstance(x, tuple | list) and seat and seat[0].path:
-            for v, part in zip(seat, x, strict=False):
-                v.gradient = part
-        elif len(seat) == 1:
-            seat[0].gradient = x
-
-
-def _seat_freely(parts: Sequence[Any], seats: Sequence[Seat], agrees: Agrees) -> None:
-    """Fewer gradients than variables: each for one that it is right for, or that has its shape."""
-    free = [v for seat in seats for v in seat]
-    waiting = []
-    for x in [x for x in parts if x is not None]:
-        alike = [v for v in free if np.shape(x) == v.given.shape]
-        fits = [v for v in alike if agrees(v, x)]
-        # of a - b, the gradient of b is that of a with the wrong sign
-        if fits and not agrees(alike[0], -array_of(x)):
-            fits[0].gradient = x
-            free.remove(fits[0])
-        else:
-            waiting.append(x)
-    for x in waiting:
-        fits = [v for v in free if np.shape(x) == v.given.shape]
-        fits = fits or [v for v in free if not v.aside]
-        for v in fits[:1]:
-            v.gradient = x
-            free.remove(v)
 
 
 def without_gradients(variables: list[Variable]) -> list[Variable]:

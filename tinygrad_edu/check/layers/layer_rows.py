@@ -11,13 +11,14 @@ import numpy as np
 from tinygrad_edu.check.backward_laws import broken_laws
 from tinygrad_edu.check.case import RESULT, Case, Tolerance
 from tinygrad_edu.check.kinds import floating, largest, precision, weights_for
+from tinygrad_edu.check.layers.constants_and_labels import is_constant, is_label
 from tinygrad_edu.check.layers.finding import is_explained
 from tinygrad_edu.check.layers.layer_variables import Variable
 from tinygrad_edu.check.layers.passes import Pass
 from tinygrad_edu.check.layers.runs import HandWrittenLayer
 from tinygrad_edu.check.layers.structures import array_of
 from tinygrad_edu.check.numerical import derivative
-from tinygrad_edu.check.report import Report, Row
+from tinygrad_edu.check.report import NOT_COMPARED, Report, Row
 from tinygrad_edu.check.sampling import along, directions
 from tinygrad_edu.check.verdict import judged, judged_in_turn, with_swaps_named
 from tinygrad_edu.rules.constants import short
@@ -40,14 +41,15 @@ def add_rows(
     rows = _with_outputs_named(layer, once, cases, with_swaps_named(cases, rows))
     for v, row in zip(variables, rows, strict=True):
         # what backward knows nothing of, and the result neither, is a cache, a buffer or a setting
-        aside = row.verdict == "not given" and not v.named and not (v.is_input and not v.path)
+        shown = row.kind or v.named or (v.is_input and not v.path)
+        aside = row.verdict == "not given" and not shown
         if v.change and not aside:
             report.problems.append(v.change)
         if not aside:
             report.rows.append(row)
     report.problems.extend(_broken_laws(report, layer, once, variables))
     report.problems.extend(
-        f"backward set {place.path}, which looks like a gradient, but no input or parameter was "
+        f"backward gave {place.path}, which looks like a gradient, but no input or parameter was "
         "found that it belongs to, so it was not checked; call it d and the name of its parameter"
         for place in once.unmatched
         if not is_explained(place, once.known, _counts(once).get("the length of the batch", 0))
@@ -62,9 +64,10 @@ def _broken_laws(
 
     def of(run: Pass) -> dict[str, Array]:
         """The gradients that a run gave, without what stood in their places before."""
-        given = {v.name: array_of(v.gradient) for v in run.variables if v.gradient is not None}
-        before = {v.name: v.left_before for v in run.variables}
-        return {name: x - before[name] if name in added else x for name, x in given.items()}
+        return {
+            v.name: array_of(v.gradient) - (v.left_before if v.name in added else 0)
+            for v in run.variables if v.gradient is not None
+        }  # fmt: skip
 
     gradients = of(once)
     dtype = precision(once.output, *gradients.values())
@@ -140,6 +143,8 @@ def _case_of(
     atol: float | None,
 ) -> Case:
     analytic = array_of(variable.gradient, f"check_backward: the gradient of {variable.name}")
+    if variable.takes(analytic):
+        analytic = analytic.reshape(variable.given.shape)
     dtype = precision(analytic, variable.given, once.output)
     others = {v.own_name: v.given for v in once.variables if v is not variable}
 
@@ -235,27 +240,37 @@ def _may_be_a_label(variable: Variable, once: Pass) -> bool:
 
 
 def _not_given(variable: Variable, layer: HandWrittenLayer, once: Pass) -> Row:
-    """An input without a gradient may be a label; a parameter that matters has to have one."""
-    name, shape = variable.name, variable.given.shape
+    """An input without a gradient may be a label, and an array of a layer a constant; a parameter
+    that matters has to have one."""
+    row = Row(variable.name, variable.given.shape, "not given")
     number = not (variable.given.ndim or variable.named)
-    if _may_be_a_label(variable, once) or (variable.aside and not variable.named) or number:
-        return Row(name, shape, "not given")
+    if number or (variable.aside and not variable.named):
+        return row
+    may_be_label = _may_be_a_label(variable, once)
+    named_so = is_label(variable.name) or variable.path or not variable.floating
+    if may_be_label and named_so:
+        return row
     if not _matters_at_all(variable, layer):
-        return Row(name, shape, "not given")
+        return row
+    if may_be_label:
+        return replace(row, kind=NOT_COMPARED)
+    if not variable.named and is_constant(variable):
+        return replace(row, kind=NOT_COMPARED)
     result, x = layer.result_of(variable, once.adjoint), floating(variable.given)
-    for direction in directions(shape, 2):
+    for direction in directions(row.shape, 2):
         slope, doubt = derivative(along(result, x, direction))
         if abs(slope) > 1e-6 + 10 * doubt:
-            own = variable.own_name
-            looked_for = f"d{own}, grad_{own}, {own}_grad, {own}.g or {own}.grad_"
-            held_in = variable.name.rpartition(".")[0].rpartition(".")[2]
-            if held_in and own.isdigit():  # in a list
-                looked_for = (
-                    f"d{held_in}[{own}], {held_in}_grads[{own}] or, for params, grads[{own}]"
-                )
-            note = (
-                f"backward gave no gradient for it (looked for {looked_for}); for a constant, "
-                "name those to be checked: parameters=[...]"
-            )
-            return Row(name, shape, "missing", note=note)
-    return Row(name, shape, "not given")
+            return replace(row, verdict="missing", note=_looked_for(variable))
+    return row
+
+
+def _looked_for(variable: Variable) -> str:
+    own = variable.own_name
+    names = f"d{own}, grad_{own}, {own}_grad, {own}.g or {own}.grad_"
+    held_in = variable.name.rpartition(".")[0].rpartition(".")[2]
+    if held_in and own.isdigit():  # in a list
+        names = f"d{held_in}[{own}], {held_in}_grads[{own}] or, for params, grads[{own}]"
+    return (
+        f"backward gave no gradient for it (looked for {names}); for a constant, name those to be "
+        "checked: parameters=[...]"
+    )

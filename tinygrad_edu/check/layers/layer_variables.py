@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from tinygrad_edu.check.layers.reached import LayerSlot
 from tinygrad_edu.check.layers.structures import PartPath
@@ -43,6 +46,14 @@ class Variable:
         """Whether it was given as floating numbers, which integers are only if somebody says so."""
         return self.given.dtype.kind == "f"
 
+    def takes(self, gradient: Any) -> bool:
+        """Whether a gradient has the shape of the variable. A number will do for shape (1,), and
+        that of a parameter may lack leading axes of length 1: `b -= rate * db` works with it."""
+        shape, missing = np.shape(gradient), self.given.ndim - np.ndim(gradient)
+        if self.is_input and self.given.shape != (1,):
+            missing = 0
+        return bool(self.given.shape == (1,) * missing + shape)
+
     @property
     def names(self) -> list[str]:
         """All names it goes by: its own, where it is held, and the last parts of those."""
@@ -53,6 +64,17 @@ class Variable:
     def own_name(self) -> str:
         """The name without what it belongs to: W1 for params.W1."""
         return self.name.rpartition(".")[2]
+
+
+def labels_of(variables: Sequence[Variable], names: Sequence[str]) -> list[str]:
+    """What parts of inputs are called: by their key in a dict, unless several have that."""
+    keys = [v.path[-1] if v.path else "" for v in variables]
+    labels = []
+    for v, key in zip(variables, keys, strict=True):
+        steps = (f".{k}" if isinstance(k, str) else f"[{k}]" for k in v.path)
+        short = isinstance(key, str) and key and keys.count(key) == 1
+        labels.append(key if short else names[v.position] + "".join(steps))
+    return labels
 
 
 @dataclass(eq=False)

@@ -29,8 +29,12 @@ from tinygrad_edu.rules.operand_types import Array
 
 ATOMS = (str, bytes, int, bool, complex, type(None), np.dtype, ModuleType)
 GENERATORS = (random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)
+OF_MODULES = ("_parameters", "_buffers", "_modules")
+"""Where modules of torch keep what they show as attributes."""
 HEAP_TYPE = 1 << 9
 """The flag of classes that are made while Python runs (Py_TPFLAGS_HEAPTYPE)."""
+CHECKED_LIBRARIES = {"numpy", "torch", "jax", "jaxlib", "autograd"}
+"""Libraries whose own objects are not looked into, also where one is handed in."""
 PLAIN_OBJECTS = {"SimpleNamespace", "Namespace", "UserDict", "UserList"}
 """Classes of the standard library whose objects hold what people put there."""
 
@@ -82,8 +86,11 @@ def owners_of(*functions: Callable[..., Any]) -> list[Any]:
 
 
 def is_object(x: Any) -> bool:
-    """Whether x is an object of a class that somebody wrote, rather than a function or a class."""
+    """Whether x is an object of a class that somebody wrote, rather than a function, a class or an
+    array."""
     if isinstance(x, type | ModuleType | FunctionType | MethodType | functools.partial | np.ufunc):
+        return False
+    if isinstance(x, np.ndarray) or is_foreign(x):
         return False
     return hasattr(x, "__dict__") or hasattr(type(x), "__slots__")
 
@@ -108,7 +115,8 @@ class Reached:
         self.draws += [Draws(torch) for torch in [sys.modules.get("torch.random")] if torch]
         self.slots: list[LayerSlot] = []
         self._seen: dict[int, Any] = {}
-        self._ours = {_root_module(type(x) if is_object(x) else x) for x in [*owners, *functions]}
+        given = {_root_module(type(x) if is_object(x) else x) for x in [*owners, *functions]}
+        self._ours = given - CHECKED_LIBRARIES
         waiting = [_Found(x, "", False) for x in owners]
         waiting += [_Found(x, "", True) for x in functions]
         waiting.reverse()
@@ -146,6 +154,8 @@ class Reached:
         self.containers.append(container)
         for key, part in container.items().items():
             path = f"{found.path}.{key}" if found.path else str(key)
+            if key in OF_MODULES:
+                path = found.path
             slot = LayerSlot(path, container, key, found.aside)
             fixed = isinstance(container.target, tuple) and isinstance(part, float)
             yield _Found(part, path, found.aside, None if fixed else slot)

@@ -20,8 +20,8 @@ from tinygrad_edu.check.kinds import (
     weights_for,
 )
 from tinygrad_edu.check.layers.calling import Call, Forwarded, possible_calls
-from tinygrad_edu.check.layers.finding import Left, names_in, put_returned, without_gradients
-from tinygrad_edu.check.layers.layer_variables import Variable
+from tinygrad_edu.check.layers.finding import Left, names_in, without_gradients
+from tinygrad_edu.check.layers.layer_variables import Variable, labels_of
 from tinygrad_edu.check.layers.looking import leave_adjoint, output_left, places_in, updates_in
 from tinygrad_edu.check.layers.passes import (
     Pass,
@@ -36,6 +36,7 @@ from tinygrad_edu.check.layers.passes import (
     stays_in_place,
 )
 from tinygrad_edu.check.layers.reached import LayerSlot, Reached, is_object, move_to, owners_of
+from tinygrad_edu.check.layers.returned import names_returned, put_returned
 from tinygrad_edu.check.layers.structures import array_of, is_list_of_numbers, leaves_in, rebuilt
 from tinygrad_edu.check.layers.watching import Assignments, Calls
 from tinygrad_edu.check.layers.world import Mode, Noted, World
@@ -60,7 +61,7 @@ class HandWrittenLayer:
         self.names = input_names(forward, len(inputs))
         functions = [forward] if backward is None else [forward, backward]
         self.owners = owners_of(*functions)
-        self.roots = self.owners, [*functions, *(x for x in self.inputs if is_object(x))]
+        self.roots = self.owners, [*functions, *filter(is_object, self.inputs)]
         self.world = World(*self.roots, self.extra)
         try:
             with quietly():
@@ -211,11 +212,13 @@ class HandWrittenLayer:
         def agrees(v: Variable, gradient: Any) -> bool:
             return self._agrees(call, v, gradient)
 
-        put_returned(left.returned, once.variables, len(self.inputs), agrees)
+        names = names_returned(self.backward or self.forward)
+        names = names if self.backward else names[1:]
+        keys = put_returned(left.returned, names, once.variables, len(self.inputs), agrees)
         left.put_by_name(once.variables, agrees)
         for v, step in left.updated.items():
             v.gradient = step if v.gradient is None else v.gradient
-        once.unmatched, once.known = left.unmatched(once.variables), left.known
+        once.unmatched, once.known = keys + left.unmatched(once.variables), left.known
         once.variables = without_gradients(once.variables)
         once.problems = list(dict.fromkeys(once.problems))
 
@@ -252,13 +255,13 @@ class HandWrittenLayer:
         return Forwarded.of(output_left(self.owners) if returned is None else returned)
 
     def _variables(self, inputs: Sequence[Any]) -> list[Variable]:
-        variables = []
-        for i, (name, x) in enumerate(zip(self.names, inputs, strict=True)):
-            for path, leaf in leaves_in(x):
-                label = str(path[-1]) if path and isinstance(path[-1], str) else (
-                    name + "".join(f"[{key}]" for key in path)
-                )  # fmt: skip
-                variables.append(Variable(label, array_of(leaf), i, path, held=[leaf]))
+        variables = [
+            Variable("", array_of(leaf), i, path, held=[leaf])
+            for i, x in enumerate(inputs)
+            for path, leaf in leaves_in(x)
+        ]
+        for v, label in zip(variables, labels_of(variables, self.names), strict=True):
+            v.name = label
         by_array: dict[int, Variable] = {}
         for slot in self.world.slots:
             x = slot.get()
@@ -278,7 +281,7 @@ class HandWrittenLayer:
 
     def _agrees(self, call: Call, v: Variable, gradient: Any) -> bool:
         """Whether a gradient is the slope of the result along one random direction."""
-        if np.shape(gradient) != v.given.shape or not v.given.size:
+        if not v.takes(gradient) or not v.given.size:
             return False
         key = v.name, call.weighed
         if key not in self._slopes:

@@ -25,6 +25,7 @@ class JaxFunction(LibraryFunction):
 
     library = "jax"
     how = "jax.vjp"
+    refusal = "Custom VJP bwd rule must produce"
 
     def own(self, x: Any) -> Any:
         return jnp.asarray(x) if isinstance(x, np.ndarray | np.number) else x

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.kinds import precision
+from tinygrad_edu.check.steady import Steady
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.rules.operand_types import Array
 
@@ -47,6 +48,8 @@ class LibraryFunction:
     library = ""
     how = ""
     """How the gradients are found, for the report."""
+    refusal = "never"
+    """A pattern of the errors with which the library refuses what a backward pass returned."""
 
     def __init__(self, f: Callable[..., Any], inputs: Sequence[Any], names: Sequence[str]) -> None:
         self.f, self.inputs = f, inputs
@@ -60,6 +63,7 @@ class LibraryFunction:
                 self.own(np.float64(x)) if isinstance(x, float) else x for x in self.leaves
             ]
         self.faults: list[str] = []
+        self.steady = Steady(f)
         self._shapes: list[tuple[int, ...]] = []
         self.variables = self.variables_found()
 
@@ -105,6 +109,7 @@ class LibraryFunction:
     def record(self, precise: bool = False) -> tuple[Array, Callable[[Array], list[Array | None]]]:
         """A forward pass: its result, and the backward pass from an adjoint to the gradient of each
         variable. Several results are one array of all their numbers."""
+        self.steady.put_back()
         results, pullback = self.run_both(precise)
         self._shapes = [y.shape for y in results]
         return _one_array(results), lambda adjoint: pullback(self._parted(adjoint))
@@ -114,7 +119,7 @@ class LibraryFunction:
         """Whether it runs in float64, and gives nearly the same there."""
         expected = self.record()[0]
         try:
-            y = _one_array(self.run_forward(True, None, None))
+            y = self._values(True, None, None)
         except Exception:  # it insists on its own dtype
             return False
         size = np.max(np.abs(expected), initial=0.0)
@@ -122,7 +127,13 @@ class LibraryFunction:
 
     def values(self, variable: LibraryVariable | None, numbers: Array | None) -> Array:
         """The result for other numbers in a variable, in float64 if the function takes that."""
-        return _one_array(self.run_forward(self.takes_float64, variable, numbers))
+        return self._values(self.takes_float64, variable, numbers)
+
+    def _values(
+        self, precise: bool, variable: LibraryVariable | None, numbers: Array | None
+    ) -> Array:
+        self.steady.put_back()
+        return _one_array(self.run_forward(precise, variable, numbers))
 
     def parts(self) -> list[slice]:
         """Where each of the results is in the one array of all numbers."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.kinds import undisturbed
+from tinygrad_edu.check.libraries.lenient_rule import lenient
 from tinygrad_edu.check.libraries.library_function import (
     LibraryFunction,
     LibraryPullback,
@@ -49,6 +50,7 @@ class TorchFunction(LibraryFunction):
 
     library = "torch"
     how = "torch.autograd.grad"
+    refusal = "returned an (invalid gradient|incorrect number)|expected Variable or None"
 
     def __init__(self, f: Any, inputs: Sequence[Any], names: Sequence[str]) -> None:
         self.rule = torch_rule_of(f)
@@ -56,7 +58,11 @@ class TorchFunction(LibraryFunction):
         self._around = _modules_around(f)
         self._dtype = _dtype_of(self._module)
         self._kept: list[int] | None = None
-        super().__init__(self.rule.apply if self.rule else f, inputs, names)
+        self._refused: dict[int, Any] = {}  # gradients that torch does not take, by position
+        super().__init__(f, inputs, names)
+        if self.rule:
+            shapes = [tuple(x.shape) if isinstance(x, torch.Tensor) else None for x in self.leaves]
+            self.f = lenient(self.rule, shapes, self._refused, self.faults).apply
         if self._module is not None:
             self._module = self._built()
             self.variables += [
@@ -136,7 +142,8 @@ class TorchFunction(LibraryFunction):
                         "backward wrote into the adjoint (grad_output), which others may use too; "
                         "work on a copy"
                     )
-            return [None if g is None else self.numbers_of(g.to_dense()) for g in gradients]
+            of = [self._refused.get(v.position, g) for v, g in zip(moving, gradients, strict=True)]
+            return [None if g is None else self.numbers_of(g.to_dense()) for g in of]
 
         return [self.numbers_of(y) for y in results], pullback
 
