@@ -182,6 +182,13 @@ GRAPHS = {
         + ((x.T @ y[:, :2]) * np.arange(6.0).reshape(3, 2)).reshape(-1)[1:4].sum()
     ),
     "a reshape that copies": lambda x, y: (x.T.reshape(6) * y.reshape(6)).sum() + y.T[0, 1],
+    "stacked matrices with one matrix": lambda x, y: (
+        ((x.reshape(2, 1, 3) @ y.T + 1.0) @ y).mean(axis=-1, keepdims=True) * x.reshape(2, 1, 3)
+    ).sum(),
+    "stacks turned and flattened": lambda x, y: (
+        ((x.reshape(3, 2, 1) @ y.reshape(3, 1, 2)) * 2.0).transpose((2, 0, 1)).reshape(2, 6)
+        @ (x * y).reshape(6, 1)
+    ).sum(),
     "joined with itself": lambda x, y: (
         tg.concatenate([x, x, y]) * tg.concatenate([y, x, y])
     ).sum(),
@@ -200,7 +207,7 @@ GRAPHS = {
 ROUNDED = {
     "a view outlives what is written over it", "a chain in place", "used after a chain in place",
     "transposed results", "a table of more rows than columns", "a deep chain",
-    "means of what is linear",
+    "means of what is linear", "stacked matrices with one matrix",
 }  # fmt: skip
 chosen = pytest.mark.parametrize("name", GRAPHS)
 

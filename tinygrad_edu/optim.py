@@ -66,10 +66,10 @@ class Optimizer:
     def _moves(self) -> list[tuple[Any, tuple[Any, ...]]]:
         """The new data and the new states of every parameter."""
         self.steps += 1
-        numbers = self.numbers()
+        numbers, remembered = self.numbers(), self.states
         moves = []
         for i, p in enumerate(self.parameters):
-            data, states = self.update(p.data, p.grad, [x[i] for x in self.states], numbers)
+            data, states = self.update(p.data, p.grad, [x[i] for x in remembered], numbers)
             moves.append((_like(p.data, data), states))
         return moves
 
@@ -86,10 +86,10 @@ class Optimizer:
 
     def _give(self, moves: list[tuple[Any, tuple[Any, ...]]]) -> None:
         """Give parameters and states what was computed; a second time it changes nothing."""
-        for i, (data, states) in enumerate(moves):
-            self.parameters[i]._data = data  # new and of the right kind: no check, no copy
-            for state, new in zip(self.states, states, strict=True):
-                state[i] = new
+        for p, (data, _) in zip(self.parameters, moves, strict=True):
+            p._data = data  # new and of the right kind: no check, no copy
+        for j, state in enumerate(self.states):
+            state[:] = [states[j] for _, states in moves]
 
     @property
     def states(self) -> list[list[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from string import ascii_letters
 from typing import Any
@@ -45,6 +46,11 @@ def _matmul_by_x(g: Any, x: Any, y: Any) -> Any:
 def _matmul_by_y(g: Any, x: Any, y: Any) -> Any:
     if x.ndim == 2 == y.ndim:
         return of(g, x).matmul(x.T, g)
+    if y.ndim == 2 < x.ndim:  # one product of the rows of all matrices, not a sum of products
+        rows = math.prod(x.shape[:-1])
+        flat_x = of(x).reshape(x, (rows, x.shape[-1]))
+        flat_g = of(g).reshape(g, (rows, g.shape[-1]))
+        return of(g, x).matmul(flat_x.T, flat_g)
     product = of(g, x).matmul(_swap(x if x.ndim > 1 else x[None, :]), _as_matrix(g, x, y))
     return product if y.ndim > 1 else product[..., 0]
 
