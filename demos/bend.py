@@ -6,7 +6,7 @@ python demos/bend.py             fits x² with and without ReLU, and writes bend
 import numpy as np
 from ready import ready
 
-from tinygrad_edu import Tensor, TrainingStep, nn, no_grad, optim
+from tinygrad_edu import epochs, nn, no_grad, optim
 
 HIDDEN, LEARNING_RATE, STEPS = 10, 0.03, 10_000
 KEPT = 10, 50, 400, 500, 600, 800, 1000, STEPS  # the steps whose predictions are drawn
@@ -28,16 +28,17 @@ def fit(x: np.ndarray, y: np.ndarray, bends: bool) -> Fit:
         assert layer.bias is not None
         layer.bias.data = np.full(layer.bias.shape, 0.5)
 
-    def loss_of(x: np.ndarray, y: np.ndarray) -> Tensor:
-        return nn.mse_loss(model(x), y)
-
-    step = TrainingStep(loss_of, optim.SGD(model.parameters(), lr=LEARNING_RATE))
-    predictions, errors = {}, []
-    for i in range(1, STEPS + 1):
-        if i in KEPT:
+    def predict(step: int) -> None:
+        if step in KEPT:
             with no_grad():
-                predictions[i] = model(x).data
-        errors.append(step(x, y))
+                predictions[step] = model(x).data
+
+    predictions: dict[int, np.ndarray] = {}
+    errors = []
+    optimizer = optim.SGD(model.parameters(), lr=LEARNING_RATE)
+    for epoch in epochs(model, nn.mse_loss, [(x, y)], optimizer, STEPS, replay=True):
+        errors.append(epoch.loss)
+        predict(len(errors) + 1)
     return predictions, errors
 
 

@@ -6,7 +6,7 @@ python demos/weights.py          prints tables of accuracies and writes weights.
 import numpy as np
 from ready import ready
 
-from tinygrad_edu import Tensor, TrainingStep, data, nn, no_grad, optim
+from tinygrad_edu import data, epochs, nn, no_grad, optim
 
 HIDDEN, EPOCHS, BATCH_SIZE, LEARNING_RATE = 30, 30, 30, 0.3
 Split = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -30,20 +30,17 @@ def train(split: Split, rng: np.random.Generator) -> tuple[nn.MLP, list[tuple[fl
     x, x_val, y, y_val = split
     model = nn.MLP(64, [HIDDEN, 10], rng=rng, dtype=np.float32)
 
-    def loss_of(x: np.ndarray, y: np.ndarray) -> Tensor:
-        return nn.cross_entropy(model(x), y)
-
-    step = TrainingStep(loss_of, optim.SGD(model.parameters(), lr=LEARNING_RATE))
+    optimizer = optim.SGD(model.parameters(), lr=LEARNING_RATE)
     loader = data.DataLoader(x, y, BATCH_SIZE, rng=rng)
-    accuracies = []
-    for epoch in range(EPOCHS + 1):
-        if epoch:
-            step.epoch(loader)
-        pairs = ((x, y), (x_val, y_val))
-        training, validation = (
-            np.mean(probabilities(model, a).argmax(axis=1) == b) for a, b in pairs
-        )
-        accuracies.append((float(training), float(validation)))
+
+    def both() -> tuple[float, float]:
+        with no_grad():
+            return nn.accuracy(model(x), y), nn.accuracy(model(x_val), y_val)
+
+    accuracies = [both()]
+    accuracies += [
+        both() for _ in epochs(model, nn.cross_entropy, loader, optimizer, EPOCHS, replay=True)
+    ]
     return model, accuracies
 
 

@@ -146,7 +146,8 @@ class TrainingRun:
     def _one_step(self, x: Any, y: Any, norms: list[float]) -> float:
         if self.step is not None:
             loss = self.step(x, y)
-            norms.append(self.step.gradient_norm)
+            if self.clip is not None:
+                norms.append(self.step.gradient_norm)
             check_finite([loss])
             return loss
         root = self.loss_of(x, y)
