@@ -52,7 +52,7 @@ def saved(state):
 
 
 VALID = saved(State())
-DEEP = settings().max_examples > 100
+THOROUGH = settings().max_examples > 100
 
 
 def load_or_nothing(path, content, state=None):

@@ -220,7 +220,7 @@ def test_where_there_is_no_derivative_nothing_agrees(javascript):
     )
 
 
-@settings(max_examples=much(6, 100))
+@settings(max_examples=much(100, 6))
 @given(graph=GRAPHS)
 def test_every_number_of_a_random_program_agrees(javascript, graph):
     root = follow(graph)[-1]

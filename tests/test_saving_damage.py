@@ -7,7 +7,7 @@ import pytest
 from effort import much
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from saved_files import DEEP, VALID, State, load_or_nothing, npy, packed, told
+from saved_files import THOROUGH, VALID, State, load_or_nothing, npy, packed, told
 
 from tinygrad_edu import Tensor
 
@@ -22,18 +22,18 @@ def path(tmp_path_factory):
 def test_the_whole_file_loads_and_no_beginning_of_it_does(path):
     assert load_or_nothing(path, VALID)
     state = State(1)
-    for length in range(0, len(VALID), 1 if DEEP else much(11, 37)):
+    for length in range(0, len(VALID), 1 if THOROUGH else much(11, 37)):
         assert not load_or_nothing(path, VALID[:length], state)
 
 
 def test_any_byte_may_be_wrong(path):
     """A byte that says nothing, such as a date, may differ; any other is noticed."""
     loaded = 0
-    for i in range(0, len(VALID), 1 if DEEP else much(5, 37)):
+    for i in range(0, len(VALID), 1 if THOROUGH else much(5, 37)):
         content = bytearray(VALID)
         content[i] ^= 0xFF
         loaded += load_or_nothing(path, bytes(content))
-    assert 0 < loaded < len(VALID) / (4 if DEEP else 20)
+    assert 0 < loaded < len(VALID) / (4 if THOROUGH else 20)
 
 
 places = st.integers(0, len(VALID))
