@@ -10,20 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 from ready import ready
 
-from tinygrad_edu import Value, collector_paused, nn, no_grad, optim, replay, scalar_nn
+from tinygrad_edu import Value, collector_paused, data, nn, no_grad, optim, replay, scalar_nn
 
 RATES, L2 = 0.5 * np.linspace(1, 0.1, 40, endpoint=False), 1e-4  # the rates of each step
 Steps = Iterator[tuple[float, float]]  # loss and accuracy before each step
 Trained = tuple[scalar_nn.MLP, list[float]]  # and the losses
-
-
-def make_moons(n: int, noise: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Two half circles that reach into each other, n / 2 points each, labels -1 and 1."""
-    angle = np.linspace(0, np.pi, n // 2)
-    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    lower = np.stack([1 - np.cos(angle), 0.5 - np.sin(angle)], axis=1)
-    points = np.concatenate([upper, lower]) + rng.normal(0, noise, (2 * (n // 2), 2))
-    return points, np.repeat([-1, 1], n // 2)
 
 
 def by_recording(model: scalar_nn.MLP, points: np.ndarray, labels: np.ndarray) -> Steps:
@@ -87,7 +78,8 @@ def plot(model: scalar_nn.MLP, points: np.ndarray, labels: np.ndarray, path: str
 
 if __name__ == "__main__":
     ready("matplotlib")
-    points, labels = make_moons(100, 0.1, np.random.default_rng(0))
+    points, classes = data.make_moons(100, noise=0.1, rng=0)
+    labels = 2 * classes - 1  # -1 and 1
     start = time.perf_counter()
     model, recorded = train(points, labels)
     middle = time.perf_counter()

@@ -118,3 +118,33 @@ def test_a_window_looks_into_its_array_and_a_replay_keeps_that_alive():
         return (y * tg.windows((x * 2.0).sin().cos(), 3) * x.tanh().sum()).sum()
 
     assert_replays(loss, [x], [x + 0.1])
+
+
+LARGE = [
+    ("...chwij,ocij->...ohw", (3, 4, 20, 22, 3, 3), (5, 4, 3, 3)),  # cut up: windows are copied
+    ("nohw,nchwij->ocij", (3, 5, 20, 22), (3, 4, 20, 22, 3, 3)),
+    ("nohw,ocij->nchwij", (3, 5, 20, 22), (5, 4, 3, 3)),
+    ("bij,bjk->bik", (6, 30, 20), (6, 20, 25)),
+    ("bij,jk->bik", (6, 30, 20), (20, 25)),
+    ("ij,k->ijk", (40, 30), (50,)),
+    ("iij,jk->ik", (30, 30, 20), (20, 10)),  # no product of matrices
+    ("ij,jk->k", (60, 30), (30, 50)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("subscripts", "first", "second"), LARGE)
+def test_large_einsums_of_two_are_products_of_matrices(subscripts, first, second):
+    rng = np.random.default_rng(0)
+    for turned in (False, True):
+        x, y = (rng.normal(size=shape[::-1]).T if turned else rng.normal(size=shape)
+                for shape in (first, second))  # fmt: skip
+        if first[-2:] == (3, 3):
+            x = np.lib.stride_tricks.sliding_window_view(
+                rng.normal(size=(3, 4, 22, 24)), (3, 3), (2, 3)
+            )
+        expected = np.einsum(subscripts, x, y)
+        found = tg.einsum(subscripts, x, y)
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+        single = tg.einsum(subscripts, x.astype(np.float32), y.astype(np.float32))
+        assert single.dtype == np.float32
+        np.testing.assert_allclose(single, expected, rtol=1e-3, atol=1e-3)

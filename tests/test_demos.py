@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 import sympy
 
+from tinygrad_edu import data
+
 DEMOS = Path(__file__).parent.parent / "demos"
 
 
@@ -159,7 +161,8 @@ def test_moons_separates_both_halves_and_draws_the_boundary(tmp_path):
 def test_moons_replayed_ends_with_the_parameters_of_its_recorded_graphs():
     moons = load("moons")
     moons.RATES = moons.RATES[:3]
-    points, labels = moons.make_moons(20, 0.1, np.random.default_rng(0))
+    points, classes = data.make_moons(20, noise=0.1, rng=0)
+    labels = 2 * classes - 1
     recorded, replayed = (moons.train(points, labels, replay=r) for r in (False, True))
     assert replayed[1] == pytest.approx(recorded[1], rel=1e-12)
     for x, y in zip(recorded[0].parameters(), replayed[0].parameters(), strict=True):

@@ -37,7 +37,7 @@ HERE = Path(__file__).resolve().parent
 
 WORKLOADS = [
     "readme_expression", "tiny_graph", "moons", "scalar_gpt", "chain", "training_step",
-    "million_points", "import_time",
+    "convolution", "million_points", "import_time",
 ]  # fmt: skip
 
 

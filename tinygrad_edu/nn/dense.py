@@ -14,7 +14,7 @@ import numpy.typing as npt
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from tinygrad_edu import rules
-from tinygrad_edu.data import generator
+from tinygrad_edu.data.data_sets import generator
 from tinygrad_edu.engine.contexts import group
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.engine.tensor import Tensor
@@ -22,7 +22,7 @@ from tinygrad_edu.module import Module, check_width, check_widths, label_paramet
 from tinygrad_edu.rules import RULES
 
 if TYPE_CHECKING:
-    from tinygrad_edu.data import Rng
+    from tinygrad_edu.data.data_sets import Rng
 
 _affine_rule = RULES["affine"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu import rules
-from tinygrad_edu.data import generator
+from tinygrad_edu.data.data_sets import generator
 from tinygrad_edu.engine.contexts import Watch
 from tinygrad_edu.engine.observers import innermost
 from tinygrad_edu.engine.tensor import Tensor
@@ -16,7 +16,7 @@ from tinygrad_edu.module import Module, check_width
 from tinygrad_edu.nn.dense import as_tensor, folded
 
 if TYPE_CHECKING:
-    from tinygrad_edu.data import Rng
+    from tinygrad_edu.data.data_sets import Rng
 
 
 def _normalized_lengths(layer: str, normalized_shape: Any) -> tuple[int, ...]:

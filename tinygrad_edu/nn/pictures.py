@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tinygrad_edu import rules
-from tinygrad_edu.data import generator
+from tinygrad_edu.data.data_sets import generator
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.module import Module, check_width
 from tinygrad_edu.nn.dense import as_tensor, folded, start_deviation
 
 if TYPE_CHECKING:
-    from tinygrad_edu.data import Rng
+    from tinygrad_edu.data.data_sets import Rng
 
 HeightWidth = int | tuple[int, int]
 

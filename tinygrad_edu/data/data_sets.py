@@ -1,4 +1,4 @@
-"""Data: the bundled digits, readers of CSV and IDX files, splitting, one-hot, batches.
+"""The bundled digits, readers of CSV and IDX files, splitting, one-hot, batches.
 
 Everything here is plain arrays; a plain array is a constant in a graph and costs no gradient.
 """
@@ -18,6 +18,7 @@ from tinygrad_edu.engine.names import escaped
 from tinygrad_edu.rules.operand_types import Array
 
 NUMBER = (int, float, np.number)
+DATASETS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "datasets")
 if TYPE_CHECKING:  # numpy.random is loaded only when somebody draws from it
     from pathlib import Path
 
@@ -31,7 +32,7 @@ def load_digits() -> tuple[Array, Array]:
     are the test set of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak,
     1998, https://doi.org/10.24432/C50P49), under the licence CC BY 4.0. Nothing is downloaded.
     """
-    path = os.path.join(os.path.dirname(__file__), "datasets", "digits.npz")
+    path = os.path.join(DATASETS, "digits.npz")
     with np.load(path, allow_pickle=False) as arrays:
         return arrays["pixels"].astype(np.float64), arrays["labels"].astype(np.int64)
 
