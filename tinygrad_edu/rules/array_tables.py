@@ -60,7 +60,7 @@ def _contract(subscripts: str, *operands: Any) -> Any:
     large = math.prod(lengths.values()) > 10_000
     two = len(operands) == 2 and all(x.dtype.kind == "f" for x in operands)
     if large and two and _product_of_matrices(*names, output) is not None:
-        return _multiplied(*names, output, *operands, lengths)
+        return _multiplied(names[0], names[1], output, operands[0], operands[1], lengths)
     return np.einsum(subscripts, *operands, optimize=large and len(operands) > 2)
 
 
