@@ -5,11 +5,11 @@ import io
 import sys
 
 
-def ready(*libraries: str) -> None:
+def ready(*libraries: str, extra: str = "plot") -> None:
     """End with a word if a library is missing; print ? for what a terminal has no character for."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     missing = [name for name in libraries if importlib.util.find_spec(name) is None]
     if missing:
-        sys.exit(f"this demo needs {' and '.join(missing)}: pip install -e '.[plot]'")
+        sys.exit(f"this demo needs {' and '.join(missing)}: pip install -e '.[{extra}]'")

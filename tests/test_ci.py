@@ -11,7 +11,9 @@ ARGUMENTS = r"((?:.*\\\n)*.*)$"  # of a command, over as many lines as it takes
 pytestmark = pytest.mark.skipif(not RUN.exists(), reason="no checkout: a source archive has no CI")
 
 COMMAND = "pip install -e '.[test]' && pytest"
-NEEDS_MORE_THAN_TEST = re.compile(r"importorskip\(\s*\"(numba|playwright)\"")
+NEEDS_MORE_THAN_TEST = re.compile(
+    r"importorskip\(\s*\"(numba|playwright)\"|find_spec\(\"mpi4py\"\)"
+)
 
 
 def test_the_command_of_the_readme_is_run_as_it_stands():
@@ -44,6 +46,7 @@ def test_what_the_first_run_skips_for_want_of_a_library_is_run_by_the_others():
     for path in (REPOSITORY / "tests").glob("test_*.py"):
         if NEEDS_MORE_THAN_TEST.search(path.read_text(encoding="utf-8")):
             assert f"tests/{path.name}" in second.split(), path
+    assert "\nexport TINYGRAD_EDU_NEEDS_MPI=1\npytest" in text
     assert deep.startswith("--deep -m deep ")
     (third,) = re.findall(r"^TINYGRAD_EDU_NEEDS_BROWSER=1 pytest " + ARGUMENTS, text, re.M)
     assert third.startswith("--deep ")

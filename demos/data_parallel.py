@@ -1,0 +1,124 @@
+"""Train handwritten digits on several processes: each takes its part of every batch.
+
+pip install -e '.[mpi]'
+mpiexec -n 2 python demos/data_parallel.py            trains; data_parallel.npz is the checkpoint
+mpiexec -n 2 python demos/data_parallel.py --resume   goes on from the checkpoint
+mpiexec -n 2 python demos/data_parallel.py --measure  the time of a step, and of its all-reduce
+
+Every rank has the same model, optimizer and order of samples. The gradient of the mean loss is the
+sum of what the ranks compute, in one flat buffer, so every rank makes the step of the whole batch:
+the weights are those of one process.
+"""
+
+import sys
+import time
+import traceback
+
+import numpy as np
+from ready import ready
+
+from tinygrad_edu import data, load, nn, optim, save
+
+EPOCHS, BATCH_SIZE, LEARNING_RATE = 10, 100, 0.3  # 1797 samples: the last batch of a pass has 97
+CHECKPOINT = "data_parallel.npz"
+SIZES = {(64, 30, 10): 30, (784, 50, 10): 100, (784, 512, 256, 10): 256}
+
+
+class Parallel:
+    """A training step of all ranks on one global batch; `waited` adds up seconds of all-reduce."""
+
+    def __init__(self, comm, model, optimizer):
+        self.comm, self.model, self.optimizer = comm, model, optimizer
+        self.parameters = optimizer.parameters
+        ends = np.cumsum([p.data.size for p in self.parameters])
+        self.flat = np.zeros(ends[-1] + 1, self.parameters[0].dtype)  # the last one is the loss
+        self.views = [
+            self.flat[end - p.data.size : end].reshape(p.data.shape)
+            for p, end in zip(self.parameters, ends, strict=True)
+        ]
+        self.waited = 0.0
+
+    def step(self, x, y):
+        """One step; returns the mean loss of the whole batch, before the step."""
+        from mpi4py import MPI
+
+        mine = slice(self.comm.rank, None, self.comm.size)  # a short batch may leave a rank without
+        self.flat[:] = 0.0
+        if len(x[mine]):
+            loss = nn.cross_entropy(self.model(x[mine]), y[mine], reduction="sum") * (1 / len(x))
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.flat[-1] = loss.item()
+            for view, p in zip(self.views, self.parameters, strict=True):
+                view[...] = p.grad
+        start = MPI.Wtime()
+        self.comm.Allreduce(MPI.IN_PLACE, self.flat)
+        self.waited += MPI.Wtime() - start
+        for view, p in zip(self.views, self.parameters, strict=True):
+            p.grad = view
+        self.optimizer.step()
+        return float(self.flat[-1])
+
+
+def train(comm, path=CHECKPOINT, epochs=EPOCHS, resume=False):
+    """Train and write a checkpoint after every epoch; returns the run's state, weights included."""
+    x, y = data.load_digits()
+    model = nn.MLP(64, [30, 10], init="he", rng=0)
+    optimizer = optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=0.5)
+    loader = data.DataLoader((x - x.mean()) / x.std(), y, BATCH_SIZE, rng=1)
+    run = {"model": model, "optimizer": optimizer, "loader": loader, "losses": []}
+    if resume:
+        load(run, path)
+    parallel = Parallel(comm, model, optimizer)
+    for epoch in range(len(run["losses"]) + 1, epochs + 1):
+        losses = [parallel.step(*batch) for batch in loader]
+        run["losses"].append(float(np.mean(losses)))
+        if comm.rank == 0:  # written as a whole or not at all
+            save(run, path)
+            print(f"epoch {epoch:2}: loss {run['losses'][-1]:.4f}", flush=True)
+    return run
+
+
+def measure(comm, steps=300):
+    """Print the time of a step and the share of its all-reduce, for three sizes: the median of the
+    fastest tenth, in which both processes had a core to themselves."""
+    rng = np.random.default_rng(0)
+    for (inputs, *widths), batch in SIZES.items():
+        model = nn.MLP(inputs, widths, rng=0, dtype=np.float32)
+        parallel = Parallel(comm, model, optim.SGD(model.parameters(), lr=0.01))
+        x = rng.normal(size=(batch, inputs)).astype(np.float32)
+        y = rng.integers(0, widths[-1], batch)
+        times = []
+        for _ in range(steps):
+            before, start = parallel.waited, time.perf_counter()
+            parallel.step(x, y)
+            times.append((time.perf_counter() - start, parallel.waited - before))
+        if comm.rank == 0:
+            step, waited = np.median(sorted(times)[: -(-steps // 10)], axis=0)
+            name = "-".join(map(str, (inputs, *widths)))
+            size = parallel.flat.nbytes
+            print(
+                f"{name}, batch {batch}: {1e3 * step:.3f} ms a step, all-reduce of {size} B "
+                f"{waited / step:.0%}",
+                flush=True,
+            )
+
+
+def main(comm, *options):
+    """Run what the options ask for. If one rank fails, all end: the others would wait for ever."""
+    try:
+        measure(comm) if "--measure" in options else train(comm, resume="--resume" in options)
+    except BaseException:
+        traceback.print_exc()
+        print(
+            f"rank {comm.rank} of {comm.size} failed, so all ranks end; {CHECKPOINT} holds the "
+            "last finished epoch: go on with --resume", file=sys.stderr, flush=True,
+        )  # fmt: skip
+        comm.Abort(1)
+
+
+if __name__ == "__main__":
+    ready("mpi4py", extra="mpi")
+    from mpi4py import MPI
+
+    main(MPI.COMM_WORLD, *sys.argv[1:])
