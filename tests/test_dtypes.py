@@ -65,7 +65,11 @@ def assert_float32(function, *arrays):
 
 @every_rule
 def test_every_rule_for_arrays_keeps_float32(call):
-    assert_float32(call.ours, *operands_for(call))
+    arrays = operands_for(call)
+    assert_float32(call.ours, *arrays)
+    y = call.ours(*(Tensor(a.astype(np.float32)) for a in arrays))
+    adjoints = y.pullback(np.ones(y.shape, np.float32))
+    assert all(getattr(g, "dtype", np.float32) == np.float32 for g in adjoints)
 
 
 @elementwise

@@ -121,10 +121,12 @@ def test_a_failing_operation_leaves_nothing_behind():
 def test_a_failing_pullback_changes_no_leaf():
     x, y = Value(0.0, "x"), Value(2.0, "y")
     y.grad = 7.0
-    root = x.sqrt() * y + y
+    product = x.sqrt() * y
+    root = product + y
     with pytest.raises(ZeroDivisionError, match=r"backward through .*sqrt\(Value\(0.0.*'x'"):
         root.backward()
     assert (x.grad, y.grad) == (0.0, 7.0)
+    assert (product.grad, root.grad) == (0.0, 0.0)  # not a part of a gradient
 
 
 def test_no_grad_nests_decorates_and_survives_errors():
