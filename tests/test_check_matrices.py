@@ -335,7 +335,7 @@ def with_one_off(matrix, rng):
 
 
 def test_no_right_matrix_is_accused_and_no_wrong_one_passes():
-    for seed in range(much(60, 2)):
+    for seed in (*range(much(24, 2)), 157):  # there, the slope hides how the curvature changes
         rng = np.random.default_rng(seed)
         many, one, x = ways_to_make(rng)
         jacobian, hessian = autograd.jacobian(many), autograd.hessian(one)

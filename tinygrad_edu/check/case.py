@@ -109,7 +109,11 @@ class Case:
     @functools.cached_property
     def known(self) -> list[Both]:
         """The elements whose numerical derivative was computed."""
-        both = map(Both, *map(elements_of, (self.analytic, self.numeric, self.slack)))
+        parts = [self.analytic, self.numeric, self.slack]
+        if shape_of(self.analytic) == shape_of(self.numeric) != ():
+            known = self.numeric == self.numeric  # is not nan
+            parts = [x[known] for x in parts]
+        both = map(Both, *map(elements_of, parts))
         return [e for e in both if not math.isnan(e.numeric)]
 
     def agrees(self, candidate: Plain) -> bool:

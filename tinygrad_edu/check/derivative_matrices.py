@@ -20,15 +20,13 @@ from tinygrad_edu.check.kinds import (
     Plain,
     floating,
     like,
-    moved,
     plain,
     positional_parameters,
     precision,
     quietly,
 )
-from tinygrad_edu.check.noise import Path
-from tinygrad_edu.check.numerical import Estimate, complex_derivative, derivative
 from tinygrad_edu.check.report import Report, Row
+from tinygrad_edu.check.second_differences import Slopes, numerical_slopes
 from tinygrad_edu.check.variables import CheckedInputs
 from tinygrad_edu.check.verdict import judged
 from tinygrad_edu.rules.operand_types import Array
@@ -41,11 +39,6 @@ TRANSPOSED = (
     "it is the transpose: row i of a Jacobian has the derivatives of result i, so J[i, j] is that "
     "of result i by element j; swap the axes"
 )
-Slopes = Callable[[int, int, Plain], Plain]
-"""The gradient by variable a, with other numbers for variable b."""
-
-SLOPE_STEP = 2e-3
-"""The step of slopes that are differentiated once more, as a part of the scale."""
 KEPT = 4096
 """So many results are kept: a column of a Jacobian is asked for once by every row."""
 
@@ -148,7 +141,7 @@ def rows_of_hessian(
     copies = inputs.copies()
     blocks = _blocks(inputs, hessian(*inputs.filled(copies)))
     report.problems.extend(inputs.written_into(copies, "the derivative"))
-    slopes = _gradient_by_hand(function, gradient) if gradient else _numerical_slopes(function)
+    slopes = _gradient_by_hand(function, gradient) if gradient else numerical_slopes(function)
     rows = []
     for (a, b), block in blocks.items():
         one, other = inputs.variables[a], inputs.variables[b]
@@ -200,59 +193,6 @@ def _gradient_by_hand(function: PlainFunction, gradient: Derivative) -> Slopes:
             return inputs.parts_of(gradient(*inputs.moved({b: x})), "gradcheck: gradient")[0][a]
 
     return slopes
-
-
-def _numerical_slopes(function: PlainFunction) -> Slopes:
-    """The gradient by the complex step, where that agrees with differences, or by those."""
-    doubles = [v.double for v in function.inputs.variables]
-
-    def result(a: int, b: int, x: Plain, base: Plain, index: tuple[int, ...], t: Any) -> Any:
-        return function.total({b: x, a: moved(base, index, t)})
-
-    def paths(a: int, b: int, x: Plain) -> list[Path]:
-        base = x if a == b else doubles[a]
-        return [functools.partial(result, a, b, x, base, i) for i in np.ndindex(shape_of(base))]
-
-    at_x = [(path, float(at)) for a, double in enumerate(doubles)
-            for path, at in zip(paths(a, a, double), np.ravel(double), strict=True)]  # fmt: skip
-    steps = iter([_step_for(path, at) for path, at in at_x])
-    step = [[next(steps) for _ in range(np.size(double))] for double in doubles]
-    exact = all(_agrees(complex_derivative(path), derivative(path, at)) for path, at in at_x)
-
-    def slopes(a: int, b: int, x: Plain) -> Plain:
-        if np.iscomplexobj(x):
-            raise TypeError("the complex step is used for the slopes themselves")
-        if exact:
-            estimates = [complex_derivative(path) for path in paths(a, b, x)]
-            found = [math.nan if e is None else e.value for e in estimates]
-        else:
-            found = [_slope_over(*both) for both in zip(paths(a, b, x), step[a], strict=True)]
-        return np.reshape(found, shape_of(doubles[a]))
-
-    return slopes
-
-
-def _agrees(exact: Estimate | None, rough: Estimate) -> bool:
-    if exact is None:
-        return False
-    return abs(exact.value - rough.value) <= 10 * rough.doubt + 1e-7 * abs(rough.value)
-
-
-def _slope_over(path: Path, h: float) -> float:
-    """Central differences over h and 2h, whose error is of fourth order. The step stays the same,
-    so the error is smooth and the slopes can be differentiated again."""
-    return float((8 * (path(h) - path(-h)) - (path(2 * h) - path(-2 * h))) / (12 * h))
-
-
-def _step_for(path: Path, x: float) -> float:
-    """A step over which the function is smooth: a part of 1, or of |x| where that is too far."""
-    near = SLOPE_STEP * (abs(x) or 1.0)
-    try:
-        far_slope, half = (_slope_over(path, h) for h in (SLOPE_STEP, SLOPE_STEP / 2))
-    except (ArithmeticError, ValueError):
-        return near
-    rounding = 1e-15 * abs(path(0.0)) / SLOPE_STEP
-    return SLOPE_STEP if abs(far_slope - half) <= 1e-8 * abs(half) + rounding else near
 
 
 def _with_symmetry(row: Row, case: Case) -> Row:

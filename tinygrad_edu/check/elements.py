@@ -26,7 +26,7 @@ from tinygrad_edu.check.numerical import (
 
 MOST_CLOSELY = 30
 """So many elements of an input are looked at from both sides, each with about 40 calls."""
-MOST_CONFIRMED = 60
+MOST_CONFIRMED = 30
 """So many wrong elements are confirmed, before the rest is believed to be wrong too."""
 TINY = 1e-3
 """Numbers below it have a scale of their own."""
@@ -200,7 +200,7 @@ class Examination:
         wide, narrow = (
             abs(value_at(e.path, t) + value_at(e.path, -t) - 2 * middle) for t in (h, h / 2)
         )
-        bent = narrow > 0.35 * wide and narrow / h > 0.01 * gap
+        bent = narrow > 0.35 * wide and narrow > max(1e-6 * gap * h, 20 * self.noise)
         return not bent and abs(same.value - near.value) <= 0.1 * gap
 
     def _look_at_both_sides(self, e: Element) -> None:

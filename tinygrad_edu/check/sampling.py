@@ -39,27 +39,38 @@ def away_from_zero(case: Case) -> Path:
     return along(case.result, case.x, np.where(case.x == 0, 1.0, case.x) * parts)
 
 
-def sampled_indices(examination: Examination, calls: int) -> list[tuple[int, ...]]:
-    """Elements of a large input to be tried one by one, with so many calls: the largest analytic
-    derivatives, some at random, and those that directions which disagree lead to."""
+def single_indices(case: Case, calls: int) -> list[tuple[int, ...]]:
+    """Elements of a large input to be tried one by one, where so many calls are for all of it: the
+    largest analytic derivatives, and some at random."""
+    groups = list(_bands(case.analytic))
+    single = max(2, min(20, calls // 2 - _per_group(groups, calls) * len(groups)))
+    steepest = np.argpartition(-np.abs(case.analytic), single // 2, axis=None)[: single // 2]
+    others = np.random.default_rng(1).choice(case.analytic.size, single - single // 2)
+    return _indices(case, {*steepest.tolist(), *others.tolist()})
+
+
+def located_indices(examination: Examination, calls: int) -> list[tuple[int, ...]]:
+    """Wrong elements of a large input, to which directions that disagree lead."""
     case = examination.case
-    shape, analytic = case.shape, case.analytic
-    groups = list(_bands(analytic))
-    per_group = 2 if calls >= 4 * len(groups) + 8 else 1
+    groups = list(_bands(case.analytic))
     rng = np.random.default_rng(1)
-    indices: set[int] = set()
-    for group in groups:
-        for _ in range(per_group):
-            direction = np.zeros(shape)
-            direction[group] = rng.uniform(0.5, 1.5, shape)[group]
-            direction *= rng.choice([-1.0, 1.0], shape)
-            if len(indices) < LOCATED and _disagree(examination, direction):
-                indices.add(_halved(examination, direction))
-    single = max(2, min(20, calls // 2 - per_group * len(groups)))
-    steepest = np.argsort(-np.abs(analytic), axis=None)[: single // 2]
-    indices |= {int(i) for i in steepest}
-    indices |= {int(i) for i in rng.choice(analytic.size, single - single // 2)}
-    return [tuple(map(int, np.unravel_index(i, shape))) for i in sorted(indices)]
+    places: set[int] = set()
+    for group in groups * _per_group(groups, calls):
+        direction = np.zeros(case.shape)
+        direction[group] = rng.uniform(0.5, 1.5, case.shape)[group]
+        direction *= rng.choice([-1.0, 1.0], case.shape)
+        if len(places) < LOCATED and _disagree(examination, direction):
+            places.add(_halved(examination, direction))
+    return _indices(case, places)
+
+
+def _per_group(groups: list[Array], calls: int) -> int:
+    """How many directions each group of elements gets."""
+    return 2 if calls >= 4 * len(groups) + 8 else 1
+
+
+def _indices(case: Case, places: set[int]) -> list[tuple[int, ...]]:
+    return [tuple(map(int, np.unravel_index(i, case.shape))) for i in sorted(places)]
 
 
 def _bands(analytic: Array) -> Iterator[Array]:

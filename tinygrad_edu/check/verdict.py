@@ -52,20 +52,34 @@ def judged(case: Case, calls: int = CALLS) -> Row:
             case.parameter, case.shape, "wrong", dtype=case.dtype, note=mistake.said,
             kind=mistake.kind,
         )  # fmt: skip
-    if 2 * count <= max(calls, 2) or not count:
-        indices = _spread_indices(case.shape, count)
-    else:
-        from tinygrad_edu.check.sampling import sampled_indices
-
-        indices = sampled_indices(examination, calls)
-    elements = _elements(case, indices)
-    examination.compare(elements)
+    elements = _tried(examination, calls)
     if any(e.wrong for e in elements) and len(elements) < count:
-        more = [i for i in _spread_indices(case.shape, KNOWN) if i not in set(indices)]
-        others = _elements(case, more)
-        examination.compare(others)
-        elements += others
+        elements += _compared(examination, _spread_indices(case.shape, KNOWN), elements)
     return _row(examination, elements, _tied_wrong(examination, elements))
+
+
+def _tried(examination: Examination, calls: int) -> list[Element]:
+    """All elements; or, of a large input, some of them, and those that directions lead to."""
+    case = examination.case
+    count = math.prod(case.shape)
+    if 2 * count <= max(calls, 2) or not count:
+        return _compared(examination, _spread_indices(case.shape, count))
+    from tinygrad_edu.check.sampling import located_indices, single_indices
+
+    elements = _compared(examination, single_indices(case, calls))
+    if not any(e.wrong for e in elements):
+        elements += _compared(examination, located_indices(examination, calls), elements)
+    return elements
+
+
+def _compared(
+    examination: Examination, indices: Sequence[tuple[int, ...]], before: Sequence[Element] = ()
+) -> list[Element]:
+    """Elements with both derivatives compared, but for those that were compared before."""
+    known = {e.index for e in before}
+    elements = _elements(examination.case, [i for i in indices if i not in known])
+    examination.compare(elements)
+    return elements
 
 
 def _tied_wrong(examination: Examination, elements: list[Element]) -> str:
