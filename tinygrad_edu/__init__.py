@@ -38,7 +38,7 @@ _LATER = {
     "replay.training": ("TrainingStep",),
     "training": ("Epoch", "History", "clip_gradients", "epochs", "fit", "layer_health"),
     "saving": ("load", "load_state_dict", "save", "to_state_dict"),
-    "view": ("show", "to_dot", "to_graphviz", "to_html", "to_pdf", "to_png", "to_svg"),
+    "view": ("Stop", "show", "to_dot", "to_graphviz", "to_html", "to_pdf", "to_png", "to_svg"),
 }
 _MODULE_OF = {name: module for module, names in _LATER.items() for name in names}
 _PUBLIC_MODULES = ("data", "nn", "optim", "scalar_nn")

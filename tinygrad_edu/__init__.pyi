@@ -108,6 +108,7 @@ from tinygrad_edu.training.layer_health import layer_health as layer_health
 from tinygrad_edu.training.training_run import epochs as epochs
 from tinygrad_edu.training.training_run import fit as fit
 from tinygrad_edu.view.page.html import to_html as to_html
+from tinygrad_edu.view.page.lessons import Stop as Stop
 from tinygrad_edu.view.picture.dot import to_dot as to_dot
 from tinygrad_edu.view.picture.dot import to_graphviz as to_graphviz
 from tinygrad_edu.view.picture.figures import to_pdf as to_pdf
@@ -120,6 +121,7 @@ __all__ = [
     "History",
     "Node",
     "Replay",
+    "Stop",
     "Tensor",
     "TrainingStep",
     "Value",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from graphs import network, tensors, wide_network
 
-from tinygrad_edu import Value
+from tinygrad_edu import Stop, Value
 
 # What axe-core finds, what it is in doubt about, and the rules that something passed. It cannot see
 # what lies behind the text of a picture, nor whether a single sign such as ∂ is text: contrast is
@@ -78,11 +78,14 @@ GRAPHS = {
 }
 
 
-@pytest.mark.parametrize("state", [*STATES, *GRAPHS])
+LESSON = {"stops": [Stop("Look.", ask="falsified"), Stop("Next.")], "ask": ["order"]}
+
+
+@pytest.mark.parametrize("state", [*STATES, *GRAPHS, "lesson"])
 def test_axe_finds_nothing(open_page, two_fruits, axe, state):
     root = GRAPHS.get(state, two_fruits)()
     root.backward()
-    page = open_page(root)
+    page = open_page(root, **(LESSON if state == "lesson" else {}))
     for key in STATES.get(state, []):
         page.keyboard.press(key)
     # evaluated from outside, because the page's own policy lets no other script in

@@ -6,9 +6,10 @@ and `figures.py` draw it. `page.py` makes the interactive page of `page_data.py`
 """
 
 from tinygrad_edu.view.page.html import to_html
+from tinygrad_edu.view.page.lessons import Stop
 from tinygrad_edu.view.picture.dot import to_dot, to_graphviz
 from tinygrad_edu.view.picture.figures import to_pdf, to_png
 from tinygrad_edu.view.picture.svg import to_svg
 from tinygrad_edu.view.show import show
 
-__all__ = ["show", "to_dot", "to_graphviz", "to_html", "to_pdf", "to_png", "to_svg"]
+__all__ = ["Stop", "show", "to_dot", "to_graphviz", "to_html", "to_pdf", "to_png", "to_svg"]

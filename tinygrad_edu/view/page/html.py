@@ -9,18 +9,32 @@ from tinygrad_edu.view.cards.caller import label_or_variable, variables_as_names
 from tinygrad_edu.view.targets import Target, check_node, checked_path, deliver
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from tinygrad_edu.view.page.lessons import Question, Stop
     from tinygrad_edu.view.page.page_data import Ranges
 
 
 @overload
 def to_html(
-    node: Node, path: None = None, *, title: str | None = None, ranges: Ranges | None = None
+    node: Node,
+    path: None = None,
+    *,
+    title: str | None = None,
+    ranges: Ranges | None = None,
+    ask: Sequence[Question] = (),
+    stops: Sequence[Stop] = (),
 ) -> str: ...
 @overload
 def to_html(
-    node: Node, path: Target, *, title: str | None = None, ranges: Ranges | None = None
+    node: Node,
+    path: Target,
+    *,
+    title: str | None = None,
+    ranges: Ranges | None = None,
+    ask: Sequence[Question] = (),
+    stops: Sequence[Stop] = (),
 ) -> Path: ...
 def to_html(
     node: Node,
@@ -28,15 +42,19 @@ def to_html(
     *,
     title: str | None = None,
     ranges: Ranges | None = None,
+    ask: Sequence[Question] = (),
+    stops: Sequence[Stop] = (),
 ) -> str | Path:
     """The graph of a node as an interactive page; with `path`, write it there and return the path.
 
     The reader walks the forward and the backward pass, moves the inputs and asks why a gradient is
     what it is. It opens with every gradient known if `node.backward()` has run, else at the start.
-    `ranges` gives the ends of sliders by label: `{"tax": (1, 1.5)}`, or `(low, high, step)`. The
-    page is one file that asks for nothing else, written atomically. TypeError unless
-    given a node; ValueError for a range that fits no leaf, or a path that ends in anything but
-    .html.
+    `ranges` gives the ends of sliders by label: `{"tax": (1, 1.5)}`, or `(low, high, step)`. `ask`
+    lists questions for the reader: `("value", "t")`, `("local", "t", "s")`, `("gradient", "x")`,
+    `"order"`, `"falsified"`. `stops` is a walk that comes first, see `Stop`. The page is one file
+    that needs no other, written atomically. TypeError unless given a node; ValueError for a range
+    that fits no leaf, a question or stop that does not fit the graph, or a path that does not end
+    in .html.
     """
     check_node(node, "to_html")
     if title is not None and not isinstance(title, str):
@@ -47,4 +65,4 @@ def to_html(
 
     with variables_as_names(node):
         own_title = title if title is not None else label_or_variable(node)
-        return deliver(page_text(node, own_title, ranges), file)
+        return deliver(page_text(node, own_title, ranges, ask=ask, stops=stops), file)

@@ -11,30 +11,38 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from html import escape
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import shown_text
 from tinygrad_edu.view.package_files import static
 from tinygrad_edu.view.page.compact import compact_code
+from tinygrad_edu.view.page.lessons import Question, Stop, lesson_data
 from tinygrad_edu.view.page.page_data import Ranges, page_data
 from tinygrad_edu.view.page.words import Words, table_of
 
 SCRIPTS = ("words", "text", "engine", "slopes", "samples", "steps", "layout", "rows", "routes",
            "formula", "local", "slots", "draw", "dots", "canvas", "say", "paths", "nudge", "why",
-           "note", "rule", "descent", "curve", "flow", "experiments", "predict", "panels",
-           "scrubber", "link", "page")  # fmt: skip
+           "note", "rule", "descent", "curve", "flow", "mistakes", "exercises", "stops",
+           "experiments", "predict", "panels", "scrubber", "link", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 IN_PYTHON = ("html.", "data.")
 """How the keys of texts begin that stand in page.html or that Python says."""
 
 
 def page_text(
-    node: Node, title: str, ranges: Ranges | None = None, lang: str | Words = "en"
+    node: Node,
+    title: str,
+    ranges: Ranges | None = None,
+    lang: str | Words = "en",
+    ask: Sequence[Question] = (),
+    stops: Sequence[Stop] = (),
 ) -> str:
     """The page as HTML; see `to_html`."""
     words = table_of(lang)
     data, rules = page_data(node, ranges)
+    data.update(lesson_data(data, ask, stops))
     page_css = "\n".join(map(static, ("palette.css", "page.css", "experiments.css")))
     graph_css = "\n".join(map(static, ("graph.css", "walk.css")))
     spoken = {key: text for key, text in words.items() if not key.startswith(IN_PYTHON)}

@@ -27,7 +27,7 @@ function findings(page) {
   const name = (i) => graph.cards[i].name;
   const bad = firstBad(page);
   if (bad?.link === undefined && bad) {
-    const made = graph.cards[bad.card].kind === "node" ? applied(graph.cards[bad.card], operandNames(graph, graph.cards[bad.card])) : "";
+    const made = graph.cards[bad.card].kind === "node" ? applied(graph.cards[bad.card], operandNames(page, graph.cards[bad.card])) : "";
     return [{ key: made ? "flow.value" : "flow.input", card: bad.card, values: { name: name(bad.card), made, x: short(numbers.v[bad.card] ?? NaN) } }];
   }
   const found = flatUnits(page);

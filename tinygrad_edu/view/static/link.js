@@ -7,6 +7,7 @@ function writeLink(page) {
   for (const [i, x] of state.inputs) found.set(`in.${graph.cards[i].id}`, String(x));
   found.set("step", state.step);
   found.set("select", state.selected);
+  if (page.walk) found.set("stop", page.walk.at);
   const same = state.folded.size === graph.folded.length && graph.folded.every((m) => state.folded.has(m));
   if (!same) found.set("folded", [...state.folded].sort((a, b) => a - b).join("."));
   page.link = `${location.href.split("#")[0]}#${found}`;
@@ -37,6 +38,7 @@ function readLink(page) {
     state.folded = new Set(modules.filter((m) => m < graph.modules.length));
     if (countVisible(page) > graph.limits.draw) state.folded = before;
   }
+  if (found.has("stop")) page.firstStop = Math.max(0, Math.trunc(Number(found.get("stop"))) || 0);
   state.selected = isKey(graph, found.get("select")) ? found.get("select") : graph.selected;
   const step = Number(found.get("step") || NaN);
   return Number.isInteger(step) && step >= 0 ? step : null;

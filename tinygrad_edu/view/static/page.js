@@ -51,10 +51,12 @@ function startPage() {
     const v = forward(graph, state.inputs);
     page.numbers = { v, ...backward(graph, v) };
     page.derivatives = edgeDerivatives(graph, page.edges, v, page.numbers.local);
+    falsify(page);
   }
 
   function refresh() {
     const { steps, numbers } = page;
+    state.step = Math.max(0, Math.min(state.step, stepLimit(page)));
     page.known = knownAfter(graph, page.view, steps, state.step, numbers.sent);
     page.early = state.early && numbers.g.every((g) => g !== null) ? sendEarly(graph, numbers) : null;
     explainGradient(page, $("why"));
@@ -81,7 +83,9 @@ function startPage() {
   // --- steps -----------------------------------------------------------------------------------
 
   function go(step, { animate = true } = {}) {
-    const target = Math.max(0, Math.min(page.steps.length - 1, step));
+    const limit = stepLimit(page);
+    if (step > limit && limit < page.steps.length - 1) { stop(); notice(word("ask.first")); }
+    const target = Math.max(0, Math.min(limit, step));
     if (state.predicting && target > state.step && asks(target)) return;
     state.step = target;
     if (timer !== null && target === page.steps.length - 1) stop();
@@ -145,9 +149,9 @@ function startPage() {
 
   function checkAnswer() {
     if (!asked) return;
-    const [right, sentence] = judge(page, asked.link, typedNumber($("answer").value));
-    $("verdict").textContent = sentence;
-    if (right) reveal(sentence);
+    const { isRight, text } = judged(typedNumber($("answer").value), sentAnswer(page, asked.link));
+    $("verdict").textContent = text;
+    if (isRight) reveal(text);
   }
 
   function reveal(sentence = "") {
@@ -231,7 +235,7 @@ function startPage() {
     refresh();
   };
 
-  actions.setInputs = (inputs) => {
+  actions.setInputs = (inputs = state.inputs) => {
     state.inputs = new Map(inputs);
     recompute();
     refresh();
@@ -282,18 +286,19 @@ function startPage() {
 
   // --- the link that holds the state -----------------------------------------------------------
 
-  async function copyLink() {
-    if (location.protocol === "about:") {
-      notice(word("page.no_address"));
-      return;
-    }
-    try {
-      await navigator.clipboard.writeText(page.link);
-      notice(word("page.copied"));
-    } catch {
-      notice(word("page.copy_this", { link: page.link }));
-    }
+  function copyLink() {
+    if (location.protocol === "about:") notice(word("page.no_address"));
+    else actions.copy(page.link, "page.copied", "page.copy_this");
   }
+
+  actions.copy = async (text, copied, instead) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      notice(word(copied));
+    } catch {
+      notice(word(instead, { link: text }));
+    }
+  };
 
   let noticeTimer = null;
   function notice(text) {
@@ -359,6 +364,7 @@ function startPage() {
     showTable();
     refresh();
     if (step !== null) bringIntoView(state.step);
+    startLesson(page);
   }
 
   /** Put the cards into other rows where the window has become wider or narrower. */
@@ -374,6 +380,7 @@ function startPage() {
     bringIntoView(state.step);
   }).observe($("picture"));
 
+  Object.assign(actions, { go, bringIntoView, visibleKey });
   page.rows = buildInputs(page, $("inputs"));
   page.lines = buildProgram(page, $("program"));
   buildExperiments(page);

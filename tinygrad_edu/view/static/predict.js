@@ -16,29 +16,3 @@ function question(page, k) {
   return phrase("predict.question", { head: bold(card.name), formula: applied(card, operandNames(page, card)),
     tail: bold(shownName(page, tail)) });
 }
-
-function isClose(a, b) {
-  return a === b || Math.abs(a - b) <= 5e-3 * Math.max(Math.abs(a), Math.abs(b));
-}
-
-/** What a typed number says about what the reader did: [right, sentence]. */
-function judge(page, k, typed) {
-  const { graph, numbers } = page;
-  const [tail, head] = graph.links[k];
-  const [arriving, local, sent] = [numbers.g[head], numbers.local[k], numbers.sent[k]];
-  if (!Number.isFinite(typed)) return [false, word("predict.type_a_number")];
-  if (isClose(typed, sent)) {
-    return [true, word("predict.right", { arriving: medium(arriving), local: medium(local), sent: medium(sent) })];
-  }
-  const before = numbers.g[tail] - sent;
-  const others = graph.cards[head].links.filter((other) => other !== k && numbers.local[other] !== null);
-  const [name, value] = [graph.cards[tail].name, numbers.v[tail]];
-  const mistakes = [
-    [local, "predict.local"], [arriving, "predict.arriving"], [-sent, "predict.sign"],
-    [arriving + local, "predict.added"], [sent + before, "predict.all"], [arriving / local, "predict.divided"],
-    ...others.map((other) => [numbers.sent[other], "predict.other", graph.cards[graph.links[other][0]].name]),
-    [arriving * value, "predict.own_value"], [value, "predict.value"],
-  ];
-  const [, key, other] = mistakes.find(([number]) => isClose(typed, number)) ?? [0, "predict.wrong"];
-  return [false, word(key, { name, other })];
-}
