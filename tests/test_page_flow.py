@@ -13,7 +13,7 @@ javascript = page_in_node.javascript
 PAGE = """(() => {
   const place = (name) => graph.cards.findIndex((card) => card.name === name);
   const v = forward(graph, new Map(inputs.map(([name, x]) => [place(name), x])));
-  const page = { graph, numbers: { v, ...backward(graph, v) } };
+  const page = { graph, ...rebuilt(graph, new Set()), numbers: { v, ...backward(graph, v) } };
   return %s;
 })()"""
 

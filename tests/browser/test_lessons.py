@@ -28,7 +28,9 @@ def answer(page, typed):
 
 
 def choose(page, name):
-    page.locator("#exercises").get_by_role("button", name=re.compile(f"^{name}( =|$)".replace("/", "."))).click()
+    page.locator("#exercises").get_by_role(
+        "button", name=re.compile(f"^{name}( =|$)".replace("/", "."))
+    ).click()
     return page.locator("#exercises .said").inner_text()
 
 
@@ -113,6 +115,7 @@ def test_the_walk_goes_from_stop_to_stop_and_then_the_page_is_free(open_page):
     assert "stop=2" in fragment_of(page)
     walk.get_by_role("button", name="Back").click()
     assert state()[2] == "What does y get?"
+    assert "Right: 0.4241418." in panel(page)  # it is answered
     change_address(page, "stop=2")
     assert state()[2] == "And back."
     walk.get_by_role("button", name="Play freely").click()

@@ -5,7 +5,7 @@ function buildExercises(page, panel) {
   const items = [...graph.stops.flatMap(({ ask }) => ask ?? []), ...graph.ask]
     .map((question) => ({ ...question, tries: 0, named: [], isDone: false, isShown: false }));
   page.exercises = { items, open: null, panel, chosen: [] };
-  panel.parentNode.hidden = !items.length;
+  panel.parentNode.hidden = true;
 }
 
 /** The last step at which a question is still one: the page goes no further while it is open. */
@@ -32,6 +32,7 @@ function openQuestion(page, item) {
   if (item.kind === "falsified") item.link ??= links[Math.floor(Math.random() * links.length)];
   if (item.kind === "falsified") item.pill ??= falsePill(page, item.link);
   Object.assign(exercises, { open: item, chosen: [] });
+  exercises.panel.parentNode.hidden = false;
   state.step = stepLimit(page);
   drawExercise(page);
 }
@@ -51,6 +52,7 @@ function drawExercise(page) {
   const place = word("ask.place", { n: items.indexOf(open) + 1, all: items.length });
   exercises.verdict = verdict;
   exercises.panel.replaceChildren(h("p", { class: "note" }, place), h("p", {}, ...questionText(page, open)), form, verdict);
+  if (open.isDone) { verdict.textContent = solution(page, open); return; }
   const button = (text, action) => {
     const made = h("button", { type: "button" }, text);
     made.addEventListener("click", () => action(made));
