@@ -1,6 +1,7 @@
 """Layers as strangers paste them: what the check has to find, leave out, or say of each."""
 
 import itertools
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -212,3 +213,68 @@ def test_what_has_no_gradient_is_in_the_first_line_but_for_labels():
     assert check_backward(squares, back, X, X * 2).verdict.endswith("derivatives agree")
     report = check_backward(lambda a, b: a * b, lambda dout, a, b: dout * b, X, X * 2)
     assert report.verdict.endswith("derivatives agree; no gradient was given for b")
+
+
+# --- how it is handed in -------------------------------------------------------------------------
+
+
+class Weights(NamedTuple):
+    W: np.ndarray
+    b: np.ndarray
+
+
+@pytest.mark.parametrize("factor", [1, 3])
+def test_parameters_in_a_named_tuple(factor):
+    def forward(p, x):
+        return np.tanh(x @ p.W + p.b)
+
+    def backward(dout, p, x):
+        d = dout * (1 - forward(p, x) ** 2)
+        return Weights(factor * x.T @ d, d.sum(axis=0)), d @ p.W.T
+
+    p = Weights(RNG.normal(size=(4, 3)), RNG.normal(size=3))
+    right = "ok" if factor == 1 else "wrong"
+    assert rows(forward, backward, p, X) == {"p[0]": right, "p[1]": "ok", "x": "ok"}
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def test_a_derivative_element_by_element_is_multiplied_by_the_adjoint():
+    def sigmoid_prime(z):
+        return sigmoid(z) * (1 - sigmoid(z))
+
+    report = check_backward(sigmoid, sigmoid_prime, X)
+    assert report.ok
+    assert report.called == "dout * sigmoid_prime(z)"
+    text = said(sigmoid, lambda z: z * (1 - z), X)
+    assert "z: the derivative is taken at the input instead of the output" in text
+    # it is an adjoint, whatever it is called, where backward is right with it
+    assert check_backward(lambda x: 2 * x, lambda x: 2 * x, X).ok
+
+
+def test_lists_of_a_network_are_told_apart_in_words():
+    class Network:
+        def __init__(self):
+            self.weights, self.biases = [RNG.normal(size=(4, 5)), RNG.normal(size=(5, 3))], []
+
+        def forward(self, x):
+            self.outputs = [x]
+            for W in self.weights:
+                self.outputs.append(sigmoid(self.outputs[-1] @ W))
+            return self.outputs[-1]
+
+        def backward(self, dout):
+            gradients = []
+            for W, x, y in zip(
+                self.weights[::-1], self.outputs[-2::-1], self.outputs[:0:-1], strict=True
+            ):
+                d = dout * y * (1 - y)
+                gradients.insert(0, 5 * x.T @ d)
+                dout = d @ W.T
+            return gradients
+
+    text = said(Network(), X)
+    assert "the length of axis 1 of weights.0" in text
+    assert "of 0" not in text

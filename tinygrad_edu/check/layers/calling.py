@@ -85,23 +85,26 @@ def _is_floating(x: Any) -> bool:
 @dataclass(frozen=True)
 class Call:
     """One way to call a backward pass. `weighed` are the outputs whose adjoints it is given, `rate`
-    is the learning rate that it has."""
+    is the learning rate that it has. An `elementwise` one is f'(x), which is multiplied by dout."""
 
     arguments: tuple[Argument, ...]
     weighed: tuple[int, ...]
     rate: float | None = None
     name: str = "backward"
+    elementwise: bool = False
 
     @property
     def has_adjoint(self) -> bool:
         """Whether an adjoint is among the arguments, or backward has none and looks for it."""
         kinds = {a.role.kind for a in self.arguments}
-        return not self.arguments or bool(kinds & {"adjoint", "adjoints"})
+        is_given = self.elementwise or bool(kinds & {"adjoint", "adjoints"})
+        return is_given or not self.arguments
 
     @property
     def text(self) -> str:
         """The call as it would be written."""
-        return f"{self.name}({', '.join(a.text for a in self.arguments)})"
+        call = f"{self.name}({', '.join(a.text for a in self.arguments)})"
+        return f"dout * {call}" if self.elementwise else call
 
     def run(
         self, backward: Callable[..., Any], inputs: Sequence[Any], forwarded: Forwarded,
@@ -120,7 +123,8 @@ class Call:
 
         positional = [value(a.role) for a in self.arguments if not a.keyword]
         named = {a.name: value(a.role) for a in self.arguments if a.keyword}
-        return backward(*positional, **named)
+        result = backward(*positional, **named)
+        return adjoints[0] * result if self.elementwise else result
 
 
 # --- which calls there may be --------------------------------------------------------------------
@@ -154,6 +158,10 @@ def possible_calls(
         ])  # fmt: skip
     in_turn = itertools.chain.from_iterable(itertools.zip_longest(*options))
     found = [call for call in dict.fromkeys(in_turn) if call]  # the likeliest of each first
+    if len(parameters) == len(input_names) == 1 and not forwarded.one_number:
+        found += _elementwise_call(parameters[0], input_names[0], title)
+        if title != "backward" or role_by_name(parameters[0].name, input_names) == "input":
+            found.reverse()  # as of sigmoid_prime(z)
     if not found:
         raise TypeError(
             f"check_backward: {title} takes {len(parameters)} arguments for {len(input_names)} "
@@ -162,6 +170,14 @@ def possible_calls(
             "layer.backward(...), ...)"
         )
     return found[:MOST_TRIED]
+
+
+def _elementwise_call(parameter: inspect.Parameter, name: str, title: str) -> list[Call]:
+    """The call of f'(x), element by element, unless the parameter has the name of an adjoint."""
+    if role_by_name(parameter.name, [name]) == "adjoint":
+        return []
+    argument = Argument(Role("input"), parameter.name, False, name)
+    return [Call((argument,), (0,), None, title, elementwise=True)]
 
 
 def _backward_parameters(backward: Callable[..., Any]) -> list[inspect.Parameter] | None:

@@ -146,7 +146,11 @@ def _case_of(
     if variable.takes(analytic):
         analytic = analytic.reshape(variable.given.shape)
     dtype = precision(analytic, variable.given, once.output)
-    others = {v.own_name: v.given for v in once.variables if v is not variable}
+    others = {
+        v.name if v.own_name.isdigit() else v.own_name: v.given
+        for v in once.variables
+        if v is not variable
+    }
 
     def case_of(run: Pass, of: HandWrittenLayer) -> Case | None:
         same = run.named(variable.name)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_edu.check.layers.reached import LayerSlot
-from tinygrad_edu.check.layers.structures import PartPath
+from tinygrad_edu.check.layers.structures import PartPath, is_list_of_numbers, is_numbers
 from tinygrad_edu.rules.operand_types import Array
 
 
@@ -49,6 +49,8 @@ class Variable:
     def takes(self, gradient: Any) -> bool:
         """Whether a gradient has the shape of the variable. A number will do for shape (1,), and
         that of a parameter may lack leading axes of length 1: `b -= rate * db` works with it."""
+        if not (is_numbers(gradient) or is_list_of_numbers(gradient)):
+            return False
         shape, missing = np.shape(gradient), self.given.ndim - np.ndim(gradient)
         if self.is_input and self.given.shape != (1,):
             missing = 0

@@ -36,7 +36,8 @@ HEAP_TYPE = 1 << 9
 CHECKED_LIBRARIES = {"numpy", "torch", "jax", "jaxlib", "autograd"}
 """Libraries whose own objects are not looked into, also where one is handed in."""
 PLAIN_OBJECTS = {"SimpleNamespace", "Namespace", "UserDict", "UserList"}
-"""Classes of the standard library whose objects hold what people put there."""
+"""Classes of the standard library whose objects hold what people put there, as modules of torch do
+too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +166,8 @@ class Reached:
         if collection:
             yield from self._items(collection, found)
         kind = type(x)
-        if self._is_library(kind) and kind.__name__ not in PLAIN_OBJECTS:
+        holds_ours = kind.__name__ in PLAIN_OBJECTS or hasattr(kind, "named_parameters")
+        if self._is_library(kind) and not holds_ours:
             return
         if is_object(x):
             layer = hasattr(kind, "backward")  # a layer, wherever it was found
