@@ -249,7 +249,7 @@ def test_a_derivative_element_by_element_is_multiplied_by_the_adjoint():
     assert report.ok
     assert report.called == "dout * sigmoid_prime(z)"
     text = said(sigmoid, lambda z: z * (1 - z), X)
-    assert "z: the derivative is taken at the input instead of the output" in text
+    assert "z: the derivative is taken at the input instead of at the result" in text
     # it is an adjoint, whatever it is called, where backward is right with it
     assert check_backward(lambda x: 2 * x, lambda x: 2 * x, X).ok
 

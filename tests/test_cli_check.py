@@ -138,6 +138,38 @@ class Gate(Affine):
 
 
 layer = Forgetful()
+
+
+def matrix():
+    return np.arange(6.0).reshape(3, 2)
+
+
+def curved(x, power=2):
+    return (matrix() @ x) ** power
+
+
+def slopes(x, power=2):
+    return (power * (matrix() @ x) ** (power - 1))[:, None] * matrix()
+
+
+def turned(x, power=2):
+    return slopes(x).T
+
+
+def curvature(x):
+    return np.diag(6 * x)
+
+
+def along(x, v):
+    return slopes(x) @ v
+
+
+def linear(x):
+    return matrix() @ x
+
+
+def back(y):
+    return matrix().T @ y
 """
 folder = command.folder
 
@@ -178,6 +210,11 @@ RIGHT = [
     ("s.py:total x=2x3 axis=1", {"x": "ok", "scale": "ok"}),
     ("s.py:several u=1 v=2.5", {"u": "ok", "v": "ok"}),
     ("s.py:cube x=3x --gradient dcube", {"x": "ok"}),
+    ("s.py:curved x=2x --jacobian slopes", {"x": "ok"}),
+    ("s.py:curved x=2x power=3:fixed --jacobian slopes", {"x": "ok"}),
+    ("s.py:cube x=3x --hessian curvature", {"x": "ok"}),
+    ("s.py:curved x=2x --jvp along", {"x": "ok"}),
+    ("s.py:linear x=2x --adjoint back", {"x": "ok"}),
     ("s.py:product --with sympy", {"value": "ok", "x": "ok", "y": "ok"}),
     ("s.py:product --with sympy --theirs their_product", {"value": "ok", "x": "ok", "y": "ok"}),
     ("s.py:kink", {"x": "kink"}),
@@ -203,6 +240,7 @@ def test_what_is_right_has_status_0(call, expected, run):
         ("s.py:wrong x=3", "it is half of what it should be"),
         ("s.py:wrong x=3 --with sympy", "central differences give 6, as sympy does"),
         ("s.py:cube x=3x --gradient dwrong", "gradcheck of cube: wrong for x"),
+        ("s.py:curved x=2x --jacobian turned", "swap the axes"),
         ("s.py:layer x=5x4", "b: its gradient has shape (5, 2), not (2,)"),
         ("s.py:Forgetful x=5x4", "check_backward of Forgetful: wrong for b"),
     ],
@@ -249,6 +287,8 @@ def test_what_cannot_be_checked_has_status_1(call, said, run):
         ("s.py:layer x=5x4 --second-order", "--second-order does not fit: layer is a layer"),
         ("s.py:Sized x=5x4", "Sized is a class that needs n"),
         ("s.py:cube x=1 --gradient labels", "is not a function"),
+        ("s.py:price --hessian dcube", "--hessian does not fit: price is a node"),
+        ("s.py:curved x=2x --jvp along --jacobian slopes", "do not go together"),
         ("s.py:cube x=1 --gradient dcube --with sympy", "--with and --gradient do not go together"),
         ("s.py:cube x=1 --theirs dcube", "--theirs is for --with"),
         ("s.py:cube x=1 --with numpy", "invalid choice: 'numpy'"),
@@ -332,7 +372,7 @@ def test_the_examples_of_the_help_are_sound(capsys):
     for example in examples:
         options = check.check_parser().parse_intermixed_args(shlex.split(example)[2:])
         assert Asked.of(options.words[0]).path in ("script.py", "layers.py")
-    assert len(examples) == 5
+    assert len(examples) == 6
     assert cli.main(["--help"]) == 0
     out = capsys.readouterr().out
     assert "tinygrad-edu show" in out

@@ -101,7 +101,10 @@ def test_a_rank_that_dies_ends_the_job_and_the_checkpoint_is_whole(death, tmp_pa
         assert "KILLED BY SIGNAL: 9" in said.upper() or "EXIT CODE: 9" in said.upper()
     else:
         assert "ValueError: no more" in said
-        assert "rank 1 of 2 failed, so all ranks end; data_parallel.npz holds the last finished epoch" in said
+        assert (
+            "rank 1 of 2 failed, so all ranks end; data_parallel.npz holds the last finished epoch"
+            in said
+        )
     assert_trained(tmp_path, epochs=1)
     resumed = run(tmp_path, "--resume")
     assert resumed.returncode == 0, resumed.stderr

@@ -191,7 +191,8 @@ class Report:
 class GradientError(AssertionError):
     """An analytic gradient that differs from the numerical one; `report` says where."""
 
-    # Tracebacks and the summary of pytest show the bare name, and so the verdict within 80 columns.
+    # The summary line of pytest begins with module and name, and ends at the width of the terminal:
+    # without a module there is room for the verdict. __reduce__ pickles it all the same.
     __module__ = "builtins"
 
     def __init__(self, report: Report) -> None:

@@ -46,6 +46,7 @@ CHECK_EXAMPLES = """examples:
   tinygrad-edu check script.py:f w=3x4 labels=labels --with torch --theirs g
   tinygrad-edu check script.py:Affine x=5x3 --svg where.svg
   tinygrad-edu check script.py:f --gradient df
+  tinygrad-edu check script.py:residuals x=3x --jacobian J
   tinygrad-edu check layers.py losses.py:mse x=4x3 --junit results.xml
 
 inputs, for all targets that have them:
@@ -63,6 +64,11 @@ its object. A script is run as it is: check only scripts that you trust.
 WRONG = 1
 """The exit status if something is wrong."""
 
+BY_HAND = {
+    "gradient": "the derivative", "jacobian": "the Jacobian", "hessian": "the Hessian",
+    "jvp": "the product of the Jacobian and a vector", "adjoint": "the adjoint of a linear map",
+}  # fmt: skip
+"""The derivatives by hand that a function may have."""
 LIBRARIES = ("torch", "jax", "sympy", "autograd")
 COLOURS = {"ok": GREEN, "kink": YELLOW, "WRONG": RED, "MISSING": RED, "UNSURE": YELLOW,
            "UNUSED": YELLOW}  # fmt: skip
@@ -84,7 +90,8 @@ def check_parser() -> Parser:
         "--with", dest="library", choices=LIBRARIES, help="compare with this library instead"
     )
     parser.add_argument("--theirs", metavar="NAME", help="the function for that library")
-    parser.add_argument("--gradient", metavar="NAME", help="the derivative by hand of a function")
+    for kind, what in BY_HAND.items():
+        parser.add_argument(f"--{kind}", metavar="NAME", help=f"{what} by hand of a function")
     parser.add_argument("--backward", metavar="NAME", help="the backward pass of a forward pass")
     parser.add_argument(
         "--second-order", action="store_true", help="check the derivatives of the derivatives too"
@@ -177,12 +184,13 @@ def _say_the_sum(outcomes: list[Outcome]) -> None:
 
 def _check_options(options: argparse.Namespace, several: bool) -> None:
     """Refuse options that do not go together, or make no sense."""
-    for option in ("gradient", "backward", "theirs", "svg"):
+    for option in (*BY_HAND, "backward", "theirs", "svg"):
         if several and getattr(options, option):
             raise UsageError(f"--{option} is for one target: give script.py:name, and no other")
     ways = {
-        "--with": options.library, "--gradient": options.gradient, "--backward": options.backward,
+        "--with": options.library, "--backward": options.backward,
         "--second-order": options.second_order,
+        **{f"--{kind}": getattr(options, kind) for kind in BY_HAND},
     }  # fmt: skip
     chosen = [way for way, is_chosen in ways.items() if is_chosen]
     if len(chosen) > 1:

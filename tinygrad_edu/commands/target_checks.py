@@ -22,6 +22,8 @@ from tinygrad_edu.view.cards.reading import shape_of
 TRIED_AT = (-8.3, -3.1, -1.7, -0.9, -0.3, -0.06, 0.06, 0.3, 0.9, 1.7, 3.1, 8.3)
 """Where the derivative of a function of one number is tried, if no number is given: one number by
 another has one derivative, so that this is safe."""
+MATRICES = ("jacobian", "hessian", "jvp", "adjoint")
+"""The derivatives by hand of functions of arrays, by the names of their options."""
 MOST_PLACES = 100
 """Of an array, so many numbers are tried one by one."""
 
@@ -48,7 +50,8 @@ def prepared(target: CheckTarget, options: argparse.Namespace, inputs: Inputs) -
         run = _of_function(target, options, inputs, notes)
     if inputs.drawn:
         notes.append(f"random numbers for {', '.join(inputs.drawn)}; seed {options.seed}")
-    by_hand = inputs.names.get(options.gradient or options.backward or target.partner)
+    named = (getattr(options, kind) for kind in ("gradient", "backward", *MATRICES))
+    by_hand = inputs.names.get(next(filter(None, named), target.partner))
     judged = by_hand or getattr(target.found, "backward", target.found)
     return Check(target, run, notes, _place_of_code(judged))
 
@@ -69,6 +72,9 @@ def _of_function(
     if isinstance(found, type):  # of a torch Module, or another without a backward pass of its own
         found = inputs.made(found)
     gradient, backward = options.gradient, options.backward
+    kind = next((kind for kind in MATRICES if getattr(options, kind)), "")
+    if kind:
+        return _of_matrix(found, kind, inputs.found(getattr(options, kind)), inputs, settings)
     if not (gradient or backward or options.library or options.second_order):
         gradient, backward = (
             target.partner if target.way == way else "" for way in ("gradient", "backward")
@@ -101,6 +107,17 @@ def _of_function(
             f"{inputs.path}: {inputs.name}() returned {type(root).__name__}, not a node"
         )
     return _of_graph(root, options, inputs)
+
+
+def _of_matrix(
+    found: Callable[..., Any], kind: str, by_hand: Any, inputs: Inputs, settings: dict[str, Any]
+) -> Callable[[], Report]:
+    """The check of a Jacobian or a Hessian, or of what multiplies one."""
+    function, by_name = inputs.of(found, by_hand=True)
+    if kind in ("jacobian", "hessian"):  # called as the function is
+        by_hand = inputs.like(by_hand)
+    settings["names"] = [*by_name]
+    return lambda: gradcheck(function, *by_name.values(), **{kind: by_hand}, **settings)
 
 
 def _of_gradient(
@@ -163,7 +180,9 @@ def _gives_number(function: Callable[..., Any], x: float) -> bool:
 
 
 def _of_graph(root: Node, options: argparse.Namespace, inputs: Inputs) -> Callable[[], Report]:
-    _refuse_options(options, ["theirs", "gradient", "backward"], f"{inputs.name} is a node")
+    _refuse_options(
+        options, ["theirs", "gradient", "backward", *MATRICES], f"{inputs.name} is a node"
+    )
     inputs.refuse(f"{inputs.name} is a node, which has its inputs already")
     root.label = root.label or inputs.name
     settings = _tolerances(options)
@@ -183,7 +202,7 @@ def _of_layer(
 ) -> Callable[[], Report]:
     from tinygrad_edu.check import check_backward
 
-    own = ["theirs", "gradient", "backward", "library", "second_order"]
+    own = ["theirs", "gradient", "backward", *MATRICES, "library", "second_order"]
     _refuse_options(options, own, f"{inputs.name} is a layer with a backward pass of its own")
     layer = target.found
     if isinstance(layer, type) and not is_torch_rule(layer):
