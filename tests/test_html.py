@@ -13,7 +13,7 @@ from test_page_data import in_page, several
 
 from tinygrad_edu import Tensor, Value, to_html
 from tinygrad_edu.view.page.compact import compact_code
-from tinygrad_edu.view.page.page import SCRIPTS
+from tinygrad_edu.view.page.page import NO_LESSON, SCRIPTS
 from tinygrad_edu.view.picture.style import FONTS
 
 DEMOS = Path(__file__).parents[1] / "demos"
@@ -147,7 +147,7 @@ def test_a_title_is_text(tmp_path, wrong):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", [*SCRIPTS, *NO_LESSON])
 def test_the_compact_code_has_every_sign_of_the_code(name):
     """Only spaces, ends of lines and comments are gone, and none that a text holds."""
     lines = (STATIC / f"{name}.js").read_text(encoding="utf-8")

@@ -24,9 +24,14 @@ from tinygrad_edu.view.page.words import Words, table_of
 
 SCRIPTS = ("words", "text", "engine", "slopes", "samples", "steps", "layout", "rows", "routes",
            "formula", "local", "slots", "draw", "dots", "canvas", "say", "paths", "nudge", "why",
-           "note", "rule", "descent", "curve", "flow", "mistakes", "exercises", "stops",
-           "experiments", "predict", "panels", "scrubber", "link", "page")  # fmt: skip
+           "note", "rule", "descent", "curve", "flow", "predict",
+           "mistakes", "exercises", "stops", "experiments", "panels", "scrubber", "link",
+           "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
+LESSON, NO_LESSON = ("mistakes", "exercises", "stops"), ("no_lesson",)
+"""Code of questions and stops, and what stands in its place on a page that has none."""
+LESSON_WORDS = ("ask.", "pill.", "mistake.", "stop.")
+"""How the keys of texts begin that only LESSON says."""
 IN_PYTHON = ("html.", "data.")
 """How the keys of texts begin that stand in page.html or that Python says."""
 
@@ -45,9 +50,14 @@ def page_text(
     data.update(lesson_data(data, ask, stops))
     page_css = "\n".join(map(static, ("palette.css", "page.css", "experiments.css")))
     graph_css = "\n".join(map(static, ("graph.css", "walk.css")))
-    spoken = {key: text for key, text in words.items() if not key.startswith(IN_PYTHON)}
+    scripts: tuple[str, ...] = SCRIPTS
+    unspoken: tuple[str, ...] = IN_PYTHON
+    if not (ask or stops):  # what most pages do not need they do not carry
+        scripts = (*NO_LESSON, *(name for name in SCRIPTS if name not in LESSON))
+        unspoken += LESSON_WORDS
+    spoken = {key: text for key, text in words.items() if not key.startswith(unspoken)}
     table = f"const WORDS = {_json(spoken, ascii_only=False)};"
-    script = "\n".join(['"use strict";', table, rules, *(compact_code(name) for name in SCRIPTS)])
+    script = "\n".join(['"use strict";', table, rules, *map(compact_code, scripts)])
     script = f"(() => {{\n{script}\n}})();"
     hashes = " ".join(map(_hash, (page_css, graph_css)))
     policy = (

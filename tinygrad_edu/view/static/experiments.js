@@ -2,8 +2,7 @@
 
 function buildExperiments(page) {
   const find = (id) => document.getElementById(id);
-  buildExercises(page, find("exercises"));
-  buildWalk(page, find("walk"));
+  buildLesson(page, find("exercises"), find("walk"));
   buildFlow(page, find("flow"), find("widths"));
   find("flow").parentNode.hidden = !page.graph.drawn;
   find("curve").parentNode.hidden = !page.graph.live;

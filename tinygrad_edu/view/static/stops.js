@@ -38,6 +38,11 @@ function goToStop(page, at) {
   page.actions.bringIntoView(state.step);
 }
 
+function buildLesson(page, exercises, walk) {
+  buildExercises(page, exercises);
+  buildWalk(page, walk);
+}
+
 /** Begin the walk, or go on with it where the address says; without one, ask the first question. */
 function startLesson(page) {
   const { walk, graph } = page;
