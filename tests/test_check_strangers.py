@@ -278,3 +278,90 @@ def test_lists_of_a_network_are_told_apart_in_words():
     text = said(Network(), X)
     assert "the length of axis 1 of weights.0" in text
     assert "of 0" not in text
+
+
+@pytest.mark.parametrize("factor", [1, 3])
+def test_two_dicts_of_one_letter(factor):
+    class Gated:
+        def __init__(self):
+            self.p = {"Wa": RNG.normal(size=(4, 4)), "Wb": RNG.normal(size=(4, 4))}
+
+        def forward(self, x):
+            self.x, self.a, self.b = x, np.tanh(x @ self.p["Wa"]), x @ self.p["Wb"]
+            return self.a * self.b
+
+        def backward(self, dout):
+            da, db = dout * self.b * (1 - self.a**2), dout * self.a
+            self.g = {"Wa": factor * self.x.T @ da, "Wb": factor * self.x.T @ db}
+            return da @ self.p["Wa"].T + db @ self.p["Wb"].T
+
+    right = "ok" if factor == 1 else "wrong"
+    assert rows(Gated(), X) == {"x": "ok", "p.Wa": right, "p.Wb": right}
+
+
+def test_a_function_that_returns_its_backward_pass():
+    def dense(x, W):
+        return x @ W, lambda dout: (dout @ W.T, x.T @ dout)
+
+    W = RNG.normal(size=(4, 3))
+    assert check_backward(dense, lambda dout, back: back(dout), X, W).ok
+    assert "wrong for W" in said(dense, lambda dout, back: (back(dout)[0], 2 * back(dout)[1]), X, W)
+    with pytest.raises(TypeError, match=r"call it: .*back: back\(dout\)"):
+        check_backward(dense, X, W)
+
+
+# --- whole pieces of courses ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_network_of_columns_whose_backprop_returns_two_lists(factor):
+    class Columns:
+        def __init__(self, sizes=(4, 3, 2)):
+            self.biases = [RNG.normal(size=(n, 1)) for n in sizes[1:]]
+            self.weights = [RNG.normal(size=(n, m)) for m, n in itertools.pairwise(sizes)]
+
+        def cost(self, x, y):
+            for b, w in zip(self.biases, self.weights, strict=True):
+                x = sigmoid(w @ x + b)
+            return 0.5 * ((x - y) ** 2).sum()
+
+        def backprop(self, x, y):
+            activations = [x]
+            for b, w in zip(self.biases, self.weights, strict=True):
+                activations.append(sigmoid(w @ activations[-1] + b))
+            nabla_b, nabla_w = [None, None], [None, None]
+            delta = factor * (activations[-1] - y)
+            for i in (1, 0):
+                delta = delta * activations[i + 1] * (1 - activations[i + 1])
+                nabla_b[i], nabla_w[i] = delta, delta @ activations[i].T
+                delta = self.weights[i].T @ delta
+            return nabla_b, nabla_w
+
+    net = Columns()
+    found = rows(net.cost, net.backprop, X[:1].T, np.array([[0.0], [1.0]]))
+    right = "ok" if factor == 1 else "wrong"
+    names = ["biases.0", "biases.1", "weights.0", "weights.1"]
+    assert found == {"x": "not given", "y": "not given", **dict.fromkeys(names, right)}
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_a_cell_whose_state_is_a_pair_in_and_out(both):
+    def cell(x, state, W):
+        h, c = state
+        gate, new = np.split(np.concatenate([x, h], axis=1) @ W, 2, axis=1)
+        gate, new = sigmoid(gate), np.tanh(new)
+        c_next = gate * c + new
+        return (np.tanh(c_next), c_next), (x, h, c, gate, new, c_next)
+
+    def back(dstate, cache, W):
+        dh, dc = dstate
+        x, h, c, gate, new, c_next = cache
+        dc = dc * both + dh * (1 - np.tanh(c_next) ** 2)
+        d = np.concatenate([dc * c * gate * (1 - gate), dc * (1 - new**2)], axis=1)
+        both_inputs = d @ W.T
+        return both_inputs[:, :4], (both_inputs[:, 4:], dc * gate), np.hstack([x, h]).T @ d
+
+    state = RNG.normal(size=(5, 3)), RNG.normal(size=(5, 3))
+    found = rows(cell, back, X, state, RNG.normal(size=(7, 6)))
+    right = "ok" if both else "wrong"
+    assert found == dict.fromkeys(["x", "state[0]", "state[1]", "W"], right)

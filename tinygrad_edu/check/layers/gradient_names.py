@@ -10,7 +10,7 @@ BEFORE = ("gradientof", "gradient", "gradof", "gradwrt", "grad", "delta", "nabla
 AFTER = ("gradients", "gradient", "grads", "grad", "delta", "derivative", "deriv", "diff")
 GRADIENTS = ("grads", "gradients", "grad", "gradient", "diff", "derivative", "g", "d", "dparams")
 """The names of lists, dicts and arrays that hold the gradients of what is beside them."""
-PARAMETERS = ("params", "parameters", "param", "weights", "theta", "value", "val", "data", "w",
+PARAMETERS = ("params", "parameters", "param", "p", "weights", "theta", "value", "val", "data", "w",
               "values", "array")  # fmt: skip
 """The names of lists, dicts and arrays that have their gradients beside them."""
 SHORTER = (("^weights?", "w"), ("^bias(es)?", "b"), ("^(inputs?|inp)$", "x"))

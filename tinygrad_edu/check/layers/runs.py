@@ -251,6 +251,12 @@ class HandWrittenLayer:
                     "check_backward(forward, backward, *inputs); one function alone returns a loss "
                     "and its gradients, and gradcheck takes functions of torch, JAX and autograd"
                 )
+            if callable(returned[1]):
+                raise TypeError(
+                    "check_backward: the function returned another beside its output; if that is "
+                    "the backward pass, call it: check_backward(f, lambda dout, back: back(dout), "
+                    "*inputs)"
+                )
             return Forwarded([returned[0]], [])
         return Forwarded.of(output_left(self.owners) if returned is None else returned)
 
