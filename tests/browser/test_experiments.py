@@ -150,3 +150,24 @@ def test_what_is_lost_is_said_and_reached(open_page):
     page.keyboard.press("Home")
     assert widths.count() == 0  # nothing has been sent yet
     assert "Finish the backward pass" in page.locator("#flow").inner_text()
+
+
+def test_pinned_numbers_stay_beside_those_of_now(open_page):
+    page = open_page(settled(neuron()), fragment="select=card:1")
+    page.locator("#pin").press("Enter")
+    assert page.locator(".ghost:visible").count() == 0  # nothing has moved
+    set_field(page, "x", 0.6)
+    t = page.locator('.unit[data-key="card:4"]')
+    assert t.locator(".ghost").all_text_contents()[-2] == f"{math.tanh(1.25):.4g} →"
+    before = slope_of(lambda x: y_of(x, 1.5), 0.5)
+    assert f"gradient before {before:.5f}" in page.locator('[data-key="card:1"]').get_attribute(
+        "aria-label"
+    )
+    assert page.locator(".inputs .ghost:visible").all_inner_texts()[-2] == "0.5 →"
+    assert f"{1 - math.tanh(1.25) ** 2:.4g} →" in page.locator(".local .ghost").all_text_contents()
+    assert page.locator("#why .ghost").first.inner_text() == f"{before:.7g} →"
+    page.keyboard.press("t")
+    row = page.locator("#tablebody tr", has_text="tanh").locator("td.value")
+    assert row.inner_text() == f"{math.tanh(1.25)!r} → {math.tanh(1.5)!r}"
+    page.locator("#pin").click()
+    assert page.locator(".ghost:visible").count() == 0

@@ -23,7 +23,7 @@ from tinygrad_edu.view.page.page_data import Ranges, page_data
 from tinygrad_edu.view.page.words import Words, table_of
 
 SCRIPTS = ("words", "text", "engine", "slopes", "samples", "steps", "layout", "rows", "routes",
-           "formula", "local", "slots", "draw", "dots", "canvas", "say", "paths", "nudge", "why",
+           "formula", "local", "slots", "pin", "draw", "dots", "canvas", "say", "paths", "nudge", "why",
            "note", "rule", "descent", "curve", "flow", "predict",
            "mistakes", "exercises", "stops", "experiments", "panels", "scrubber", "link",
            "page")  # fmt: skip

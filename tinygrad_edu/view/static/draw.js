@@ -53,7 +53,8 @@ function drawFrame(page, key, { x, y, w, h: height }) {
 function drawPill({ x, y }) {
   const rect = svg("rect", { class: "pill", y: y - 11, height: 22, rx: 11 });
   const text = svg("text", { class: "pt", x, y: y + 4.5 });
-  return { group: svg("g", { class: "local" }, rect, text), rect, text, x };
+  const was = svg("text", { class: "pt ghost", x, y: y + 23 });
+  return { group: svg("g", { class: "local" }, rect, text, was), rect, text, was, x };
 }
 
 function setPill(pill, text) {
@@ -142,11 +143,13 @@ function addNumbers(unit, left, lower, isTall) {
     const back = unit.bars ? { x: at - 4, y: middle - 13, height: 26 } : { x: at - 6, y: 29 + lower, height: 38 };
     unit.group.append(svg("rect", { class: `back ${css}`, width: isTall ? 104 : 66, rx: 7, ...back }));
     const place = isTall ? { x: left, y: middle + 4 } : { x: at, y: (unit.bars ? 48 : 41) + lower };
-    unit.group.append(svg("text", { class: unit.bars && !isTall ? "k small" : "k", ...place }, label));
+    const name = svg("text", { class: unit.bars && !isTall ? "k small" : "k", ...place }, label);
+    unit.group.append(name);
     const width = isTall ? 96 : 58;
-    if (unit.bars) unit.group.append(svg("path", { class: "axis", d: `M${at} ${middle}h${width}` }), bars);
+    const pinned = svg("path", { class: "ghost" });
+    if (unit.bars) unit.group.append(svg("path", { class: "axis", d: `M${at} ${middle}h${width}` }), pinned, bars);
     unit.group.append(text);
-    unit.numbers.push({ css, at, middle, width, text, bars });
+    unit.numbers.push({ css, at, middle, width, text, bars, pinned, name, label });
   }
 }
 
@@ -237,6 +240,7 @@ function updateDrawing(page) {
     const ready = heads.every((head) => known.value[head]);
     const derivative = page.derivatives[n];
     setPill(pill, ready && derivative !== null ? `×${short(derivative)}` : "");
+    pill.was.textContent = ghost(page, "local", edge.link, derivative);
   });
 }
 
@@ -261,7 +265,14 @@ function updateUnit(page, key, unit) {
     place.text.textContent = unknown ? UNKNOWN : unit.bars ? "" : short(own[0]);
     place.text.setAttribute("font-size", numberSize(place.text.textContent));
     if (unit.bars) place.bars.setAttribute("d", barsPath(strip, place));
+    const was = unit.shown.map((i, n) => ghost(page, place.css, i, own[n]));
+    const isMoved = was.some(Boolean);
+    place.name.textContent = isMoved && !unit.bars ? was[0] : place.label; // there is no other room
+    place.name.classList.toggle("ghost", isMoved && !unit.bars);
+    const before = unit.shown.map((i) => page.pinned?.[place.css].get(i));
+    place.pinned.setAttribute("d", isMoved && unit.bars ? barsPath(before, place) : "");
     lines.push(`${what} ${unknown ? word("unit.unknown") : unit.bars ? rangeText(stats ?? strip) : full(own[0])}`);
+    if (isMoved && !unit.bars) lines.push(word("pin.was", { what, x: full(before[0]) }));
   }
   if (unit.slots) lines.push(updateSlots(page, unit));
   unit.wrong?.remove();

@@ -3,6 +3,7 @@
 function buildExperiments(page) {
   const find = (id) => document.getElementById(id);
   buildLesson(page, find("exercises"), find("walk"));
+  buildPin(page, find("pin"));
   buildFlow(page, find("flow"), find("widths"));
   find("flow").parentNode.hidden = !page.graph.drawn;
   find("curve").parentNode.hidden = !page.graph.live;

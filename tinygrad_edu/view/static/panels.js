@@ -69,7 +69,9 @@ function inputRow(page, i) {
     if (Number.isFinite(typed)) page.actions.setInput(i, typed);
   });
   field.addEventListener("blur", () => updateInputs(page)); // what is not a number gives way to the number
-  return { i, gradient, slider, field, parts: [name, slider, field, gradient] };
+  const was = { v: h("small", { class: "ghost" }), g: h("small", { class: "ghost" }) };
+  const ghosts = [h("span", { class: "beside" }), was.v, was.g];
+  return { i, gradient, slider, field, was, ghosts, parts: [name, slider, field, gradient, ...ghosts] };
 }
 
 /** A slider's number on its grid, free of the last digits that binary fractions add. */
@@ -79,9 +81,14 @@ function toStep(x, low, step) {
 
 function updateInputs(page) {
   const { numbers } = page;
-  for (const { i, gradient, value, slider, field } of page.rows) {
+  for (const { i, gradient, value, slider, field, was, ghosts } of page.rows) {
     const g = visibleGradient(page, i);
     gradient.textContent = g === undefined ? UNKNOWN : medium(g);
+    if (was) {
+      was.v.textContent = ghost(page, "v", i, numbers.v[i], medium);
+      was.g.textContent = ghost(page, "g", i, g, medium);
+      for (const part of ghosts) part.hidden = !was.v.textContent && !was.g.textContent;
+    }
     if (value) value.textContent = medium(numbers.v[i]);
     if (slider) slider.value = numbers.v[i];
     if (field && document.activeElement !== field) field.value = full(numbers.v[i]).replace("−", "-");
@@ -150,8 +157,8 @@ function fillTable(page, body) {
         h("th", { scope: "row" }, card.name),
         h("td", {}, card.kind === "node" ? applied(card, operandNames(page, card))
           : word(i === graph.root ? "table.output" : "table.input")),
-        h("td", { class: "value" }, card.array ?? (known.value[i] ? full(numbers.v[i]) : UNKNOWN)),
-        h("td", { class: "gradient" }, card.array ? (known.complete[i] ? word("table.known") : UNKNOWN) : g === undefined ? UNKNOWN : full(g)),
+        h("td", { class: "value" }, card.array ?? (known.value[i] ? `${ghost(page, "v", i, numbers.v[i], full)} ${full(numbers.v[i])}`.trim() : UNKNOWN)),
+        h("td", { class: "gradient" }, card.array ? (known.complete[i] ? word("table.known") : UNKNOWN) : g === undefined ? UNKNOWN : `${ghost(page, "g", i, g, full)} ${full(g)}`.trim()),
         h("td", {}, factors.join("; ")));
       row.addEventListener("click", () => page.actions.select(key));
       body.append(row);

@@ -30,7 +30,7 @@ function explainGradient(page, panel) {
 function explainCard(page, i) {
   const { graph, state, view, known, numbers } = page;
   const isKnown = known.complete[i] && !(state.predicting && !known.complete[i]);
-  const result = isKnown ? gradientText(numbers.g[i]) : h("span", { class: "gradient" }, "?");
+  const result = isKnown ? withGhost(page, "g", i, numbers.g[i], gradientText(numbers.g[i])) : h("span", { class: "gradient" }, "?");
   const paths = pathsToRoot(page.edges, state.selected, view.unitOf[graph.root], MOST_PATHS);
   const usable = paths?.length && paths.every((path) => path.every((n) => page.derivatives[n] !== null));
   if (usable) page.paths = paths;
