@@ -23,10 +23,10 @@ from tinygrad_edu.view.page.page_data import Ranges, page_data
 from tinygrad_edu.view.page.words import Words, table_of
 
 SCRIPTS = ("words", "text", "engine", "slopes", "samples", "steps", "layout", "rows", "routes",
-           "formula", "local", "slots", "pin", "draw", "dots", "canvas", "say", "paths", "nudge", "why",
-           "note", "rule", "descent", "curve", "flow", "predict",
-           "mistakes", "exercises", "stops", "experiments", "panels", "scrubber", "link",
-           "page")  # fmt: skip
+           "formula", "local", "slots", "pin", "draw", "dots", "canvas", "say",
+           "paths", "nudge", "why", "note", "rule", "descent", "curve", "flow",
+           "predict", "mistakes", "exercises", "stops", "experiments", "panels",
+           "scrubber", "link", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 LESSON, NO_LESSON = ("mistakes", "exercises", "stops"), ("no_lesson",)
 """Code of questions and stops, and what stands in its place on a page that has none."""
