@@ -29,7 +29,7 @@ def pages(monkeypatch):
     """A stand-in for to_html that remembers how it was called."""
     calls = []
 
-    def to_html(node, path=None, *, title=None, ranges=None):
+    def to_html(node, path=None, *, title=None, ranges=None, layout="full"):
         calls.append((node, title, ranges))
         text = f'<!doctype html><script>"page of {node.label}"</script>'
         if path is not None:

@@ -38,7 +38,7 @@ def show(
 
     check_node(node, "show")
     if in_notebook():
-        page = to_html(node, title=title, ranges=ranges)
+        page = to_html(node, title=title, ranges=ranges, layout="cell")
         shown = {"text/plain": repr(node), "text/html": frame(page, picture_of(node))}
         importlib.import_module("IPython.display").display(shown, raw=True)
         return None
@@ -125,7 +125,7 @@ def _page(node: Node) -> str:
     from tinygrad_edu.view.page.html import to_html
 
     _check_size(node)
-    return frame(to_html(node), to_svg(node))
+    return frame(to_html(node, layout="cell"), to_svg(node))
 
 
 def _check_size(node: Node) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, get_args, overload
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.caller import label_or_variable, variables_as_names
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tinygrad_edu.view.page.lessons import Question, Stop
     from tinygrad_edu.view.page.page_data import Ranges
 
+Layout = Literal["full", "slide", "cell"]
+
 
 @overload
 def to_html(
@@ -25,6 +27,7 @@ def to_html(
     ranges: Ranges | None = None,
     ask: Sequence[Question] = (),
     stops: Sequence[Stop] = (),
+    layout: Layout = "full",
 ) -> str: ...
 @overload
 def to_html(
@@ -35,6 +38,7 @@ def to_html(
     ranges: Ranges | None = None,
     ask: Sequence[Question] = (),
     stops: Sequence[Stop] = (),
+    layout: Layout = "full",
 ) -> Path: ...
 def to_html(
     node: Node,
@@ -44,6 +48,7 @@ def to_html(
     ranges: Ranges | None = None,
     ask: Sequence[Question] = (),
     stops: Sequence[Stop] = (),
+    layout: Layout = "full",
 ) -> str | Path:
     """The graph of a node as an interactive page; with `path`, write it there and return the path.
 
@@ -51,18 +56,22 @@ def to_html(
     what it is. It opens with every gradient known if `node.backward()` has run, else at the start.
     `ranges` gives the ends of sliders by label: `{"tax": (1, 1.5)}`, or `(low, high, step)`. `ask`
     lists questions for the reader: `("value", "t")`, `("local", "t", "s")`, `("gradient", "x")`,
-    `"order"`, `"falsified"`. `stops` is a walk that comes first, see `Stop`. The page is one file
-    that needs no other, written atomically. TypeError unless given a node; ValueError for a range
-    that fits no leaf, a question or stop that does not fit the graph, or a path that does not end
-    in .html.
+    `"order"`, `"falsified"`. `stops` is a walk that comes first, see `Stop`. `layout` is "full",
+    "slide" for a frame of 960 × 540 pixels with large type, or "cell" for a frame in a notebook.
+    The page is one file that needs no other, written atomically. TypeError unless given a node;
+    ValueError for another layout, a range that fits no leaf, a question or stop that does not fit
+    the graph, or a path that does not end in .html.
     """
     check_node(node, "to_html")
     if title is not None and not isinstance(title, str):
         raise TypeError(f"to_html: the title must be a string, not {type(title).__name__}")
+    if layout not in get_args(Layout):
+        raise ValueError(f"to_html: layout must be one of {get_args(Layout)}, not {layout!r}")
     file = checked_path(path, "to_html")
     # here, because it costs 40 ms that most programs never need
     from tinygrad_edu.view.page.page import page_text
 
     with variables_as_names(node):
         own_title = title if title is not None else label_or_variable(node)
-        return deliver(page_text(node, own_title, ranges, ask=ask, stops=stops), file)
+        text = page_text(node, own_title, ranges, layout, ask=ask, stops=stops)
+        return deliver(text, file)

@@ -18,6 +18,7 @@ from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.reading import shown_text
 from tinygrad_edu.view.package_files import static
 from tinygrad_edu.view.page.compact import compact_code
+from tinygrad_edu.view.page.html import Layout
 from tinygrad_edu.view.page.lessons import Question, Stop, lesson_data
 from tinygrad_edu.view.page.page_data import Ranges, page_data
 from tinygrad_edu.view.page.words import Words, table_of
@@ -26,7 +27,7 @@ SCRIPTS = ("words", "text", "engine", "slopes", "samples", "steps", "layout", "r
            "formula", "local", "slots", "pin", "draw", "dots", "canvas", "say",
            "paths", "nudge", "why", "note", "rule", "descent", "curve", "flow",
            "predict", "mistakes", "exercises", "stops", "experiments", "panels",
-           "scrubber", "link", "page")  # fmt: skip
+           "scrubber", "link", "isolate", "keyboard", "frames", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 LESSON, NO_LESSON = ("mistakes", "exercises", "stops"), ("no_lesson",)
 """Code of questions and stops, and what stands in its place on a page that has none."""
@@ -40,6 +41,7 @@ def page_text(
     node: Node,
     title: str,
     ranges: Ranges | None = None,
+    layout: Layout = "full",
     lang: str | Words = "en",
     ask: Sequence[Question] = (),
     stops: Sequence[Stop] = (),
@@ -48,7 +50,7 @@ def page_text(
     words = table_of(lang)
     data, rules = page_data(node, ranges)
     data.update(lesson_data(data, ask, stops))
-    page_css = "\n".join(map(static, ("palette.css", "page.css", "experiments.css")))
+    page_css = "\n".join(map(static, ("palette.css", "page.css", "experiments.css", "frames.css")))
     graph_css = "\n".join(map(static, ("graph.css", "walk.css")))
     scripts: tuple[str, ...] = SCRIPTS
     unspoken: tuple[str, ...] = IN_PYTHON
@@ -67,6 +69,7 @@ def page_text(
     parts = {
         **{key: escape(text) for key, text in words.items()},
         "policy": policy,
+        "layout": layout,
         "title": escape(shown_text(title, 120).strip() or "Computation graph"),
         "formula": escape(data.pop("formula")),
         "page_css": page_css,

@@ -1,9 +1,13 @@
 // Zoom and pan, and the picture as a file.
 
-const SMALLEST_TEXT = 11; // in the drawing
-
-/** Pixels a unit of the drawing, so that every text is at least 10 pixels high, 12 on a projector. */
-const readableScale = () => (innerWidth >= 1920 ? 12 : 10) / SMALLEST_TEXT;
+/**
+ * Pixels a unit of the drawing, so that every text is at least 10 pixels high, 12 on a large screen,
+ * and 16 on a slide. The smallest text of a drawing has 11 units, on a slide 14.
+ */
+function readableScale() {
+  if (document.body.classList.contains("slide")) return 16 / 14;
+  return (innerWidth >= 1920 ? 12 : 10) / 11;
+}
 
 /** How wide a row of cards may be so that it can be read as a whole. */
 const roomIn = (holder) => Math.max(holder.getBoundingClientRect().width / readableScale() - 2 * MARGIN - CIRCLE, 320);
@@ -27,6 +31,8 @@ function makeCanvas(picture, holder, layout, before) {
 
   function apply() {
     const { w, h: height } = size;
+    picture.setAttribute("width", w); // as a share of its holder it would be laid out anew at every step
+    picture.setAttribute("height", height);
     picture.setAttribute("viewBox", [middle.x - w / scale / 2, middle.y - height / scale / 2, w / scale, height / scale].map((x) => x.toFixed(2)).join(" "));
   }
 

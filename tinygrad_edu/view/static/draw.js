@@ -40,7 +40,7 @@ function buildDrawing(page) {
 function drawFrame(page, key, { x, y, w, h: height }) {
   const m = Number(key.slice("module:".length));
   const name = page.graph.modules[m].name;
-  const button = svg("g", { class: "fold", role: "button", tabindex: "0",
+  const button = svg("g", { class: "fold", role: "button", tabindex: "-1",
     "aria-label": word("unit.fold", { name }), transform: `translate(${x + 20} ${y + 18})` },
     svg("circle", { r: 11 }), svg("path", { d: "M-4 0h8" }));
   onPress(button, () => page.actions.toggleFold(m));
@@ -79,7 +79,7 @@ function unitName(graph, key) {
 }
 
 function drawUnit(page, key, { x, y, w, h: height }) {
-  const { graph } = page;
+  const { graph, state } = page;
   const index = Number(key.split(":")[1]);
   const isModule = key.startsWith("module:");
   const thing = isModule ? graph.modules[index] : graph.cards[index];
@@ -98,12 +98,13 @@ function drawUnit(page, key, { x, y, w, h: height }) {
     group.addEventListener("click", () => page.actions.explainConstant(index, group));
     return unit;
   }
-  group.setAttribute("tabindex", "0");
+  group.setAttribute("tabindex", state.selected === key ? 0 : -1);
   group.setAttribute("role", "button");
   onPress(group, () => page.actions.select(key));
   if (isModule) group.addEventListener("dblclick", () => page.actions.toggleFold(index));
   if (thing.uses?.length > 1 && !thing.array) addSlots(unit, thing.uses.length, w, height);
   group.addEventListener("focus", () => { // by keyboard; under a pointer nothing may move
+    markStop(page, key);
     if (group.matches(":focus-visible")) page.canvas.show({ x, y, w, h: height });
   });
   const badge = isModule || !thing.symbol ? 0 : w - (thing.array ? 196 : 166) + 2 * CIRCLE;
@@ -125,7 +126,7 @@ function drawUnit(page, key, { x, y, w, h: height }) {
   addNumbers(unit, left, note && !unit.bars ? 7 : 0, thing.array && !isModule);
   if (badge) group.append(...drawSymbol(thing.badge ?? thing.symbol, badge, height / 2));
   if (isModule) {
-    unit.beside = svg("g", { class: "fold", role: "button", tabindex: "0",
+    unit.beside = svg("g", { class: "fold", role: "button", tabindex: "-1",
       "aria-label": word("unit.unfold", { name: thing.name }), transform: `translate(${x + w - 16} ${y + 17})` },
       svg("circle", { r: 11 }), svg("path", { d: "M-4 0h8M0 -4v8" }));
     onPress(unit.beside, () => page.actions.toggleFold(index));
@@ -158,7 +159,7 @@ function drawSymbol(symbol, width, y) {
   const size = [...symbol].length === 1 ? 19 : 11.5;
   return [
     svg("rect", { class: "op", x: -CIRCLE, y: y - CIRCLE, width, height: 2 * CIRCLE, rx: CIRCLE }),
-    svg("text", { class: "opt", x: width / 2 - CIRCLE, y: y + size / 3, "font-size": size }, symbol),
+    svg("text", { class: size > 14 ? "opt one" : "opt", x: width / 2 - CIRCLE, y: y + size / 3, "font-size": size }, symbol),
   ];
 }
 
@@ -212,15 +213,16 @@ function updateDrawing(page) {
   const onPath = page.pathEdges;
   for (const [key, unit] of drawing.units) {
     const running = now.key === key;
+    updateUnit(page, key, unit);
     const marks = {
       forward: running && now.kind === "forward",
       backward: running && now.kind === "backward",
       receives: (now.kind === "backward" && operands.has(key))
         || (now.kind === "seed" && key === view.unitOf[graph.root]),
       selected: state.selected === key,
+      unusual: unit.numbers.some(({ isOdd }) => isOdd),
     };
     for (const [name, on] of Object.entries(marks)) unit.group.classList.toggle(name, on);
-    updateUnit(page, key, unit);
   }
   drawRoutes(page);
   page.edges.forEach((edge, n) => {
@@ -254,6 +256,10 @@ function updateUnit(page, key, unit) {
   }
   const values = unit.shown.map((i) => (known.value[i] ? numbers.v[i] ?? 0 : undefined));
   const gradients = unit.shown.map((i) => visibleGradient(page, i));
+  const said = [page.state.selected === key, known.missing[unit.shown[0]], ...values, ...gradients].join();
+  const isSame = unit.said === said && unit.pinned === page.pinned && !page.early && !unit.wrong;
+  if (isSame) return; // most cards at most steps, and writing would cost layout
+  Object.assign(unit, { said, pinned: page.pinned });
   const m = key.startsWith("module:") ? Number(key.slice(7)) : -1;
   const lines = [m < 0 ? unitName(graph, key) : modulePath(graph, m)];
   for (const place of unit.numbers) {
@@ -261,7 +267,9 @@ function updateUnit(page, key, unit) {
     const unknown = own.includes(undefined);
     const strip = unit.bars && !unknown ? stripOf(page, unit, place.css, own) : [];
     const stats = graph.cards[unit.shown[0]]?.stats?.[place.css].map(toNumber);
+    place.isOdd = !unknown && own.some((x) => !Number.isFinite(x));
     place.text.classList.toggle("unknown", unknown);
+    place.text.classList.toggle("odd", place.isOdd);
     place.text.textContent = unknown ? UNKNOWN : unit.bars ? "" : short(own[0]);
     place.text.setAttribute("font-size", numberSize(place.text.textContent));
     if (unit.bars) place.bars.setAttribute("d", barsPath(strip, place));

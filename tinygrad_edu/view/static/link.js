@@ -24,7 +24,7 @@ function writeLink(page) {
 /** Take over what the address holds, as far as it fits this graph; returns its step, or null. */
 function readLink(page) {
   const { graph, state } = page;
-  const found = new URLSearchParams(location.hash.slice(1));
+  const found = new URLSearchParams(location.hash.slice(1) || graph.opening);
   const leaves = new Map(graph.cards.flatMap((card, i) => (card.kind === "leaf" ? [[card.id, i]] : [])));
   for (const [key, text] of found) {
     const leaf = leaves.get(key.slice("in.".length));

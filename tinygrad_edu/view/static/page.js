@@ -2,9 +2,12 @@
 
 function startPage() {
   const $ = (id) => document.getElementById(id);
+  const source = document.documentElement.outerHTML; // as it came
   const graph = readGraph($("graph").textContent);
+  watchWidth();
   const page = {
     graph,
+    source,
     elements: { rule: $("rule"), ruleTitle: $("rule-title"), ruleLocal: $("rule-local"), note: $("note") },
     state: { inputs: new Map(), step: 0, selected: "", folded: new Set(graph.folded), predicting: false, table: false, early: false },
     rows: [],
@@ -66,6 +69,7 @@ function startPage() {
     updateRule(page);
     if (state.table || !graph.drawn) fillTable(page, $("tablebody"));
     $("say").replaceChildren(...sentences(page));
+    for (const id of ["say", "why", "tablebody"]) isolateNames($(id));
     const scrub = $("scrub");
     scrub.max = steps.length - 1;
     scrub.value = state.step;
@@ -180,6 +184,7 @@ function startPage() {
   actions.select = (key) => {
     state.selected = key;
     refresh();
+    showAnswer();
   };
 
   actions.selectCard = (i) => {
@@ -315,12 +320,12 @@ function startPage() {
     help: () => $("keys").showModal(), "keys-close": () => $("keys").close(), reset: () => actions.setInputs([]),
     link: copyLink,
     check: checkAnswer, reveal: () => reveal(), print: () => window.print(),
-    "save-svg": () => saveSvg(page), "save-png": () => savePng(page, notice),
+    "save-page": () => savePage(page), "save-svg": () => saveSvg(page), "save-png": () => savePng(page, notice),
     "zoom-in": () => page.canvas?.zoom(1.25), "zoom-out": () => page.canvas?.zoom(0.8),
     "zoom-fit": () => page.canvas?.fit(),
   };
   for (const [id, action] of Object.entries(buttons)) $(id).addEventListener("click", action);
-  for (const id of ["save-svg", "save-png", "print"]) $(id).addEventListener("click", () => { $("save").open = false; });
+  for (const id of ["save-page", "save-svg", "save-png", "print"]) $(id).addEventListener("click", () => { $("save").open = false; });
   $("scrub").addEventListener("input", (event) => go(Number(event.target.value), { animate: false }));
   $("answer").addEventListener("keydown", (event) => {
     if (event.key === "Enter") checkAnswer();
@@ -331,7 +336,7 @@ function startPage() {
     if (event.key === "Escape") event.target.blur();
   });
   const keys = {
-    ArrowRight: buttons.next, ArrowLeft: buttons.back, Home: buttons.first, End: buttons.last, " ": play,
+    PageDown: buttons.next, PageUp: buttons.back, ArrowRight: buttons.next, ArrowLeft: buttons.back, Home: buttons.first, End: buttons.last, " ": play,
     p: togglePredict, t: toggleTable, f: foldChosen, "/": () => $("find").focus(), "?": buttons.help,
     "+": buttons["zoom-in"], "=": buttons["zoom-in"], "-": buttons["zoom-out"], "−": buttons["zoom-out"],
     0: buttons["zoom-fit"],
@@ -340,8 +345,10 @@ function startPage() {
     const inField = event.target.matches?.("input, textarea, select, summary");
     if (inField || event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
     if (event.key === " " && event.target.matches?.("button")) return;
-    if (["ArrowRight", "ArrowLeft", "Home", "End"].includes(event.key) && event.target.matches?.("pre, #tablebox")) return;
-    const action = keys[event.key] ?? keys[event.key.toLowerCase()];
+    const isScrolled = event.target.matches?.("pre, #tablebox") && /^(Arrow|Page|Home|End)/.test(event.key);
+    if (isScrolled || (event.key.startsWith("Page") && !document.body.classList.contains("slide"))) return;
+    if (moveFocus(page, event.key)) { event.preventDefault(); return; }
+    const action = choiceOf(event.key) ?? keys[event.key] ?? keys[event.key.toLowerCase()];
     if (!action) return;
     event.preventDefault();
     action();
@@ -367,23 +374,20 @@ function startPage() {
     startLesson(page);
   }
 
-  /** Put the cards into other rows where the window has become wider or narrower. */
-  new ResizeObserver(() => {
-    const room = roomIn($("picture"));
-    if (!graph.drawn || state.table || room === page.room) return;
-    const isSame = page.layout.rows === 1 && page.layout.width <= room;
-    page.room = room;
-    if (isSame) return;
+  watchRoom(page, $("picture"), () => {
     rebuild();
     recompute();
     refresh();
     bringIntoView(state.step);
-  }).observe($("picture"));
-
+  });
   Object.assign(actions, { go, bringIntoView, visibleKey });
   page.rows = buildInputs(page, $("inputs"));
   page.lines = buildProgram(page, $("program"));
   buildExperiments(page);
+  buildChoice();
+  isolateNames(document.querySelector(".formula"));
+  $("link").hidden = !location.protocol.startsWith("http"); // no one else can open the path of a file
+  window.addEventListener("beforeprint", () => page.canvas?.fit());
   $("names").append(...graph.cards.filter((card) => card.labelled).slice(0, 200).map((card) => h("option", { value: card.name })));
   open();
   return page;
