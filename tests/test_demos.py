@@ -9,7 +9,6 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import numpy as np
 import pytest
 import sympy
 
@@ -89,8 +88,8 @@ def test_neuron_adds_up_three_paths(tmp_path):
     assert "<h1>One input, three paths</h1>" in (tmp_path / "neuron.html").read_text("utf-8")
 
 
-def test_manual_backprop_names_the_one_mistake_and_what_follows_from_it(tmp_path):
-    out, _ = run("manual_backprop.py", tmp_path)
+def test_batch_norm_by_hand_names_the_one_mistake_and_what_follows_from_it(tmp_path):
+    out, _ = run("batch_norm_by_hand.py", tmp_path)
     right, wrong = out.strip().split("\n\n")
     assert right.startswith("check_by_hand of loss: all gradients agree")
     assert right.count("  ok") == 25
@@ -202,5 +201,5 @@ def test_a_demo_says_what_it_needs_before_it_computes_anything(name, tmp_path, m
 
 def test_some_demos_need_what_others_do_not():
     assert {name for name in NEEDED if not NEEDED[name]} == {
-        "apple_tax.py", "bug_museum.py", "manual_backprop.py", "neuron.py", "ready.py",
+        "apple_tax.py", "bug_museum.py", "batch_norm_by_hand.py", "neuron.py", "ready.py",
     }  # fmt: skip

@@ -187,9 +187,10 @@ def top_level_names(tree):
             yield from (target.id for target in targets if isinstance(target, ast.Name))
 
 
-TWINS = {"MLP", "arrays", "sign", "trace"}
-"""Names that stand twice on purpose: the networks of `nn` and `scalar_nn`, the strategy `arrays`
-beside the table of functions of arrays, and NumPy's `sign` and `trace` beside ours."""
+TWINS = {"MLP", "arrays", "sign", "softmax", "trace"}
+"""Names that stand twice on purpose: the networks of `nn` and `scalar_nn`, softmax of arrays and of
+lists of Values, the strategy `arrays` beside the table of functions of arrays, and NumPy's `sign`
+and `trace` beside ours."""
 
 
 def test_a_name_and_a_file_name_stand_once():

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_edu import Value
+import tinygrad_edu as tg
+from tinygrad_edu import Value, scalar_nn
 from tinygrad_edu.scalar_nn import MLP, Layer, Neuron
 
 numbers = st.floats(-10, 10)
@@ -219,3 +220,19 @@ def test_tracing_sees_an_operand_used_twice_once_and_a_constant_as_a_leaf():
     assert [n._op for n in nodes if n.data == 4] == ["+"]
     assert [n._op for n in nodes if n.data != 4] == ["", ""]
     assert len(edges) == 2
+
+
+def test_softmax_of_a_list_of_values_is_that_of_the_tensor():
+    for numbers in ([0.5, -1.0, 2.0], [1000.0, 1001.0], [3.0]):
+        values, tensor = [Value(x) for x in numbers], tg.Tensor(numbers)
+        probabilities = scalar_nn.softmax(values)
+        (-probabilities[0].log()).backward()
+        whole = tg.softmax(tensor)
+        (-tg.log(whole[0])).backward()
+        np.testing.assert_allclose([p.data for p in probabilities], whole.data, rtol=1e-14)
+        np.testing.assert_allclose([v.grad for v in values], tensor.grad, rtol=1e-12, atol=1e-15)
+    assert scalar_nn.softmax([0.0, Value(0.0)])[0].data == 0.5
+    with pytest.raises(ValueError, match="softmax: got no value; give a list of at least one"):
+        scalar_nn.softmax([])
+    with pytest.raises(TypeError, match=r"for a list of Values there is scalar_nn\.softmax"):
+        tg.softmax([Value(1.0), Value(2.0)])

@@ -5,12 +5,29 @@ For looking at: a neuron of it fits on a page. For training anything larger use 
 
 from __future__ import annotations
 
+import functools
+import math
+import operator
 import random
 from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_edu.engine.value import Value
 from tinygrad_edu.module import Module, check_width, check_widths, label_parameters
+
+
+def softmax(values: Sequence[Any]) -> list[Any]:
+    """A list of positive Values with the sum 1: exp(x) / Σ exp(x), of a list of Values.
+
+    The largest is subtracted first, as a plain number, so that no exponential overflows. ValueError
+    for an empty list.
+    """
+    if not values:
+        raise ValueError("softmax: got no value; give a list of at least one")
+    top = max(getattr(x, "data", x) for x in values)
+    exponentials = [(x - top).exp() if isinstance(x, Value) else math.exp(x - top) for x in values]
+    total = functools.reduce(operator.add, exponentials)
+    return [e / total for e in exponentials]
 
 
 class Neuron(Module):

@@ -31,7 +31,7 @@ def array_from_list(x: Any, operation: str) -> Array:
     except TypeError as error:
         raise TypeError(
             f"{operation}: {short(x)} holds nodes; join Tensors with stack, or give "
-            "plain numbers (.data)"
+            "plain numbers (.data); for a list of Values there is scalar_nn.softmax"
         ) from error
     return array
 

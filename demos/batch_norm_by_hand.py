@@ -1,6 +1,6 @@
 """Backpropagation by hand, one intermediate at a time, through batch norm and cross-entropy.
 
-python demos/manual_backprop.py   checks a right backward pass, and one with a mistake in it
+python demos/batch_norm_by_hand.py   checks a right backward pass, and one with a mistake in it
 
 The network guesses the next letter of a word. Every step of its forward pass has a label.
 """
