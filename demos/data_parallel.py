@@ -13,11 +13,14 @@ the weights are those of one process.
 import sys
 import time
 import traceback
+from typing import Any
 
 import numpy as np
 from ready import ready
 
 from tinygrad_edu import data, load, nn, optim, save
+
+Array = np.ndarray
 
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 10, 100, 0.3  # 1797 samples: the last batch of a pass has 97
 CHECKPOINT = "data_parallel.npz"
@@ -27,7 +30,7 @@ SIZES = {(64, 30, 10): 30, (784, 50, 10): 100, (784, 512, 256, 10): 256}
 class Parallel:
     """A training step of all ranks on one global batch; `waited` adds up seconds of all-reduce."""
 
-    def __init__(self, comm, model, optimizer):
+    def __init__(self, comm: Any, model: nn.Module, optimizer: optim.Optimizer) -> None:
         self.comm, self.model, self.optimizer = comm, model, optimizer
         self.parameters = optimizer.parameters
         ends = np.cumsum([p.data.size for p in self.parameters])
@@ -38,7 +41,7 @@ class Parallel:
         ]
         self.waited = 0.0
 
-    def step(self, x, y):
+    def step(self, x: Array, y: Array) -> float:
         """One step; returns the mean loss of the whole batch, before the step."""
         from mpi4py import MPI
 
@@ -60,13 +63,15 @@ class Parallel:
         return float(self.flat[-1])
 
 
-def train(comm, path=CHECKPOINT, epochs=EPOCHS, resume=False):
+def train(
+    comm: Any, path: str = CHECKPOINT, epochs: int = EPOCHS, resume: bool = False
+) -> dict[str, Any]:
     """Train and write a checkpoint after every epoch; returns the run's state, weights included."""
     x, y = data.load_digits()
     model = nn.MLP(64, [30, 10], init="he", rng=0)
     optimizer = optim.SGD(model.parameters(), lr=LEARNING_RATE, momentum=0.5)
     loader = data.DataLoader((x - x.mean()) / x.std(), y, BATCH_SIZE, rng=1)
-    run = {"model": model, "optimizer": optimizer, "loader": loader, "losses": []}
+    run: dict[str, Any] = {"model": model, "optimizer": optimizer, "loader": loader, "losses": []}
     if resume:
         load(run, path)
     parallel = Parallel(comm, model, optimizer)
@@ -79,7 +84,7 @@ def train(comm, path=CHECKPOINT, epochs=EPOCHS, resume=False):
     return run
 
 
-def measure(comm, steps=300):
+def measure(comm: Any, steps: int = 300) -> None:
     """Print the time of a step and the share of its all-reduce, for three sizes: the median of the
     fastest tenth, in which both processes had a core to themselves."""
     rng = np.random.default_rng(0)
@@ -104,7 +109,7 @@ def measure(comm, steps=300):
             )
 
 
-def main(comm, *options):
+def main(comm: Any, *options: str) -> None:
     """Run what the options ask for. If one rank fails, all end: the others would wait for ever."""
     try:
         measure(comm) if "--measure" in options else train(comm, resume="--resume" in options)
