@@ -40,7 +40,7 @@ MAY_IMPORT = {
 }
 """What each part of the package may import of the others."""
 
-LIBRARIES = {"view": {"numpy", "graphviz", "typst"}, "replay": {"numpy", "numba"},
+LIBRARIES = {"view": {"numpy", "graphviz", "typst"}, "replay": {"numpy", "numba", "llvmlite"},
              "training": {"numpy", "matplotlib", "tqdm"},
              "testing": {"numpy", "hypothesis"}}  # fmt: skip
 """Packages from outside that a part may import; numpy for all."""

@@ -5,6 +5,7 @@ import random
 import sys
 import warnings
 
+import mpmath
 import numpy as np
 import pytest
 from random_graphs import every_rule_at_once, follow, places
@@ -248,3 +249,29 @@ def test_without_numba_the_cure_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ImportError, match="pip install numba"):
         replay(Value(1.0) * 2, backend="numba")
+
+
+FUNCTIONS = {
+    "exp": [*np.linspace(-740.0, 709.0, 301), 1e-300, 709.782, -745.1],
+    "sin": [*np.linspace(-99_999.0, 99_999.0, 301), *np.arange(1, 60) * (math.pi / 2), 1e-8],
+    "cos": [*np.linspace(-99_999.0, 99_999.0, 301), *np.arange(1, 60) * (math.pi / 2), 1e-8],
+    "tanh": [*np.linspace(-21.0, 21.0, 301), 1e-12, 19.9, 0.34],
+}
+
+
+@pytest.mark.untraced
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_over_columns_are_within_two_units_in_the_last_place(name):
+    x = Value(0.5)
+    run = replay(getattr(x, name)(), [x], [], backend="numba")
+    points = np.array(FUNCTIONS[name])
+    for point, found in zip(points.tolist(), run(points)[0].tolist(), strict=True):
+        with mpmath.workdps(40):
+            exact = getattr(mpmath, name)(mpmath.mpf(point))
+            assert abs(mpmath.mpf(found) - exact) <= 2 * mpmath.mpf(math.ulp(float(exact)))
+    # where the arithmetic ends, what NumPy says
+    beyond = [0.3, 1e5, 3e5, -1e300, math.inf, -math.inf, math.nan, 800.0, -800.0]
+    for end in beyond:
+        with np.errstate(all="ignore"):
+            expected = getattr(np, name)(np.array([0.3, end]))
+        np.testing.assert_allclose(run(np.array([0.3, end]))[0], expected, rtol=1e-15)
