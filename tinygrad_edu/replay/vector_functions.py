@@ -9,6 +9,7 @@ of fdlibm (Sun Microsystems 1993), and Taylor's for the exponential.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -19,18 +20,28 @@ FAR = 1e5
 
 PERIODIC = ("sin", "cos")
 
+Compiler = Callable[[Callable[..., Any]], Any]
+
+LOG2_E, LN2, LN2_REST = 1 / math.log(2), 0.6931471803691238, 1.9082149292705877e-10
+E2, E3, E4, E5, E6, E7, E8, E9, E10, E11, E12, E13 = (1 / math.factorial(n) for n in range(2, 14))
+
 
 @cache
 def vector_functions() -> dict[str, Any]:
     """The functions, compiled. They must not be reordered: that is what fastmath=False is for."""
     import numba
+
+    exactly = numba.njit(fastmath=False, error_model="numpy")
+    return {**_exponentials(exactly), **_periodic(exactly)}
+
+
+def _power_of_two() -> Any:
+    """2 ** k for a whole k from -1022 to 1023: its bits, shifted to where exponents stand."""
     from llvmlite import ir
     from numba.core import types
     from numba.extending import intrinsic
 
     def build_power(context: Any, k: Any) -> Any:
-        """2 ** k for a whole k from -1022 to 1023: its bits, shifted to where exponents stand."""
-
         def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             whole = ir.IntType(64)
             shifted = builder.shl(builder.add(arguments[0], whole(1023)), whole(52))
@@ -38,37 +49,40 @@ def vector_functions() -> dict[str, Any]:
 
         return types.float64(types.int64), build
 
-    power_of_two: Any = intrinsic(build_power)
-    exactly = numba.njit(fastmath=False, error_model="numpy")
-    log2_e, ln2, ln2_rest = 1 / math.log(2), 0.6931471803691238, 1.9082149292705877e-10
-    e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13 = (
-        1 / math.factorial(n) for n in range(2, 14)
-    )
+    return intrinsic(build_power)
+
+
+def _exponentials(exactly: Compiler) -> dict[str, Any]:
+    power_of_two = _power_of_two()
 
     @exactly
     def exp_less_one(r: Any) -> Any:
         """For |r| up to ln 2 / 2."""
-        q = e9 + r * (e10 + r * (e11 + r * (e12 + r * e13)))
-        q = e5 + r * (e6 + r * (e7 + r * (e8 + r * q)))
-        return r + r * r * (e2 + r * (e3 + r * (e4 + r * q)))
+        q = E9 + r * (E10 + r * (E11 + r * (E12 + r * E13)))
+        q = E5 + r * (E6 + r * (E7 + r * (E8 + r * q)))
+        return r + r * r * (E2 + r * (E3 + r * (E4 + r * q)))
 
     @exactly
     def exp(x: Any) -> Any:
         y = min(max(x, -745.2), 709.8)
-        k = math.floor(y * log2_e + 0.5)
+        k = math.floor(y * LOG2_E + 0.5)
         half = math.floor(k * 0.5)  # in two factors, for the ends of floats
         size = power_of_two(np.int64(half)), power_of_two(np.int64(k - half))
-        e = (1.0 + exp_less_one((y - k * ln2) - k * ln2_rest)) * size[0] * size[1]
+        e = (1.0 + exp_less_one((y - k * LN2) - k * LN2_REST)) * size[0] * size[1]
         return x if x != x else (math.inf if x > 709.782712893384 else e)
 
     @exactly
     def tanh(x: Any) -> Any:
         y = 2.0 * min(abs(x), 20.0)
-        k = math.floor(y * log2_e + 0.5)
+        k = math.floor(y * LOG2_E + 0.5)
         size = power_of_two(np.int64(k))
-        m = size * exp_less_one((y - k * ln2) - k * ln2_rest) + (size - 1.0)  # exp(2|x|) - 1
+        m = size * exp_less_one((y - k * LN2) - k * LN2_REST) + (size - 1.0)  # exp(2|x|) - 1
         return x if x != x else math.copysign(m / (m + 2.0), x)
 
+    return {"exp": exp, "tanh": tanh}
+
+
+def _periodic(exactly: Compiler) -> dict[str, Any]:
     @exactly
     def quarter_turns(x: Any) -> Any:
         """sin and cos of what is left of x without k quarter turns, and k."""
@@ -99,4 +113,4 @@ def vector_functions() -> dict[str, Any]:
         y = s if k & 1 else c
         return -y if (k + 1) & 2 else y
 
-    return {"exp": exp, "tanh": tanh, "sin": sin, "cos": cos}
+    return {"sin": sin, "cos": cos}
