@@ -15,8 +15,9 @@ STEPS, RATE = 200, 50.0
 
 def counted(x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
     """How probable each letter is after each other, by how often that occurs."""
-    counts = nn.confusion_matrix(y, x, classes=classes)
-    return counts / counts.sum(axis=1, keepdims=True)
+    counts: np.ndarray = nn.confusion_matrix(y, x, classes=classes)
+    probabilities: np.ndarray = counts / counts.sum(axis=1, keepdims=True)
+    return probabilities
 
 
 def learned(x: np.ndarray, y: np.ndarray, classes: int, steps: int) -> np.ndarray:

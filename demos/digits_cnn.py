@@ -51,8 +51,8 @@ def plot(model: nn.Sequential, table: np.ndarray, path: str) -> None:
     import matplotlib.pyplot as plt
 
     figure = plt.figure(figsize=(9, 4), layout="constrained")
-    left, right = figure.subfigures(1, 2)
-    kernels = model.layers[0].weight.data[:, 0]
+    left, right = figure.subfigures(1, 2, squeeze=False)[0]
+    kernels = model.parameters()[0].data[:, 0]
     most = np.abs(kernels).max()
     for plane, kernel in zip(left.subplots(4, 4).flat, kernels, strict=True):
         plane.imshow(kernel, cmap="RdBu", vmin=-most, vmax=most)
@@ -61,7 +61,8 @@ def plot(model: nn.Sequential, table: np.ndarray, path: str) -> None:
     plane = right.subplots()
     plane.imshow(np.log1p(table), cmap="Blues")
     for (row, column), count in np.ndenumerate(table):
-        plane.text(column, row, count or "", ha="center", va="center", fontsize=8)
+        color = "white" if count > 5 else "black"
+        plane.text(column, row, count or "", ha="center", va="center", fontsize=8, color=color)
     plane.set(xticks=range(10), yticks=range(10), xlabel="read as", ylabel="digit")
     figure.savefig(path, dpi=120)
 

@@ -4,7 +4,6 @@ python demos/microgpt.py         trains it, and writes a step of a smaller one a
 """
 
 import random
-import sys
 
 from ready import ready
 
@@ -12,16 +11,14 @@ from tinygrad_edu import Value, collector_paused, data, group, optim, to_html
 from tinygrad_edu.scalar_nn import softmax
 
 STEPS, RATE, LENGTH = 60, 0.02, 8
-Vector, Table = list[Value], list[list[Value]]
+Vector = list[Value]
 
 
 def dot(x: Vector, y: Vector) -> Value:
-    products = [a * b for a, b in zip(x, y, strict=True)]
-    return sum(products[1:], products[0])
-
-
-def plus(x: Vector, y: Vector) -> Vector:
-    return [a + b for a, b in zip(x, y, strict=True)]
+    total = x[0] * y[0]
+    for a, b in zip(x[1:], y[1:], strict=True):
+        total = total + a * b
+    return total
 
 
 @group("norm")
@@ -39,7 +36,7 @@ class MicroGPT:
         shapes = {"letters": (classes, n), "places": (LENGTH, n), "up": (4 * n, n)}
         shapes |= dict.fromkeys(("query", "key", "value", "out"), (n, n))
         shapes |= {"down": (n, 4 * n), "head": (classes, n)}
-        self.tables: dict[str, Table] = {
+        self.tables: dict[str, list[Vector]] = {
             name: [[Value(draw.gauss(0, 0.2)) for _ in range(columns)] for _ in range(rows)]
             for name, (rows, columns) in shapes.items()
         }
@@ -49,29 +46,32 @@ class MicroGPT:
         with group(name):
             return [dot(row, x) for row in self.tables[name]]
 
-    def next_letter(self, letter: int, keys: Table, values: Table) -> Vector:
+    def next_letter(self, letter: int, keys: list[Vector], values: list[Vector]) -> Vector:
         """How probable each letter is after this one; keys and values are of those before it."""
         with group("attention"):
-            x = plus(self.tables["letters"][letter], self.tables["places"][len(keys)])
-            query, found = self.linear("query", scaled(x)), []
+            rows = self.tables["letters"][letter], self.tables["places"][len(keys)]
+            x, found = [a + b for a, b in zip(*rows, strict=True)], list[Value]()
+            query = self.linear("query", scaled(x))
             keys.append(self.linear("key", scaled(x)))
             values.append(self.linear("value", scaled(x)))
             for part in (slice(i, i + self.part) for i in range(0, len(x), self.part)):
                 with group(f"head {part.start // self.part + 1}"):
                     weights = softmax([dot(query[part], k[part]) * self.part**-0.5 for k in keys])
                     found += [dot(weights, [v[j] for v in values]) for j in range(len(x))[part]]
-            x = plus(x, self.linear("out", found))
+            x = [a + b for a, b in zip(x, self.linear("out", found), strict=True)]
         with group("hidden layer"):
-            x = plus(x, self.linear("down", [a.relu() for a in self.linear("up", scaled(x))]))
+            hidden = self.linear("down", [a.relu() for a in self.linear("up", scaled(x))])
+            x = [a + b for a, b in zip(x, hidden, strict=True)]
         return softmax(self.linear("head", scaled(x)))
 
     def loss(self, text: list[int]) -> Value:
         """The mean of -log p of each letter that comes, in a name between two marks."""
-        keys, values, losses = [], [], []
+        keys, values, losses = list[Vector](), list[Vector](), list[Value]()
         for i, after in enumerate(text[1 : LENGTH + 1]):
             with group(f"letter {i + 1}"):
                 losses.append(-self.next_letter(text[i], keys, values)[after].log())
-        return sum(losses[1:], losses[0]) / len(losses)
+        mean: Value = sum(losses[1:], losses[0]) / len(losses)
+        return mean
 
 
 @collector_paused()
@@ -82,7 +82,7 @@ def main(steps: int = STEPS) -> list[float]:
     characters = data.Characters(names)
     model = MicroGPT(len(characters), width=16, heads=4)
     optimizer = optim.Adam(model.parameters, RATE)
-    for name in tqdm(names, desc="training", unit="name", file=sys.stderr):
+    for name in tqdm(names, desc="training", unit="name"):
         loss = model.loss([0, *characters.encode(name).tolist(), 0])
         optimizer.zero_grad()
         loss.backward()

@@ -61,7 +61,7 @@ def plot(losses: list[float], model: nn.Sequential, letters: str, path: str) -> 
     means = np.reshape(losses[: len(losses) // wide * wide], (-1, wide)).mean(axis=1)
     left.plot(wide * np.arange(len(means)), means)
     left.set(xlabel="step", title="cross-entropy, means of a hundredth")
-    table = model.layers[0].weight.data
+    table = model.parameters()[0].data
     places = (table - table.mean(0)) @ np.linalg.svd(table - table.mean(0))[2][:2].T
     for letter, (x, y) in zip(letters, places, strict=True):
         right.text(x, y, letter, color="#b64500" if letter in "aeiou" else "#005fa3")
