@@ -218,51 +218,6 @@ def test_infinite_inputs_end_at_once():
 # --- ties ----------------------------------------------------------------------------------------
 
 
-class Largest:
-    """The largest of each row; `share` says what tied elements get."""
-
-    def __init__(self, share):
-        self.share = share
-
-    def forward(self, x):
-        self.x = x
-        return x.max(1)
-
-    def backward(self, dout):
-        tied = (self.x == self.x.max(1, keepdims=True)) * 1.0
-        if self.share == "even":
-            tied /= tied.sum(1, keepdims=True)
-        if self.share == "first":
-            tied = np.eye(self.x.shape[1])[self.x.argmax(1)]
-        return dout[:, None] * tied
-
-
-@pytest.mark.parametrize("x", [np.ones((2, 4)), np.round(X), np.zeros((1, 2))], ids=str)
-def test_tied_elements_share_what_one_would_get(x):
-    ties = (x == x.max(1, keepdims=True)).sum(1).max() > 1
-    for share in ("even", "first"):
-        assert verdicts(Largest(share), x)[0] in ("ok", "kink")
-    report = check_backward(Largest("all"), x, raises=False)
-    assert report.ok != ties
-    assert ("tied at a kink" in " ".join(str(report).split())) == ties
-
-
-class Distance:
-    def __init__(self, sign):
-        self.sign = sign
-
-    def forward(self, x):
-        return np.abs(x[:, 0] - x[:, 1])
-
-    def backward(self, dout):
-        return np.stack([dout, self.sign * dout], 1)
-
-
-def test_a_distance_of_nothing_has_opposite_slopes():
-    assert verdicts(Distance(-1), np.ones((2, 2))) == ["kink"]
-    assert verdicts(Distance(1), np.ones((2, 2))) == ["wrong"]
-
-
 def test_kinks_that_are_not_shared_and_kinks_of_hidden_units_are_not_accused():
     relu = Pointwise(lambda x: np.maximum(x, 0), lambda y: y > 0)
     assert verdicts(relu, np.zeros((3, 4)))[0] == "kink"

@@ -78,7 +78,8 @@ class Case:
     that it is called with, and runs nothing before it is called; None where there is no other
     adjoint. `elsewhere` gives the same case at another point, for results of one number, and None
     where the function is not defined there. `outputs` gives the result before it is weighed, for
-    other numbers in the place of x.
+    other numbers in the place of x. `together` gives the weighed result for other numbers in the
+    place of several inputs, by name.
     """
 
     parameter: str
@@ -97,6 +98,7 @@ class Case:
     again: Callable[..., Case | None] | None = None
     elsewhere: Callable[[], Case | None] | None = None
     outputs: Callable[[Plain], Plain] | None = None
+    together: Callable[[dict[str, Plain]], Any] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -170,6 +170,7 @@ def case_of_gradient(
     return Case(
         v.name, x, floating(analytic), lambda moved: function.total({i: moved}),
         tolerance(precision(analytic)), precision(analytic), counts=counts, others=others,
+        together=lambda numbers: function.total(function.inputs.by_number(numbers)),
     )  # fmt: skip
 
 

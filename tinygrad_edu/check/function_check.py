@@ -285,12 +285,11 @@ class _Recorded:
         out again; they were not 1, since a rule may forget its adjoint."""
         weights = weights_for(self.shape)
         parts = self.gradients(weights)
-        rows = judged_together(
-            [
-                self._case(prefix, i, part, *((weights * 0 + 1, weights) if own else (weights,)))
-                for i, (part, own) in enumerate(zip(parts, self.own, strict=True))
-            ]
-        )
+        cases = [
+            self._case(prefix, i, part, *((weights * 0 + 1, weights) if own else (weights,)))
+            for i, (part, own) in enumerate(zip(parts, self.own, strict=True))
+        ]
+        rows = [row for row in judged_together(cases) if row]
         for i, row in enumerate(rows):
             if row.verdict == "wrong" and self.own[i] and not row.kind:  # the weights may tell
                 weighed = judged(self._case(prefix, i, parts[i], weights))
@@ -313,9 +312,12 @@ class _Recorded:
             missing = analytic.ndim - len(self.shape)
             analytic = analytic / weights.reshape(self.shape + (1,) * missing)
 
-        def result(x: Plain) -> float:
-            terms = self.data({i: x}) * adjoint
+        def weighed(numbers: dict[int, Plain]) -> float:
+            terms = self.data(numbers) * adjoint
             return float(terms.sum() if shape_of(terms) else terms)
+
+        def together(numbers: dict[str, Plain]) -> float:
+            return weighed(self.inputs.by_number(numbers, prefix))
 
         def again(other: Plain = None) -> Case:
             other = weights_for(self.shape, 1) if other is None else other
@@ -323,13 +325,14 @@ class _Recorded:
 
         several = math.prod(self.shape) > 1
         return Case(
-            prefix + variable.name, variable.double, analytic, result,
+            prefix + variable.name, variable.double, analytic, lambda x: weighed({i: x}),
             self.tolerance(precision(self.root.data)), precision(part),
             may_be_constant=bool(prefix),
             adjoint=adjoint if several else None,
             counts={} if several else self.inputs.counts(),
             others=self.inputs.others(i) | {RESULT: self.output},
             again=again if several else None, outputs=lambda x: self.data({i: x}),
+            together=together,
         )  # fmt: skip
 
     def _has_own_elements(self, i: int) -> bool:

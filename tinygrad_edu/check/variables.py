@@ -124,6 +124,11 @@ class CheckedInputs:
         """The other variables by name."""
         return {v.name: v.double for j, v in enumerate(self.variables) if j != i}
 
+    def by_number(self, numbers: dict[str, Plain], prefix: str = "") -> dict[int, Plain]:
+        """Numbers for some of the variables, by name, after a prefix of all, as those by place."""
+        places = {prefix + v.name: i for i, v in enumerate(self.variables)}
+        return {places[name]: x for name, x in numbers.items()}
+
     def written_into(self, things: Sequence[Any], who: str) -> list[str]:
         """What to say of the variables that have other numbers now."""
         return [

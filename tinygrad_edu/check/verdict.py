@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 from tinygrad_edu.check.case import Case
@@ -84,21 +85,18 @@ def _compared(
 
 def _tied_wrong(examination: Examination, elements: list[Element]) -> str:
     """What is wrong with the gradients of elements that share a kink; empty if nothing is."""
-    kinked = [e for e in elements if e.kink and not e.wrong]
-    if len(kinked) < 2 or any(e.wrong for e in elements):
+    kinks = any(e.kink for e in elements)
+    if len(elements) < 2 or not kinks or any(e.wrong for e in elements):
         return ""
-    from tinygrad_edu.check.ties import TiedKinks
+    from tinygrad_edu.check.ties import tied_at_a_kink, wrong_ties
 
-    found = TiedKinks(examination, kinked).wrong()
+    found = wrong_ties(examination, elements)
     if found is None:
         return ""
     group, total, slope = found
     for e in group:
         e.error = max(2.0, abs(total - slope) / examination.tolerance(e))
-    return (
-        f"{len(group)} elements are tied at a kink: moved together, the derivative is {slope:.6g}, "
-        f"and their gradients give {total:.6g}; give the adjoint to one of them, or share it"
-    )
+    return f"{len(group)} elements are {tied_at_a_kink(total, slope)}"
 
 
 def _spread_indices(shape: tuple[int, ...], most: int) -> list[tuple[int, ...]]:
@@ -233,19 +231,34 @@ def _mistake(examination: Examination, elements: Sequence[Element]) -> Mistake:
 # --- of several inputs ---------------------------------------------------------------------------
 
 
-def judged_together(cases: Sequence[Case]) -> list[Row]:
-    """Compare both derivatives of all inputs."""
-    rows = judged_in_turn(cases, lambda i, case, calls: judged(case, calls))
-    return with_swaps_named(cases, [row for row in rows if row])
-
-
-def judged_in_turn(
-    cases: Sequence[Case | None], judge: Callable[[int, Case, int], Row]
+def judged_together(
+    cases: Sequence[Case | None],
+    judge: Callable[[int, Case, int], Row] = lambda _, case, calls: judged(case, calls),
 ) -> list[Row | None]:
     """The rows of cases, which share the calls of the function; None where there is no case.
 
-    `judge` gets the number of a case, the case and its calls. A terminal shows how far it is. After
-    Ctrl-C, what was not tried is unsure; KeyboardInterrupt where nothing was tried yet.
+    `judge` gets the number of a case, the case and its calls. Inputs that are right by themselves
+    are wrong if they share a kink and do not fit together. Two wrong ones that are right with each
+    other's gradient say so.
+    """
+    rows = _judged_in_turn(cases, judge)
+    several = sum(case is not None for case in cases) > 1
+    if (
+        several and any(row and row.verdict == "kink" for row in rows) and find_spec("numpy")
+    ):  # moving several at once takes arrays
+        from tinygrad_edu.check.common_kinks import with_common_kinks
+
+        rows = with_common_kinks(cases, rows)
+    return _with_swaps_named(cases, rows)
+
+
+def _judged_in_turn(
+    cases: Sequence[Case | None], judge: Callable[[int, Case, int], Row]
+) -> list[Row | None]:
+    """The rows of cases.
+
+    A terminal shows how far it is. After Ctrl-C, what was not tried is unsure; KeyboardInterrupt
+    where nothing was tried yet.
     """
     count = sum(case is not None for case in cases)
     rows: list[Row | None] = [None] * len(cases)
@@ -281,19 +294,22 @@ def _shares(cases: Sequence[Case | None]) -> dict[int, int]:
     return shares
 
 
-def with_swaps_named(cases: Sequence[Case | None], rows: Sequence[Row]) -> list[Row]:
+def _with_swaps_named(cases: Sequence[Case | None], rows: Sequence[Row | None]) -> list[Row | None]:
     """The rows of the cases; two wrong ones that are right with each other's gradient say so.
 
     Where more than six are wrong, a swap is hardly what is wrong, and nothing is tried.
     """
     with_names = list(rows)
-    wrong = [i for i, row in enumerate(rows) if row.verdict == "wrong"]
-    for i, j in itertools.combinations(wrong if len(wrong) <= 6 else [], 2):
+    wrong = {
+        i: row for i, row in enumerate(rows)
+        if row and row.verdict == "wrong" and row.kind != "ties"
+    }  # fmt: skip
+    for i, j in itertools.combinations(wrong if len(wrong) <= 6 else (), 2):
         one, other = cases[i], cases[j]
         if one and other and _are_swapped(one, other):
             for k, its in ((i, other.parameter), (j, one.parameter)):
                 said = f"it is the gradient of {its}, and that of {its} stands there: swap both"
-                with_names[k] = replace(rows[k], note=said, kind="swapped")
+                with_names[k] = replace(wrong[k], note=said, kind="swapped")
     return with_names
 
 

@@ -20,7 +20,7 @@ from tinygrad_edu.check.layers.structures import array_of
 from tinygrad_edu.check.numerical import derivative
 from tinygrad_edu.check.report import NOT_COMPARED, Report, Row
 from tinygrad_edu.check.sampling import along, directions
-from tinygrad_edu.check.verdict import judged, judged_in_turn, with_swaps_named
+from tinygrad_edu.check.verdict import judged, judged_together
 from tinygrad_edu.rules.constants import short
 from tinygrad_edu.rules.operand_types import Array
 
@@ -34,11 +34,11 @@ def add_rows(
     cases = [
         None if v.gradient is None else _case_of(v, layer, once, rtol, atol) for v in variables
     ]
-    verdicts = judged_in_turn(
+    verdicts = judged_together(
         cases, lambda i, case, calls: _row_of(variables[i], case, layer, once, calls)
     )
     rows = [row or _not_given(v, layer, once) for v, row in zip(variables, verdicts, strict=True)]
-    rows = _with_outputs_named(layer, once, cases, with_swaps_named(cases, rows))
+    rows = _with_outputs_named(layer, once, cases, rows)
     for v, row in zip(variables, rows, strict=True):
         # what backward knows nothing of, and the result neither, is a cache, a buffer or a setting
         shown = row.kind or v.named or (v.is_input and not v.path)
@@ -184,6 +184,9 @@ def _case_of(
         again=again if once.adjoint.size > 1 else None,
         elsewhere=elsewhere if once.adjoint.size == 1 and _is_floating_input(variable) else None,
         outputs=layer.outputs_of(variable),
+        together=lambda numbers: layer.weighed_with(
+            {v: numbers[v.name] for v in once.variables if v.name in numbers}, once.adjoint
+        ),
     )
 
 

@@ -312,24 +312,29 @@ class HandWrittenLayer:
         outputs = self.outputs_of(variable)
         return lambda moved: (outputs(moved) * adjoint).sum().item()
 
+    def weighed_with(self, numbers: Mapping[Variable, Array], adjoint: Array) -> Any:
+        """The weighed result of forward for other numbers in several variables."""
+        assert self.call is not None
+        return (self._outputs_with(numbers, self.call) * adjoint).sum().item()
+
     def outputs_of(
         self, variable: Variable | None, call: Call | None = None
     ) -> Callable[[Array], Array]:
         """The result of forward, in float64, for other numbers in one variable, or none."""
         chosen = call or self.call
         assert chosen is not None
+        return lambda moved: self._outputs_with({variable: moved} if variable else {}, chosen)
+
+    def _outputs_with(self, numbers: Mapping[Variable, Array], call: Call) -> Array:
         mode = Mode(True, self._noted)
-
-        def outputs(moved: Array) -> Array:
-            self.world.put_back(mode)
-            inputs = self._inputs_in(mode, variable, moved)
-            if variable is not None and variable.slots:
+        self.world.put_back(mode)
+        inputs = self._inputs_in(mode, numbers)
+        for variable, moved in numbers.items():
+            if variable.slots:
                 move_to(variable.slots, moved)
-            with quietly():
-                forwarded = self._forwarded(self.forward(*inputs))
-            return numbers_in(forwarded, chosen.weighed)
-
-        return outputs
+        with quietly():
+            forwarded = self._forwarded(self.forward(*inputs))
+        return numbers_in(forwarded, call.weighed)
 
     def is_overwritten(self, variable: Variable) -> bool:
         """Whether forward writes other numbers into a parameter, whatever they were."""
@@ -341,16 +346,14 @@ class HandWrittenLayer:
         now = variable.slots[0].get()
         return now is not None and not np.array_equal(array_of(now), variable.given + 1)
 
-    def _inputs_in(
-        self, mode: Mode, variable: Variable | None = None, moved: Array | None = None
-    ) -> list[Any]:
-        """Fresh copies of the inputs, with other numbers in one variable."""
-        position, place = (variable.position, variable.path) if variable else (-1, ())
+    def _inputs_in(self, mode: Mode, numbers: Mapping[Variable, Array] | None = None) -> list[Any]:
+        """Fresh copies of the inputs, with other numbers in some variables."""
+        places = {(v.position, v.path): moved for v, moved in (numbers or {}).items()}
 
         def fresh(i: int) -> Callable[[Any, Any], Any]:
             def change(path: Any, x: Any) -> Any:
-                if i == position and path == place:
-                    y = like(x, moved)
+                if (i, path) in places:
+                    y = like(x, places[i, path])
                 elif mode.precise and array_of(x).dtype.kind == "f":
                     y = like(x, floating(array_of(x)))
                 else:

@@ -24,7 +24,7 @@ from tinygrad_edu.check.kinds import (
 from tinygrad_edu.check.libraries.library_function import LibraryFunction, LibraryVariable
 from tinygrad_edu.check.libraries.recognition import names_of_inputs, torch_rule_of
 from tinygrad_edu.check.report import Report, Row, concluded
-from tinygrad_edu.check.verdict import judged, judged_in_turn, with_swaps_named
+from tinygrad_edu.check.verdict import judged, judged_together
 from tinygrad_edu.rules.operand_types import Array
 
 
@@ -96,12 +96,12 @@ class _LibraryCheck:
             None if gradient is None else self._case(v, output, adjoint, gradient)
             for v, gradient in zip(self.function.variables, gradients, strict=True)
         ]
-        verdicts = judged_in_turn(cases, lambda i, case, calls: judged(case, calls))
+        verdicts = judged_together(cases)
         rows = [
             row or self._without_gradient(v, output, adjoint)
             for v, row in zip(self.function.variables, verdicts, strict=True)
         ]
-        for case, row in zip(cases, with_swaps_named(cases, rows), strict=True):
+        for case, row in zip(cases, rows, strict=True):
             report.rows.append(self._with_result_named(row, case))
         report.problems.extend(
             broken_laws(
