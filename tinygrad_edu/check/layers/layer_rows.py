@@ -184,9 +184,7 @@ def _case_of(
         again=again if once.adjoint.size > 1 else None,
         elsewhere=elsewhere if once.adjoint.size == 1 and _is_floating_input(variable) else None,
         outputs=layer.outputs_of(variable),
-        together=lambda numbers: layer.weighed_with(
-            {v: numbers[v.name] for v in once.variables if v.name in numbers}, once.adjoint
-        ),
+        together=lambda numbers: layer.weighed_with(numbers, once),
     )
 
 

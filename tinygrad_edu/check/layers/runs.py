@@ -312,10 +312,11 @@ class HandWrittenLayer:
         outputs = self.outputs_of(variable)
         return lambda moved: (outputs(moved) * adjoint).sum().item()
 
-    def weighed_with(self, numbers: Mapping[Variable, Array], adjoint: Array) -> Any:
-        """The weighed result of forward for other numbers in several variables."""
+    def weighed_with(self, numbers: Mapping[str, Array], once: Pass) -> Any:
+        """The weighed result of forward for other numbers in several variables, by name."""
         assert self.call is not None
-        return (self._outputs_with(numbers, self.call) * adjoint).sum().item()
+        moved = {v: numbers[v.name] for v in once.variables if v.name in numbers}
+        return (self._outputs_with(moved, self.call) * once.adjoint).sum().item()
 
     def outputs_of(
         self, variable: Variable | None, call: Call | None = None
