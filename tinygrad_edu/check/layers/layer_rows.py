@@ -136,11 +136,7 @@ def _with_outputs_named(
 
 
 def _case_of(
-    variable: Variable,
-    layer: HandWrittenLayer,
-    once: Pass,
-    rtol: float | None,
-    atol: float | None,
+    variable: Variable, layer: HandWrittenLayer, once: Pass, rtol: float | None, atol: float | None
 ) -> Case:
     analytic = array_of(variable.gradient, f"check_backward: the gradient of {variable.name}")
     if variable.takes(analytic):

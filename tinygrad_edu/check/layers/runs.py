@@ -314,19 +314,18 @@ class HandWrittenLayer:
 
     def weighed_with(self, numbers: Mapping[str, Array], once: Pass) -> Any:
         """The weighed result of forward for other numbers in several variables, by name."""
-        assert self.call is not None
         moved = {v: numbers[v.name] for v in once.variables if v.name in numbers}
-        return (self._outputs_with(moved, self.call) * once.adjoint).sum().item()
+        return (self._outputs_with(moved) * once.adjoint).sum().item()
 
     def outputs_of(
         self, variable: Variable | None, call: Call | None = None
     ) -> Callable[[Array], Array]:
         """The result of forward, in float64, for other numbers in one variable, or none."""
+        return lambda moved: self._outputs_with({variable: moved} if variable else {}, call)
+
+    def _outputs_with(self, numbers: Mapping[Variable, Array], call: Call | None = None) -> Array:
         chosen = call or self.call
         assert chosen is not None
-        return lambda moved: self._outputs_with({variable: moved} if variable else {}, chosen)
-
-    def _outputs_with(self, numbers: Mapping[Variable, Array], call: Call) -> Array:
         mode = Mode(True, self._noted)
         self.world.put_back(mode)
         inputs = self._inputs_in(mode, numbers)
@@ -335,7 +334,7 @@ class HandWrittenLayer:
                 move_to(variable.slots, moved)
         with quietly():
             forwarded = self._forwarded(self.forward(*inputs))
-        return numbers_in(forwarded, call.weighed)
+        return numbers_in(forwarded, chosen.weighed)
 
     def is_overwritten(self, variable: Variable) -> bool:
         """Whether forward writes other numbers into a parameter, whatever they were."""
