@@ -87,10 +87,18 @@ class _Readable(Simplifier):
     def _multiply(self, like: Symbol, x: Expression, y: Expression) -> Any:
         if is_number(x, 0.0) or is_number(y, 0.0):
             return 0.0
-        if is_operation(x, "negative"):
-            return self.expression(
-                like, "negative", self.expression(like, "multiply", x.operands[0], y)
-            )
+        if not isinstance(x, Symbol) and x < 0.0:
+            return self.expression(like, "negative", self.expression(like, "multiply", -x, y))
+        for inner, other in ((x, y), (y, x)):  # a number goes to the front
+            if is_operation(inner, "multiply") and not isinstance(inner.operands[0], Symbol):
+                number, rest = inner.operands
+                if not isinstance(other, Symbol):
+                    return self.expression(like, "multiply", other * number, rest)
+                rest = self.expression(like, "multiply", other, rest)
+                return self.expression(like, "multiply", number, rest)
+            if is_operation(inner, "negative"):
+                rest = self.expression(like, "multiply", other, inner.operands[0])
+                return self.expression(like, "negative", rest)
         for one, other in ((x, y), (y, x)):
             if is_operation(one, "divide") and is_number(one.operands[0], 1.0):
                 return self.expression(like, "divide", other, one.operands[1])

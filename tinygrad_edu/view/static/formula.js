@@ -4,7 +4,7 @@
 
 /** Signs between two operands: how strongly they bind, and how strongly each operand must. */
 const SIGNS = {
-  add: ["+", 3, 3, 4], subtract: ["−", 3, 3, 4], multiply: ["×", 4, 4, 5], divide: ["÷", 4, 4, 5],
+  add: ["+", 3, 3, 3], subtract: ["−", 3, 3, 4], multiply: ["×", 4, 4, 4], divide: ["÷", 4, 4, 5],
   matmul: ["@", 4, 4, 5],
   less: ["<", 2, 3, 3], greater: [">", 2, 3, 3], less_equal: ["≤", 2, 3, 3], greater_equal: ["≥", 2, 3, 3],
   equal: ["=", 2, 3, 3], not_equal: ["≠", 2, 3, 3], logical_and: ["∧", 1, 2, 2], logical_or: ["∨", 1, 2, 2],
@@ -54,7 +54,7 @@ function writeFormula(tree, leaf, as) {
       const [sign, binds, left, right] = SIGNS[name];
       return [as.row(write(operands[0], left), as.sign(sign), write(operands[1], right)), binds];
     }
-    if (name === "negative") return [as.minus(write(operands[0], 4)), 4.5];
+    if (name === "negative") return [as.minus(write(operands[0], 4)), 3.5];
     if (name === "power") return [as.power(write(operands[0], ATOM), write(operands[1], 0)), 6];
     if (name === "sqrt") return [as.root(write(operands[0], 0)), ATOM];
     if (name === "abs") return [as.row("|", write(operands[0], 0), "|"), ATOM];
@@ -68,9 +68,9 @@ function writeFormula(tree, leaf, as) {
   return write(tree, 0);
 }
 
-/** How strongly a name or number binds that is put in for an operand: a product loosely, a word not. */
+/** How strongly a name or number binds that is put in for an operand: a product, as 2e−5 is one, loosely; a word not. */
 function bindingOf(text) {
-  return / [+−] /.test(text) ? 3 : / [×÷] /.test(text) ? 4 : ATOM;
+  return / [+−] /.test(text) ? 3 : / [×÷] |^[\d.]+e/.test(text) ? 4 : ATOM;
 }
 
 /**

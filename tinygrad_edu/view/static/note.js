@@ -28,6 +28,7 @@ function edgeNote(page, n) {
   if (!edge.links.every((k) => known.value[graph.links[k][1]])) return [h("p", {}, word("note.not_yet"))];
   const local = page.derivatives[n];
   if (local === null) return [h("p", {}, ...phrase("note.no_number", { head, tail }))];
+  if (!Number.isFinite(local)) return [h("p", {}, ...phrase("note.not_finite", { head, tail, x: gradientText(local) }))];
   const moves = h("p", {}, ...phrase("note.moves", { head, tail, x: gradientText(local) }));
   if (edge.head.startsWith("card:")) return [h("p", {}, localMath(graph, first, numbers)), moves];
   return [moves, h("p", { class: "note" }, word("note.through_module"))];

@@ -35,7 +35,8 @@ function sentAnswer({ graph, numbers }, k) {
   const [arriving, local, sent] = [numbers.g[head], numbers.local[k], numbers.sent[k]];
   const others = graph.cards[head].links.filter((other) => other !== k && numbers.local[other] !== null);
   const [name, value] = [graph.cards[tail].name, numbers.v[tail]];
-  const praise = word("predict.right", { arriving: medium(arriving), local: medium(local), sent: medium(sent) });
+  const factor = local < 0 ? `(${medium(local)})` : medium(local);
+  const praise = word("predict.right", { arriving: medium(arriving), local: factor, sent: medium(sent) });
   return { right: sent, praise, otherwise: "predict.wrong", mistakes: [
     [local, "predict.local"], [arriving, "predict.arriving"], [-sent, "predict.sign"],
     [arriving + local, "predict.added"], [numbers.g[tail], "predict.all", { name }],

@@ -41,7 +41,7 @@ function sayForward(page, key) {
   const equation = isCalculation ? `${inNames} = ${inNumbers}` : inNames;
   const line = phrase("say.value", { name: bold(card.name), equation, x: valueText(numbers.v[i]) });
   const trouble = troubleOf(graph, card, values, numbers.v[i]);
-  return [trouble ? [...line, ` ${word(trouble, { symbol: card.symbol })}`] : line];
+  return [trouble ? [...line, `. ${word(trouble, { symbol: card.symbol })}`] : line];
 }
 
 /** Why the result of finite numbers is not one: the key of a sentence, or "". */
@@ -49,8 +49,8 @@ function troubleOf(graph, card, values, x) {
   if (Number.isFinite(x) || !values.every(Number.isFinite)) return "";
   if (Number.isNaN(x)) return "say.undefined";
   if (!graph.live) return "say.infinite";
-  const near = values.map((value) => value - 1e-6 * Math.max(1, Math.abs(value)) * Math.sign(value || 1));
-  return Number.isFinite(RULES[card.rule].f(...near)) ? "say.infinite" : "say.overflow";
+  const beside = (step) => RULES[card.rule].f(...values.map((value) => value + step * Math.max(1, Math.abs(value))));
+  return [-1e-6, 1e-6].some((step) => Number.isFinite(beside(step))) ? "say.infinite" : "say.overflow";
 }
 
 function sayModule(page, key) {
@@ -86,7 +86,7 @@ function sayOperands(page, i) {
       lines.push(phrase("say.add_array", { name, sent, head: card.name }));
       continue;
     }
-    const line = phrase("say.add", { name, arriving: gradientText(numbers.g[i]), local: gradientText(numbers.local[k]),
+    const line = phrase("say.add", { name, arriving: gradientText(numbers.g[i]), local: factorText(numbers.local[k]),
       sent: gradientText(numbers.sent[k]) });
     gradient[tail] = (gradient[tail] ?? 0) + numbers.sent[k];
     const n = graph.cards[tail].uses.length;
@@ -114,10 +114,10 @@ function sayThroughModule(page, key) {
     const local = page.derivatives[n];
     const arriving = numbers.g[graph.outputs[Number(key.slice(7))][0]];
     lines.push(local === null ? phrase("say.add_back", { name, module }) : phrase("say.add_through", { name, module,
-      arriving: gradientText(arriving), local: gradientText(local), sent: gradientText(arriving * local) }));
+      arriving: gradientText(arriving), local: factorText(local), sent: gradientText(arriving * local) }));
   });
   const operations = word("say.operations", { n: page.view.units.get(key).operations.length });
-  return lines.length ? lines : [phrase("say.module_back", { name: module, operations })];
+  return lines.length ? lines : [phrase("say.module_back", { name: bold(unitName(graph, key)), operations })];
 }
 
 function sayDone(page) {

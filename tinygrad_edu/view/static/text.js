@@ -64,6 +64,8 @@ const math = (name, attributes, ...children) => element(MATHML, name, attributes
 
 const valueText = (x) => h("span", { class: "value" }, medium(x));
 const gradientText = (x) => h("span", { class: "gradient" }, medium(x));
+/** A number after a sign: a negative one in parentheses. */
+const factorText = (x) => (x < 0 ? h("span", { class: "gradient" }, `(${medium(x)})`) : gradientText(x));
 const bold = (text) => h("b", {}, text);
 
 /** The fraction d y / d x, with d for a total and ∂ for a factor. */
