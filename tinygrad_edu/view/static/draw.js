@@ -53,7 +53,7 @@ function drawFrame(page, key, { x, y, w, h: height }) {
 function drawPill({ x, y }) {
   const rect = svg("rect", { class: "pill", y: y - 11, height: 22, rx: 11 });
   const text = svg("text", { class: "pt", x, y: y + 4.5 });
-  const was = svg("text", { class: "pt ghost", x, y: y + 23 });
+  const was = svg("text", { class: "ghost", x, y: y + 23 });
   return { group: svg("g", { class: "local" }, rect, text, was), rect, text, was, x };
 }
 

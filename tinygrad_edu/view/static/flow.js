@@ -146,7 +146,8 @@ function updateFlow(page) {
 /** The width of every edge whose gradient has been sent: 9 for the largest, 1 for a millionth of it. */
 function setWidths(page, sentBack) {
   const { flow, graph, numbers } = page;
-  if (!page.drawing) return;
+  if (!page.drawing || (!flow.widths && flow.drawnOn !== page.drawing)) return;
+  flow.drawnOn = flow.widths ? page.drawing : null;
   const sent = page.edges.map((edge) => {
     const sums = edge.links.map((k) => numbers.sent[k] ?? sizeOf(page, graph.links[k][0], "g"));
     return Math.abs(sums.reduce((a, b) => a + b, 0));
