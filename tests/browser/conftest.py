@@ -141,15 +141,16 @@ def open_file(context_with):
 def open_page(open_file, tmp_path):
     """`open_page(node)` writes the interactive page of a node and opens it; checked as a file is.
 
-    `title`, `ranges`, `ask` and `stops` are those of `to_html`, the others those of `open_file`.
+    `title`, `ranges`, `layout`, `ask` and `stops` are those of `to_html`, other keywords those of
+    `open_file`.
     """
     count = 0
 
-    def open_one(node, *, title=None, ranges=None, ask=(), stops=(), **settings):
+    def open_one(node, *, title=None, ranges=None, layout="full", ask=(), stops=(), **settings):
         nonlocal count
         count += 1
         path = tmp_path / f"page{count}.html"
-        to_html(node, path, title=title, ranges=ranges, ask=ask, stops=stops)
+        to_html(node, path, title=title, ranges=ranges, layout=layout, ask=ask, stops=stops)
         return open_file(path, **settings)
 
     return open_one

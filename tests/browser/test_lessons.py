@@ -3,6 +3,7 @@
 import math
 import re
 
+import pytest
 from graphs import neuron
 from page_reader import change_address, fragment_of
 
@@ -103,7 +104,7 @@ def test_the_walk_goes_from_stop_to_stop_and_then_the_page_is_free(open_page):
 
     assert state() == (0, "card:1", "Everything starts at <x>.")
     assert "Stop 1 of 3" in walk.inner_text()
-    assert page.locator("#exercises").is_hidden()
+    assert panel(page) == "There is no question at this stop."
     page.keyboard.press("ArrowRight")
     assert step_of(page) == 1  # a stop holds nobody
     walk.get_by_role("button", name="Next").press("Enter")
@@ -111,7 +112,7 @@ def test_the_walk_goes_from_stop_to_stop_and_then_the_page_is_free(open_page):
     assert answer(page, 0.5 * T) == "Right: 0.4241418."
     walk.get_by_role("button", name="Next").click()
     assert state() == (10, "card:4", "And back.")
-    assert page.locator("#exercises").is_hidden()
+    assert panel(page) == "There is no question at this stop."
     assert "stop=2" in fragment_of(page)
     walk.get_by_role("button", name="Back").click()
     assert state()[2] == "What does y get?"
@@ -121,3 +122,15 @@ def test_the_walk_goes_from_stop_to_stop_and_then_the_page_is_free(open_page):
     walk.get_by_role("button", name="Play freely").click()
     assert "Now it is yours" in walk.inner_text()
     assert "Choose the nodes in an order" in panel(page)
+
+
+def test_on_a_slide_the_panel_of_a_question_comes_up_by_itself(open_page):
+    stops = [Stop("Look.", select="x"), Stop("And?", ask=("local", "t", "s"))]
+    page = open_page(neuron(), stops=stops, layout="slide", width=960, height=540)
+    assert not page.locator("#exercises").is_visible()
+    page.get_by_role("button", name="Next").click()
+    assert page.get_by_label("Your answer").is_visible()
+    page.get_by_role("button", name="Try it").click()
+    assert page.locator(".plot").is_visible()
+    box = page.locator(".plot").bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(340 / 176, rel=0.02)

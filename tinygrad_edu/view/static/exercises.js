@@ -5,7 +5,7 @@ function buildExercises(page, panel) {
   const items = [...graph.stops.flatMap(({ ask }) => ask ?? []), ...graph.ask]
     .map((question) => ({ ...question, tries: 0, named: [], isDone: false, isShown: false }));
   page.exercises = { items, open: null, panel, chosen: [] };
-  panel.parentNode.hidden = true;
+  panel.parentNode.hidden = !items.length;
 }
 
 /** The last step at which a question is still one: the page goes no further while it is open. */
@@ -32,7 +32,7 @@ function openQuestion(page, item) {
   if (item.kind === "falsified") item.link ??= links[Math.floor(Math.random() * links.length)];
   if (item.kind === "falsified") item.pill ??= falsePill(page, item.link);
   Object.assign(exercises, { open: item, chosen: [] });
-  exercises.panel.parentNode.hidden = false;
+  exercises.panel.parentNode.showOnSlide?.();
   state.step = stepLimit(page);
   drawExercise(page);
 }

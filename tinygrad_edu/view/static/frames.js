@@ -38,6 +38,7 @@ function buildChoice() {
     });
     panels[n].prepend(row);
   };
+  panels.forEach((panel, n) => { panel.showOnSlide = () => show(n); });
   for (const [n, panel] of panels.entries()) {
     const button = h("button", { type: "button" }, panel.querySelector("h2")?.firstChild.textContent.trim() ?? "");
     button.addEventListener("click", () => show(n));

@@ -84,7 +84,7 @@ function inputRow(page, i) {
   field.addEventListener("focus", () => { field.value = full(page.numbers.v[i]).replace("−", "-"); });
   field.addEventListener("blur", () => updateInputs(page)); // what is not a number gives way to the number
   const was = { v: h("small", { class: "ghost" }), g: h("small", { class: "ghost" }) };
-  const ghosts = [h("span", { class: "beside" }), was.v, was.g];
+  const ghosts = [h("span"), was.v, was.g];
   return { i, gradient, slider, field, was, ghosts, parts: [h("div", {}, name, slider), field, gradient, ...ghosts] };
 }
 

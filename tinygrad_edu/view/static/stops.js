@@ -27,7 +27,8 @@ function goToStop(page, at) {
   walk.back.disabled = at === 0;
   walk.next.hidden = walk.isOver;
   walk.next.textContent = word(at === stops.length - 1 ? "stop.play" : "stop.next");
-  Object.assign(page.exercises, { open: null }).panel.parentNode.hidden = true;
+  page.exercises.open = null;
+  page.exercises.panel.replaceChildren(h("p", { class: "note" }, word("ask.later")));
   if (!walk.isOver) {
     state.selected = stop.select ? page.actions.visibleKey(stop.select) : state.selected;
     state.step = stop.step ?? state.step;
