@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from array_replays import assert_replays
 from composition_table import COMPOSITIONS
+from oracles import ARRAY_LIBRARIES, library
 from rule_table import operands_for
 
 import tinygrad_edu as tg
-from tinygrad_edu import Tensor, gradcheck
+from tinygrad_edu import Tensor, compare, gradcheck
 from tinygrad_edu.engine.array_methods import ArrayMethods
 from tinygrad_edu.rules import compositions
 
@@ -63,6 +64,14 @@ def test_float32_stays_and_plain_arrays_stay_plain(call):
         plain = call.ours(*arrays)
         np.testing.assert_allclose(plain, call.numpy(*arrays), rtol=1e-6)
         assert not isinstance(plain, Tensor)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", ARRAY_LIBRARIES)
+@every_call
+def test_other_libraries_give_the_same_values_and_gradients(call, name):
+    report = compare(call.ours, *operands_for(call), with_=library(name), rtol=1e-11)
+    assert {row.verdict for row in report.rows} <= {"ok", "unused"}
 
 
 @pytest.mark.parametrize("name", ["argmax", "argmin"])

@@ -187,6 +187,7 @@ def torch_oracle() -> Oracle:
         "transpose": lambda x, axes=None: x.permute(
             [*reversed(range(x.ndim))] if axes is None else list(axes)
         ),
+        "reshape": lambda x, shape: x.reshape(shape),
         "squeeze": lambda x, axis=None: x.reshape(without_axes(tuple(x.shape), axis)),
         "expand_dims": lambda x, axis: x.reshape(with_new_axes(tuple(x.shape), axis)),
         "concatenate": lambda *xs, axis=0: torch.cat(xs, dim=axis),
