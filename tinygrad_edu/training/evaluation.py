@@ -30,9 +30,14 @@ class Evaluation:
         """The columns that an epoch gets."""
         return list(self.functions)
 
-    def _batches(self) -> Iterable[tuple[Any, Any]]:
+    @property
+    def arrays(self) -> tuple[Any, Any] | None:
+        """The validation data as two arrays, if they were given so."""
         is_pair = isinstance(self.validation, tuple) and len(self.validation) == 2
-        return [self.validation] if is_pair else self.validation
+        return self.validation if is_pair else None
+
+    def _batches(self) -> Iterable[tuple[Any, Any]]:
+        return [self.arrays] if self.arrays is not None else self.validation
 
     def numbers(self) -> dict[str, float]:
         """The numbers of the model as it is now, in its mode for evaluation."""

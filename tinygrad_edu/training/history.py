@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_edu.files import write_whole
 from tinygrad_edu.rules.operand_types import Array
+from tinygrad_edu.view.run_page.run_page import run_page_text
 
 if TYPE_CHECKING:
     from tinygrad_edu.training.layer_health import Health
+    from tinygrad_edu.training.run_record import RunRecord
 
-MOST_ROWS = 12
+MOST_ROWS, MOST_POINTS = 12, 400
 FORMATS = {"epoch": "{:.0f}", "lr": "{:.3g}", "seconds": "{:.2f}", "accuracy": "{:.3f}"}
 
 
@@ -63,7 +68,9 @@ class History:
         self._names = tuple(columns or ())
         self._rows = list(zip(*(columns or {}).values(), strict=True))
         self._best = 0
-        self.stopped = ""
+        self.stopped, self.is_running = "", False
+        self.record: RunRecord | None = None
+        self.graph_pages: list[tuple[str, str]] = []
         for i in range(len(self._rows)):
             self._look(i)
 
@@ -138,22 +145,55 @@ class History:
             panel.plot(epochs, columns[name], color="tab:green")
             panel.set(xlabel="epoch", title=words(name))
         if path is not None:
-            figure.savefig(path, dpi=120)
+            write_whole(Path(path), picture_bytes(figure, Path(path).suffix[1:] or "png"))
         return figure
+
+    def page(self, title: str = "Training run") -> str:
+        """The run as an interactive page; `to_html(history, path)` writes it."""
+        if not len(self):
+            raise ValueError("to_html: the history has no epoch yet; train before")
+        record = self.record
+        rows = thinned(len(self), MOST_POINTS)
+        columns = {
+            name: [_json_number(self._rows[i][j]) for i in rows]
+            for j, name in enumerate(self._names)
+        }
+        columns["epoch"] = [int(self._rows[i][self._names.index("epoch")]) for i in rows]
+        data = {
+            "epochs": len(self),
+            "columns": columns,
+            "best": self.best + 1,
+            "stopped": self.stopped,
+            "running": self.is_running,
+            "kept": record.kept if record else [],
+            "pixels": bool(record and record.has_pixels),
+            "map": record.plane() if record else None,
+        }
+        return run_page_text(data, self.graph_pages, title)
 
     def _repr_png_(self) -> bytes | None:
         """The picture that a notebook shows; None without matplotlib, then it shows the table."""
         try:
-            file = io.BytesIO()
-            self.plot().savefig(file, format="png", dpi=90)
+            return picture_bytes(self.plot(), "png")
         except ImportError:
             return None
-        return file.getvalue()
+
+
+def picture_bytes(figure: Any, kind: str) -> bytes:
+    """A figure of matplotlib as a file of this kind: png, svg or pdf."""
+    file = io.BytesIO()
+    figure.canvas.print_figure(file, format=kind, dpi=120)
+    return file.getvalue()
 
 
 def thinned(count: int, most: int) -> list[int]:
     """At most so many indices of `count`, evenly, the first and the last among them."""
     return list(dict.fromkeys(np.linspace(0, count - 1, min(count, most)).round().astype(int)))
+
+
+def _json_number(x: float) -> float | None:
+    """A number for JSON, which has no nan."""
+    return x if math.isfinite(x) else None
 
 
 def words(name: str) -> str:

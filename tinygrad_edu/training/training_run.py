@@ -18,6 +18,7 @@ from tinygrad_edu.training.evaluation import Evaluation
 from tinygrad_edu.training.finite import NotFiniteError, check_finite
 from tinygrad_edu.training.history import Epoch, History
 from tinygrad_edu.training.layer_health import Health, layer_health
+from tinygrad_edu.training.run_record import RunPage, RunRecord
 from tinygrad_edu.training.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Settings(TypedDict, total=False):
     replay: bool
     checkpoint: str | Path | None
     diagnose: bool
+    page: str | Path | None
 
 
 class TrainingRun:
@@ -60,6 +62,7 @@ class TrainingRun:
         replay: bool = False,
         checkpoint: str | Path | None = None,
         diagnose: bool = False,
+        page: str | Path | None = None,
     ) -> None:
         _check("epochs", epochs)
         _check("patience", patience)
@@ -73,11 +76,16 @@ class TrainingRun:
         self.evaluation = Evaluation(model, loss, validation, metrics)
         self.step = TrainingStep(self.loss_of, optimizer, clip=clip) if replay else None
         self.history = History()
-        self.sample = _sample(loader) if diagnose else None
+        self.diagnose = diagnose
         self.best: list[Any] = []
         self.checkpoint = checkpoint
+        self.page = None if page is None else RunPage(page)
         if checkpoint is not None and os.path.exists(checkpoint):
             self._resume(checkpoint)
+        batch, everything = _first_batch(loader), _all_samples(loader)
+        samples = self.evaluation.arrays or everything or batch
+        self.record = RunRecord(model, self.loss_of, optimizer, batch, samples)
+        self.history.record = self.record
 
     def loss_of(self, x: Any, y: Any) -> Any:
         """The loss of a batch."""
@@ -86,6 +94,14 @@ class TrainingRun:
     # --- epochs ---------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Epoch]:
+        self.history.is_running = True
+        try:
+            yield from self._each_epoch()
+        finally:
+            self.history.is_running = False
+            self._finish()
+
+    def _each_epoch(self) -> Iterator[Epoch]:
         rate = self.optimizer.lr
         while not self._is_over():
             before = Snapshot(self.optimizer, self.loader)
@@ -117,11 +133,11 @@ class TrainingRun:
 
     def _health(self) -> Health | None:
         """The diagnoses of all layers on the first batch, in the model's mode for evaluation."""
-        if self.sample is None:
+        if not self.diagnose:
             return None
         getattr(self.model, "eval", lambda: None)()
         try:
-            return layer_health(self.loss_of(*self.sample), self.optimizer)
+            return layer_health(self.loss_of(*self.record.batch), self.optimizer)
         finally:
             getattr(self.model, "train", lambda: None)()
 
@@ -190,6 +206,18 @@ class TrainingRun:
             self.best = [p.data for p in self.optimizer.parameters]
         if self.checkpoint is not None:
             save(self._state(), self.checkpoint)
+        if self.record.is_due():
+            self.record.look(len(self.history))
+        if self.page is not None:
+            self.page.refresh(self.history)
+
+    def _finish(self) -> None:
+        """The last look, and the page as it stays."""
+        if len(self.history):
+            self.record.look(len(self.history))
+        if self.page is not None and len(self.history):
+            self.history.graph_pages = self.record.graph_pages()
+            self.page.write(self.history)
 
     def end(self, why: str) -> None:
         """Say why the run ends before its time, and go back to the best weights."""
@@ -247,6 +275,7 @@ def epochs(
     - schedule: a factor of the learning rate by epochs done, see `optim.cosine`
     - patience: end after so many epochs without a lower validation loss, with the best weights
     - replay: record a step once and replay it, see `TrainingStep`
+    - page: a file for the page of the run, written at most once a second and at the end
     - diagnose: each epoch has `health`, the four diagnoses by layer, see `layer_health`
     - checkpoint: a file that is saved after every epoch; if it is there, the run goes on from it
 
@@ -301,12 +330,17 @@ def _with_progress(run: TrainingRun, count: int) -> Iterator[Epoch]:
         print(run.history.stopped, file=sys.stderr)
 
 
-def _sample(loader: Any) -> tuple[Any, Any]:
+def _first_batch(loader: Any) -> tuple[Any, Any]:
     """The first batch, without drawing from the generator of a DataLoader."""
     if hasattr(loader, "batches"):
         return loader.x[: loader.batch_size], loader.y[: loader.batch_size]
-    x, y = next(iter(loader))
-    return x, y
+    for x, y in loader:
+        return x, y
+    raise ValueError("epochs: the loader has no batch")
+
+
+def _all_samples(loader: Any) -> tuple[Any, Any] | None:
+    return (loader.x, loader.y) if hasattr(loader, "batches") else None
 
 
 def _loss_number(root: Any) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args, overload
+from typing import TYPE_CHECKING, Literal, Protocol, get_args, overload
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.cards.caller import label_or_variable, variables_as_names
@@ -18,9 +18,15 @@ if TYPE_CHECKING:
 Layout = Literal["full", "slide", "cell"]
 
 
+class PageMaker(Protocol):
+    """What is not a graph and has a page of its own: the `History` of a run."""
+
+    def page(self, title: str) -> str: ...
+
+
 @overload
 def to_html(
-    node: Node,
+    node: Node | PageMaker,
     path: None = None,
     *,
     title: str | None = None,
@@ -31,7 +37,7 @@ def to_html(
 ) -> str: ...
 @overload
 def to_html(
-    node: Node,
+    node: Node | PageMaker,
     path: Target,
     *,
     title: str | None = None,
@@ -41,7 +47,7 @@ def to_html(
     layout: Layout = "full",
 ) -> Path: ...
 def to_html(
-    node: Node,
+    node: Node | PageMaker,
     path: Target | None = None,
     *,
     title: str | None = None,
@@ -50,7 +56,9 @@ def to_html(
     stops: Sequence[Stop] = (),
     layout: Layout = "full",
 ) -> str | Path:
-    """The graph of a node as an interactive page; with `path`, write it there and return the path.
+    """The graph of a node, or the `History` of a run, as an interactive page.
+
+    With `path` it is written there, and the path is returned.
 
     The reader walks the forward and the backward pass, moves the inputs and asks why a gradient is
     what it is. It opens with every gradient known if `node.backward()` has run, else at the start.
@@ -62,12 +70,15 @@ def to_html(
     ValueError for another layout, a range that fits no leaf, a question or stop that does not fit
     the graph, or a path that does not end in .html.
     """
-    check_node(node, "to_html")
     if title is not None and not isinstance(title, str):
         raise TypeError(f"to_html: the title must be a string, not {type(title).__name__}")
     if layout not in get_args(Layout):
         raise ValueError(f"to_html: layout must be one of {get_args(Layout)}, not {layout!r}")
     file = checked_path(path, "to_html")
+    if not isinstance(node, Node):
+        if not hasattr(node, "page"):
+            check_node(node, "to_html")
+        return deliver(node.page(title or "Training run"), file)
     # here, because it costs 40 ms that most programs never need
     from tinygrad_edu.view.page.page import page_text
 

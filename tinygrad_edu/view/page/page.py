@@ -58,12 +58,12 @@ def page_text(
         scripts = (*NO_LESSON, *(name for name in SCRIPTS if name not in LESSON))
         unspoken += LESSON_WORDS
     spoken = {key: text for key, text in words.items() if not key.startswith(unspoken)}
-    table = f"const WORDS = {_json(spoken, ascii_only=False)};"
+    table = f"const WORDS = {json_text(spoken, ascii_only=False)};"
     script = "\n".join(['"use strict";', table, rules, *map(compact_code, scripts)])
     script = f"(() => {{\n{script}\n}})();"
-    hashes = " ".join(map(_hash, (page_css, graph_css)))
+    hashes = " ".join(map(content_hash, (page_css, graph_css)))
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {hashes}; "
+        f"default-src 'none'; script-src {content_hash(script)}; style-src {hashes}; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
     parts = {
@@ -74,19 +74,19 @@ def page_text(
         "formula": escape(data.pop("formula")),
         "page_css": page_css,
         "graph_css": graph_css,
-        "data": _json(data),
+        "data": json_text(data),
         "script": script,
     }
     return re.sub(r"\{([\w.]+)\}", lambda found: parts[found[1]], static("page.html"))
 
 
-def _hash(text: str) -> str:
+def content_hash(text: str) -> str:
     """How a content security policy names an inline script or style."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"
 
 
-def _json(data: object, ascii_only: bool = True) -> str:
+def json_text(data: object, ascii_only: bool = True) -> str:
     """JSON that no HTML parser can take for markup."""
     text = json.dumps(data, ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False)
     for sign in "<>&":
