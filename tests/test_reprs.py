@@ -59,6 +59,8 @@ def report():
 OBJECTS = {
     "Module": lambda: Net(),
     "MLP": lambda: nn.MLP(64, [30, 10], rng=0),
+    "History": lambda: tg.History({"epoch": [1.0], "loss": [0.5]}),
+    "Epoch": lambda: tg.Epoch({"epoch": 1.0, "loss": 0.5}, [0.5]),
     "SGD": lambda: optim.SGD(nn.MLP(64, [30, 10]).parameters(), 0.3, momentum=0.9),
     "Adam": lambda: optim.Adam([Tensor([1.0])]),
     "AdamW": lambda: optim.AdamW([Value(1.0)]),

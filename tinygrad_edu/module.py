@@ -40,7 +40,7 @@ class Module:
 
         Dropout then drops nothing, and BatchNorm1d uses its running statistics. Returns the module.
         """
-        for module in _every_module(self, set()):
+        for module in every_module(self, set()):
             module.training = bool(mode)
         return self
 
@@ -67,7 +67,7 @@ def named_leaves(owner: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str,
         yield from named_leaves(part, f"{prefix}.{name}" if prefix else str(name), seen)
 
 
-def _every_module(owner: Any, seen: set[int]) -> Iterator[Module]:
+def every_module(owner: Any, seen: set[int]) -> Iterator[Module]:
     """A module and all modules in its attributes, lists and dicts, each once."""
     if id(owner) in seen:
         return
@@ -75,7 +75,7 @@ def _every_module(owner: Any, seen: set[int]) -> Iterator[Module]:
     if isinstance(owner, Module):
         yield owner
     for _, part in _parts_of(owner):
-        yield from _every_module(part, seen)
+        yield from every_module(part, seen)
 
 
 def _parts_of(owner: Any) -> Iterable[tuple[Any, Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_demos import load, run
 
-from tinygrad_edu import Value, data, to_svg
+from tinygrad_edu import History, Value, data, to_svg
 
 mpl.use("Agg")
 PNG = b"\x89PNG"
@@ -26,13 +26,14 @@ def plt(monkeypatch):
     pyplot.close("all")
 
 
-def test_pictures_loss_and_accuracy_curves(plt):
-    history = [(0.5, 0.6, 0.9), (0.3, 0.4, 0.95), (0.2, 0.35, 0.97)]
-    load("digits").plot(history, "digits.png")
-    left, right = plt.gcf().axes
-    drawn = [line.get_ydata() for axes in (left, right) for line in axes.lines]
-    assert np.array_equal(np.transpose(drawn), history)
-    assert [line.get_label() for line in left.lines] == ["training", "validation"]
+def test_pictures_loss_and_accuracy_curves():
+    columns = {"epoch": [1, 2], "loss": [0.5, 0.3], "validation_loss": [0.6, 0.4],
+               "accuracy": [0.9, 0.95], "seconds": [1.0, 1.0]}  # fmt: skip
+    left, right = History(columns).plot().axes
+    drawn = {line.get_label(): line.get_ydata().tolist() for line in left.lines}
+    assert drawn == {"loss": [0.5, 0.3], "validation loss": [0.6, 0.4]}
+    (accuracy,) = right.lines
+    assert accuracy.get_ydata().tolist() == [0.9, 0.95]
 
 
 def test_pictures_a_graph_with_values_and_gradients():

@@ -165,7 +165,7 @@ class History:
             "best": self.best + 1,
             "stopped": self.stopped,
             "running": self.is_running,
-            "kept": record.kept if record else [],
+            "kept": record.kept() if record else [],
             "pixels": bool(record and record.has_pixels),
             "map": record.plane() if record else None,
         }

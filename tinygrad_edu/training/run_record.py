@@ -12,20 +12,21 @@ import numpy as np
 from tinygrad_edu.engine.contexts import no_grad
 from tinygrad_edu.rules.operand_types import Array
 from tinygrad_edu.training.layer_health import Health, layer_health
+from tinygrad_edu.training.snapshot import Snapshot
 from tinygrad_edu.view.page.page import page_text
 from tinygrad_edu.view.targets import checked_path, deliver
 
 SHARE = 0.015
-"""Of the time of a run that looks may take."""
+"""Of the time of a run that writing its page may take."""
 MOST_KEPT = 24
 MOST_CLASSES, MOST_MISREAD, MOST_SAMPLES, GRID = 20, 24, 2000, 40
 
 
 class RunRecord:
-    """Looks at a model between epochs, as often as a small share of the time allows.
+    """What a model was at some epochs; what a page shows of it is computed when it is asked for.
 
-    `kept` are plain data of at most `MOST_KEPT` epochs, the first and the last among them.
-    `samples` are the rows (x, y) that predictions are shown of.
+    About `MOST_KEPT` epochs at most are kept, evenly, the first and the last among them. `samples`
+    are the rows (x, y) that predictions are shown of.
     """
 
     def __init__(
@@ -44,33 +45,39 @@ class RunRecord:
         side = math.isqrt(x.shape[1]) if is_table else 0
         self.has_pixels = side >= 4 and side * side == x.shape[1]
         self.is_plane = is_table and x.shape[1] == 2
-        self.kept: list[dict[str, Any]] = []
-        self.weights: dict[str, tuple[int, list[Any]]] = {}
-        self.start, self.spent = time.perf_counter(), 0.0
+        self.snapshots: dict[int, Snapshot] = {}
+        self.stride = 1
+        self.looks: dict[int, dict[str, Any]] = {}
 
-    def is_due(self) -> bool:
-        """Whether there is time for another look."""
-        return self.spent <= SHARE * (time.perf_counter() - self.start)
+    def keep(self, epoch: int) -> None:
+        """Keep the model as it is after an epoch; where there are many, every other one goes."""
+        if len(self.snapshots) > MOST_KEPT:
+            self.stride *= 2
+        evenly = {i: kept for i, kept in self.snapshots.items() if (i - 1) % self.stride == 0}
+        self.snapshots = {**evenly, epoch: Snapshot(self.model, self.optimizer)}
 
-    def look(self, epoch: int) -> None:
-        """Keep the layers, the predictions and the map of the model as it is now."""
-        begun = time.perf_counter()
+    def kept(self) -> list[dict[str, Any]]:
+        """The layers, predictions and map of every epoch that was kept, as plain data."""
+        self.looks = {i: look for i, look in self.looks.items() if i in self.snapshots}
+        present = Snapshot(self.model, self.optimizer)
         getattr(self.model, "eval", lambda: None)()
         try:
-            kept: dict[str, Any] = {"epoch": epoch}
-            kept |= _health_data(layer_health(self.loss_of(*self.batch), self.optimizer))
-            with no_grad():
-                if self.labels is not None:
-                    kept |= self._predictions(self.labels)
+            for epoch, snapshot in self.snapshots.items():
+                if epoch not in self.looks:
+                    snapshot.restore()
+                    self.looks[epoch] = self._look(epoch)
         finally:
             getattr(self.model, "train", lambda: None)()
-        others = [old for old in self.kept if old["epoch"] != epoch]
-        if len(others) >= MOST_KEPT:
-            others = [others[0], *others[2::2]]
-        self.kept = [*others, kept]
-        self.weights.setdefault("first", (epoch, [p.data for p in self.optimizer.parameters]))
-        self.weights["last"] = (epoch, [p.data for p in self.optimizer.parameters])
-        self.spent += time.perf_counter() - begun
+            present.restore()
+        return list(self.looks.values())
+
+    def _look(self, epoch: int) -> dict[str, Any]:
+        kept: dict[str, Any] = {"epoch": epoch}
+        kept |= _health_data(layer_health(self.loss_of(*self.batch), self.optimizer))
+        if self.labels is not None:
+            with no_grad():
+                kept |= self._predictions(self.labels)
+        return kept
 
     def _predictions(self, labels: Array) -> dict[str, Any]:
         classes, _ = classes_of(self.model(self.x))
@@ -83,7 +90,7 @@ class RunRecord:
             matrix = np.zeros((count, count), int)
             np.add.at(matrix, (labels, classes), 1)
             kept["matrix"] = matrix.tolist()
-            chosen = wrong[:MOST_MISREAD] if self.has_pixels else []
+            chosen = wrong[: MOST_MISREAD if self.has_pixels else 0]
             kept["misread"] = [
                 {"pixels": self._ink(i), "label": int(labels[i]), "predicted": int(classes[i])}
                 for i in chosen
@@ -98,28 +105,24 @@ class RunRecord:
         return [round(float(v), 2) for v in (self.x[i] - low) / ((high - low) or 1.0)]
 
     def graph_pages(self) -> list[tuple[str, str]]:
-        """The graph of the first batch after the first and the last look, as pages with names."""
-        present = [p.data for p in self.optimizer.parameters]
+        """The graph of the first batch after the first and the last epoch: pages with names."""
+        present = Snapshot(self.model, self.optimizer)
         gradients = [p.grad for p in self.optimizer.parameters]
         pages = []
         try:
-            for epoch, data in dict(self.weights.values()).items():
-                self._give(data)
+            for epoch in sorted({min(self.snapshots), max(self.snapshots)}):
+                self.snapshots[epoch].restore()
                 self.optimizer.zero_grad()
                 loss = self.loss_of(*self.batch)
                 loss.label = loss.label or "loss"
                 loss.backward()
                 name = f"after epoch {epoch}"
-                pages.append((name, page_text(loss, f"A step {name}")))
+                pages.append((name, page_text(loss, "A training step")))
         finally:
-            self._give(present)
+            present.restore()
             for p, gradient in zip(self.optimizer.parameters, gradients, strict=True):
                 p.grad = gradient
         return pages
-
-    def _give(self, data: list[Any]) -> None:
-        for p, array in zip(self.optimizer.parameters, data, strict=True):
-            p.data = array
 
     def plane(self) -> dict[str, Any] | None:
         """The ends of the map, and the points on it; None unless the samples have two columns."""

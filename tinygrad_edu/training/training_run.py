@@ -77,7 +77,7 @@ class TrainingRun:
         self.step = TrainingStep(self.loss_of, optimizer, clip=clip) if replay else None
         self.history = History()
         self.diagnose = diagnose
-        self.best: list[Any] = []
+        self.best: Snapshot | None = None
         self.checkpoint = checkpoint
         self.page = None if page is None else RunPage(page)
         if checkpoint is not None and os.path.exists(checkpoint):
@@ -104,7 +104,7 @@ class TrainingRun:
     def _each_epoch(self) -> Iterator[Epoch]:
         rate = self.optimizer.lr
         while not self._is_over():
-            before = Snapshot(self.optimizer, self.loader)
+            before = Snapshot(self.model, self.optimizer, self.loader)
             try:
                 epoch = self._epoch(rate)
             except KeyboardInterrupt:
@@ -203,18 +203,15 @@ class TrainingRun:
         """Keep the numbers, the best weights and the checkpoint of an epoch that is over."""
         self.history.add(epoch)
         if self.history.best == len(self.history) - 1:
-            self.best = [p.data for p in self.optimizer.parameters]
+            self.best = Snapshot(self.model, self.optimizer)
         if self.checkpoint is not None:
             save(self._state(), self.checkpoint)
-        if self.record.is_due():
-            self.record.look(len(self.history))
+        self.record.keep(len(self.history))
         if self.page is not None:
             self.page.refresh(self.history)
 
     def _finish(self) -> None:
-        """The last look, and the page as it stays."""
-        if len(self.history):
-            self.record.look(len(self.history))
+        """The page as it stays."""
         if self.page is not None and len(self.history):
             self.history.graph_pages = self.record.graph_pages()
             self.page.write(self.history)
@@ -222,9 +219,8 @@ class TrainingRun:
     def end(self, why: str) -> None:
         """Say why the run ends before its time, and go back to the best weights."""
         self.history.stopped = why
-        if self.best and len(self.history):
-            for p, data in zip(self.optimizer.parameters, self.best, strict=True):
-                p.data = data
+        if self.best is not None:
+            self.best.restore_model()
             if why.startswith("interrupted"):
                 self.history.stopped += f": the weights are those of epoch {self.history.best + 1}"
 
@@ -237,18 +233,18 @@ class TrainingRun:
         if hasattr(self.model, "buffers"):
             state["model"] = self.model
             del state["parameters"]
-        best = {str(i): data for i, data in enumerate(self.best)}
-        return {**state, "best": best, "history": self.history.columns}
+        assert self.best is not None
+        return {**state, "best": self.best.contents(), "history": self.history.columns}
 
     def _resume(self, path: str | Path) -> None:
         """Go on from a checkpoint: its history has the columns that this run will have."""
         names = ["epoch", "loss", *self.evaluation.names]
         names += ["gradient_norm"] * (self.clip is not None) + ["lr", "seconds"]
         columns: dict[str, list[float]] = {name: [] for name in names}
-        self.best = [p.data for p in self.optimizer.parameters]
+        self.best = Snapshot(self.model, self.optimizer)
         state = self._state() | {"history": columns}
         load(state, path)
-        self.best = [state["best"][str(i)] for i in range(len(self.best))]
+        self.best.take(state["best"])
         self.history = History(columns)
 
 

@@ -1,6 +1,6 @@
 // Charts of numbers by epoch, as SVG: lines, an axis with its ends, and the epoch that is shown.
 
-const CHART = { width: 300, height: 150, left: 46, right: 8, top: 8, bottom: 22 };
+const CHART = { width: 300, height: 150, left: 52, right: 8, top: 8, bottom: 22 };
 
 /** Where a number stands between two ends on a length of pixels. */
 function placed(x, low, high, from, to) {
@@ -32,8 +32,8 @@ function chart(title, xs, lines, { usual = null, about = "" } = {}) {
     "aria-label": word("chart", { name: title, first: xs[0], last: xs[xs.length - 1] }) });
   picture.append(
     svg("path", { class: "axis", fill: "none", d: `M${left} ${top}V${height - bottom}H${width - right}` }),
-    svg("text", { x: left - 4, y: top + 8, "text-anchor": "end" }, short(high)),
-    svg("text", { x: left - 4, y: height - bottom, "text-anchor": "end" }, short(low)),
+    svg("text", { x: left - 4, y: top + 8, "text-anchor": "end" }, signed(general(high, 3))),
+    svg("text", { x: left - 4, y: height - bottom, "text-anchor": "end" }, signed(general(low, 3))),
     svg("text", { x: left, y: height - 6 }, String(xs[0])),
     svg("text", { x: width - right, y: height - 6, "text-anchor": "end" }, String(xs[xs.length - 1])),
   );
