@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "check": {"rules", "engine", "view"},
     "testing": {"rules", "engine", "check"},
     "saving": {"rules", "data", "files", "engine", "nn", "module", "optim"},
-    "training": {"rules", "engine", "files", "optim", "replay", "saving", "view"},
+    "training": {"rules", "engine", "files", "module", "optim", "replay", "saving", "view"},
     "commands": {"rules", "engine", "check", "files", "view"},
 }
 """What each part of the package may import of the others."""

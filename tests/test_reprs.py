@@ -61,6 +61,7 @@ OBJECTS = {
     "MLP": lambda: nn.MLP(64, [30, 10], rng=0),
     "History": lambda: tg.History({"epoch": [1.0], "loss": [0.5]}),
     "Epoch": lambda: tg.Epoch({"epoch": 1.0, "loss": 0.5}, [0.5]),
+    "Characters": lambda: data.Characters(["ab"]),
     "SGD": lambda: optim.SGD(nn.MLP(64, [30, 10]).parameters(), 0.3, momentum=0.9),
     "Adam": lambda: optim.Adam([Tensor([1.0])]),
     "AdamW": lambda: optim.AdamW([Value(1.0)]),

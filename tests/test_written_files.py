@@ -177,7 +177,7 @@ def test_ctrl_c_while_reading_is_ctrl_c(folder, read):
 
 def test_nothing_but_files_py_writes_files():
     """So that what is tested of it here holds for all."""
-    writes = re.compile(r"write_text|write_bytes|savefig|(?<![.\w])open\([^)]*['\"][^'\")]*[wax+]")
+    writes = re.compile(r"write_text|write_bytes|savefig|(?<![.\w])open\(.*['\"][rbt]?[wax+]")
     for path in PACKAGE.rglob("*.py"):
         if path.name != "files.py":
             assert not writes.search(path.read_text(encoding="utf-8")), path

@@ -155,7 +155,7 @@ class History:
         record = self.record
         rows = thinned(len(self), MOST_POINTS)
         columns = {
-            name: [_json_number(self._rows[i][j]) for i in rows]
+            name: [_finite_or_none(self._rows[i][j]) for i in rows]
             for j, name in enumerate(self._names)
         }
         columns["epoch"] = [int(self._rows[i][self._names.index("epoch")]) for i in rows]
@@ -191,7 +191,7 @@ def thinned(count: int, most: int) -> list[int]:
     return list(dict.fromkeys(np.linspace(0, count - 1, min(count, most)).round().astype(int)))
 
 
-def _json_number(x: float) -> float | None:
+def _finite_or_none(x: float) -> float | None:
     """A number for JSON, which has no nan."""
     return x if math.isfinite(x) else None
 

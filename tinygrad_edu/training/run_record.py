@@ -38,7 +38,7 @@ class RunRecord:
         samples: tuple[Any, Any],
     ) -> None:
         self.model, self.loss_of, self.optimizer, self.batch = model, loss_of, optimizer, batch
-        x, y = (np.asarray(part)[:MOST_SAMPLES] for part in samples)
+        x, y = (np.atleast_1d(part)[:MOST_SAMPLES] for part in samples)
         self.x, self.y = x, y
         is_table = x.ndim == 2 and y.ndim == 1 and y.dtype.kind in "iu"
         self.labels = _classes_from_0(y) if is_table else None

@@ -13,7 +13,7 @@ from tinygrad_edu.view.package_files import static
 from tinygrad_edu.view.page.compact import compact_code
 from tinygrad_edu.view.page.page import content_hash, json_text
 
-SCRIPTS = ("words", "text", "run_charts", "run_panels", "run_page")
+RUN_SCRIPTS = ("words", "text", "run_charts", "run_panels", "run_page")
 """The order in which the page's code is read."""
 PLACE = "%DATA%"
 """Where the data of a kept graph belong in the page that all of them share."""
@@ -29,7 +29,7 @@ def run_page_text(data: Mapping[str, Any], graph_pages: list[tuple[str, str]], t
     template, graphs = _shared(graph_pages)
     style = "\n".join(map(static, ("palette.css", "run.css")))
     script = "\n".join(
-        ['"use strict";', f"const WORDS = {json_text(spoken)};", *map(compact_code, SCRIPTS)]
+        ['"use strict";', f"const WORDS = {json_text(spoken)};", *map(compact_code, RUN_SCRIPTS)]
     )
     script = f"(() => {{\n{script}\n}})();"
     allowed = {kind: _hashes(template, kind) for kind in ("script", "style")}
