@@ -1,5 +1,6 @@
 """Random functions of every temper: right ones are never accused, wrong ones never pass."""
 
+import os
 from collections import Counter
 
 import numpy as np
@@ -9,7 +10,7 @@ from random_derivatives import TEMPERS, spoilt
 
 from tinygrad_edu import gradcheck
 
-EACH = much(2000, 63) // len(TEMPERS) + 1
+EACH = int(os.environ.get("EACH_OF_RANDOM", much(500, 63))) // len(TEMPERS) + 1
 
 
 def verdict(f, derivative, x):

@@ -59,6 +59,7 @@ def report():
 OBJECTS = {
     "Module": lambda: Net(),
     "MLP": lambda: nn.MLP(64, [30, 10], rng=0),
+    "Stop": lambda: tg.Stop("Look here.", step=1),
     "History": lambda: tg.History({"epoch": [1.0], "loss": [0.5]}),
     "Epoch": lambda: tg.Epoch({"epoch": 1.0, "loss": 0.5}, [0.5]),
     "Characters": lambda: data.Characters(["ab"]),

