@@ -7,7 +7,7 @@ import random
 
 from ready import ready
 
-from tinygrad_edu import Value, collector_paused, data, group, optim, to_html
+from tinygrad_edu import Value, collector_paused, data, group, no_grad, optim, to_html
 from tinygrad_edu.scalar_nn import softmax
 
 STEPS, RATE, LENGTH = 60, 0.02, 8
@@ -23,7 +23,6 @@ def dot(x: Vector, y: Vector) -> Value:
 
 @group("norm")
 def scaled(x: Vector) -> Vector:
-    """x by its root mean square."""
     factor = (dot(x, x) / len(x) + 1e-5) ** -0.5
     return [a * factor for a in x]
 
@@ -37,14 +36,13 @@ class MicroGPT:
         shapes |= dict.fromkeys(("query", "key", "value", "out"), (n, n))
         shapes |= {"down": (n, 4 * n), "head": (classes, n)}
         self.tables: dict[str, list[Vector]] = {
-            name: [[Value(draw.gauss(0, 0.2)) for _ in range(columns)] for _ in range(rows)]
-            for name, (rows, columns) in shapes.items()
-        }
+            name: [[Value(draw.gauss(0, 0.2), f"{name}.w{i}_{j}") for j in range(m)]
+                   for i in range(k)] for name, (k, m) in shapes.items()
+        }  # fmt: skip
         self.parameters = [x for table in self.tables.values() for row in table for x in row]
 
     def linear(self, name: str, x: Vector) -> Vector:
-        with group(name):
-            return [dot(row, x) for row in self.tables[name]]
+        return [dot(row, x) for row in self.tables[name]]
 
     def next_letter(self, letter: int, keys: list[Vector], values: list[Vector]) -> Vector:
         """How probable each letter is after this one; keys and values are of those before it."""
@@ -70,8 +68,7 @@ class MicroGPT:
         for i, after in enumerate(text[1 : LENGTH + 1]):
             with group(f"letter {i + 1}"):
                 losses.append(-self.next_letter(text[i], keys, values)[after].log())
-        mean: Value = sum(losses[1:], losses[0]) / len(losses)
-        return mean
+        return dot(losses, [Value(1 / len(losses))] * len(losses))
 
 
 @collector_paused()
@@ -89,7 +86,10 @@ def main(steps: int = STEPS) -> list[float]:
         optimizer.step()
         losses.append(loss.data)
     print(f"loss of ten names {sum(losses[:10]) / 10:.3f}, later {sum(losses[-10:]) / 10:.3f}")
-    step = MicroGPT(classes=3, width=4, heads=2).loss([0, 1, 0])
+    model, keys, values = MicroGPT(classes=3, width=4, heads=2), list[Vector](), list[Vector]()
+    with no_grad():  # what comes after the mark is given: the page shows the next prediction
+        model.next_letter(0, keys, values)
+    step = -model.next_letter(1, keys, values)[0].log()
     to_html(step, "microgpt.html", title="One step of a GPT of numbers")
     return losses
 
