@@ -359,3 +359,24 @@ def test_inputs_that_many_neurons_share_enter_a_layer_once():
     assert [name for name in layer.spots if name[0] == "in"] == [("in", 0), ("in", 1)]
     assert len([name for name in layer.spots if name[0] == "out"]) == 3
     assert layer.columns[0] == [layer.spots.index(("in", 0)), layer.spots.index(("in", 1))]
+
+
+@given(st.integers(2, 60), st.sampled_from([500.0, 900.0, 1400.0]))
+def test_a_chain_in_rows_is_read_as_a_text_is(n, room):
+    links = [(i, i + 1, 0) for i in range(n - 1)]
+    chain = Picture(links, [-1] * n, [], [(166, 72)] * n, [94.0] * (n - 1), set(), [], room)
+    found = arranged(chain)
+    assert found.width <= room
+    boxes = [found.boxes["card", i] for i in range(n)]
+    for (x0, y0, width, height), (x1, y1, _, _) in pairwise(boxes):
+        assert (x1 > x0 + width and y1 == y0) or y1 > y0 + height
+    rows = len({y for _, y, _, _ in boxes})
+    assert rows == 1 or (rows - 1) * room < n * (166 + 124) * 2  # they are filled
+
+
+def test_a_card_without_a_size_and_its_line_are_not_drawn():
+    links = [(0, 2, 0), (1, 2, 1)]
+    placed = arrange(plan(links, [-1] * 3, [], {1}), [(166, 72), None, (166, 72)], (), [80.0, 0.0],
+                     [], [-1] * 3, links)  # fmt: skip
+    assert set(placed.boxes) == {("card", 0), ("card", 2)}
+    assert placed.shown == [0, -1]

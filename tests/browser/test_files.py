@@ -202,7 +202,7 @@ def test_in_a_frame_everything_works(open_file, two_fruits, tmp_path):
     _, inner = framed(open_file, tmp_path, to_html(two_fruits()))
     for _ in range(10):
         inner.locator("#next").click()
-    assert "all 9 gradients" in inner.locator("#say").inner_text()
+    assert "all 9 nodes" in inner.locator("#say").inner_text()
     field = inner.locator('[data-field="apple"]')
     field.fill("200")
     field.press("Enter")

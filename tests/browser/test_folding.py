@@ -170,8 +170,10 @@ def test_folding_in_the_middle_of_the_walk_stays_at_the_same_operation(open_page
 
 def test_the_buttons_answer_the_mouse(open_page):
     page = open_page(score())
+    page.keyboard.press("0")
     buttons(page, "Unfold").first.click()
     assert buttons(page, "Unfold").count() == NEURONS - 1
+    page.keyboard.press("0")
     assert buttons(page, "Fold").count() == LAYERS + 1
     buttons(page, "Fold").first.click()
     assert buttons(page, "Fold").count() < LAYERS + 1

@@ -165,7 +165,11 @@ function drawSymbol(symbol, width, y) {
 
 /** Do something at a click, and at Enter for those who use the keyboard. */
 function onPress(target, action) {
-  target.addEventListener("click", (event) => { event.stopPropagation(); action(); });
+  target.addEventListener("click", (event) => {
+    event.stopPropagation();
+    action();
+    if (event.detail) document.activeElement.blur(); // after a click the arrow keys step
+  });
   target.addEventListener("keydown", (event) => {
     if (event.key !== "Enter") return;
     event.preventDefault();

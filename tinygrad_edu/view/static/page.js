@@ -293,7 +293,7 @@ function startPage() {
 
   function copyLink() {
     if (location.protocol === "about:") notice(word("page.no_address"));
-    else actions.copy(page.link, "page.copied", "page.copy_this");
+    else actions.copy(page.link, location.protocol === "file:" ? "page.copied_here" : "page.copied", "page.copy_this");
   }
 
   actions.copy = async (text, copied, instead) => {
@@ -386,7 +386,6 @@ function startPage() {
   buildExperiments(page);
   buildChoice();
   isolateNames(document.querySelector(".formula"));
-  $("link").hidden = !location.protocol.startsWith("http"); // no one else can open the path of a file
   window.addEventListener("beforeprint", () => page.canvas?.fit());
   $("names").append(...graph.cards.filter((card) => card.labelled).slice(0, 200).map((card) => h("option", { value: card.name })));
   open();

@@ -81,7 +81,12 @@ function inputRow(page, i) {
     const typed = typedNumber(field.value);
     if (Number.isFinite(typed)) page.actions.setInput(i, typed);
   });
-  field.addEventListener("focus", () => { field.value = full(page.numbers.v[i]).replace("−", "-"); });
+  field.addEventListener("focus", () => {
+    const all = full(page.numbers.v[i]).replaceAll("−", "-");
+    if (field.value === all) return;
+    field.value = all;
+    field.select(); // as it was, if Tab led here
+  });
   field.addEventListener("blur", () => updateInputs(page)); // what is not a number gives way to the number
   const was = { v: h("small", { class: "ghost" }), g: h("small", { class: "ghost" }) };
   const ghosts = [h("span"), was.v, was.g];
