@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tinygrad_edu.view.page.lessons import Question, Stop
     from tinygrad_edu.view.page.page_data import Ranges
+    from tinygrad_edu.view.page.words import Words
 
 Layout = Literal["full", "slide", "cell"]
 
@@ -34,6 +35,7 @@ def to_html(
     ask: Sequence[Question] = (),
     stops: Sequence[Stop] = (),
     layout: Layout = "full",
+    lang: str | Words = "en",
 ) -> str: ...
 @overload
 def to_html(
@@ -45,6 +47,7 @@ def to_html(
     ask: Sequence[Question] = (),
     stops: Sequence[Stop] = (),
     layout: Layout = "full",
+    lang: str | Words = "en",
 ) -> Path: ...
 def to_html(
     node: Node | PageMaker,
@@ -55,6 +58,7 @@ def to_html(
     ask: Sequence[Question] = (),
     stops: Sequence[Stop] = (),
     layout: Layout = "full",
+    lang: str | Words = "en",
 ) -> str | Path:
     """The graph of a node, or the `History` of a run, as an interactive page.
 
@@ -66,9 +70,10 @@ def to_html(
     lists questions for the reader: `("value", "t")`, `("local", "t", "s")`, `("gradient", "x")`,
     `"order"`, `"falsified"`. `stops` is a walk that comes first, see `Stop`. `layout` is "full",
     "slide" for a frame of 960 × 540 pixels with large type, or "cell" for a frame in a notebook.
-    The page is one file that needs no other, written atomically. TypeError unless given a node;
-    ValueError for another layout, a range that fits no leaf, a question or stop that does not fit
-    the graph, or a path that does not end in .html.
+    `lang` is the language of the page, "en" or "de", or a table of texts: keys and placeholders
+    are those of static/words_en.json. The page is one file that needs no other, written atomically.
+    TypeError unless given a node; ValueError for another layout or language, a range that fits no
+    leaf, a question or stop that does not fit the graph, or a path that does not end in .html.
     """
     if title is not None and not isinstance(title, str):
         raise TypeError(f"to_html: the title must be a string, not {type(title).__name__}")
@@ -84,5 +89,5 @@ def to_html(
 
     with variables_as_names(node):
         own_title = title if title is not None else label_or_variable(node)
-        text = page_text(node, own_title, ranges, layout, ask=ask, stops=stops)
+        text = page_text(node, own_title, ranges, layout, lang, ask=ask, stops=stops)
         return deliver(text, file)
