@@ -14,7 +14,9 @@ STATIC = VIEW / "static"
 ENGLISH = json.loads((STATIC / "words_en.json").read_text(encoding="utf-8"))
 GERMAN = json.loads((STATIC / "words_de.json").read_text(encoding="utf-8"))
 HTML = (STATIC / "page.html").read_text(encoding="utf-8")
-CODE = "\n".join(path.read_text("utf-8") for path in [*STATIC.glob("*.js"), *VIEW.rglob("*.py")])
+SCRIPTS = [path for path in STATIC.glob("*.js") if not path.name.startswith("run_")]
+CODE = "\n".join(path.read_text("utf-8") for path in [*SCRIPTS, *VIEW.rglob("*.py")])
+"""All but the page of a run, which has a table of its own."""
 PLURALS = (".zero", ".one", ".two", ".few", ".many")
 
 
