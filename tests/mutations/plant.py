@@ -26,6 +26,7 @@ WHERE: dict[str, tuple[str, ...]] = {
     "rules/elementwise.py": (),
     "rules/reductions.py": (),
     "rules/arrays.py": (),
+    "rules/sliding.py": (),
     "rules/tables.py": (),
     "rules/array_tables.py": (),
     "rules/array_constants.py": ("unchanging",),
@@ -373,8 +374,8 @@ def _functions(package: Path) -> tuple[dict[str, set[str]], set[str]]:
     """Which names each function of the rules uses, and which of the functions are rules."""
     functions: dict[str, set[str]] = {}
     rules: set[str] = set()
-    for path in ("rules/elementwise.py", "rules/reductions.py", "rules/arrays.py"):
-        for node in ast.parse((package / path).read_text(encoding="utf-8")).body:
+    for name in ("elementwise", "reductions", "arrays", "sliding"):
+        for node in ast.parse((package / f"rules/{name}.py").read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef):
                 names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
                 names |= {f"_{n.attr}" for n in ast.walk(node) if isinstance(n, ast.Attribute)}
