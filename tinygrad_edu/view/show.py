@@ -9,11 +9,14 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinygrad_edu.engine.graph import Node
 from tinygrad_edu.view.picture.svg import to_svg
 from tinygrad_edu.view.targets import check_node
+
+if TYPE_CHECKING:
+    from tinygrad_edu.view.page.lessons import Question, Stop
 
 NO_BROWSER = "TINYGRAD_EDU_NO_BROWSER"
 """The environment variable that keeps the browser closed, if it is set to any text."""
@@ -27,18 +30,20 @@ def show(
     *,
     title: str | None = None,
     ranges: Mapping[str, Sequence[float]] | None = None,
+    ask: Sequence[Question] = (),
+    stops: Sequence[Stop] = (),
 ) -> str | None:
     """Show the interactive page of a node: in a notebook below the cell, otherwise in the browser.
 
     Without a notebook the page is a file in a new folder of its own; its path is returned, and
     printed where no browser can be opened or TINYGRAD_EDU_NO_BROWSER is set. In a notebook it
-    returns None. TypeError unless given a node; `title` and `ranges` are those of `to_html`.
+    returns None. TypeError unless given a node; the other arguments are those of `to_html`.
     """
     from tinygrad_edu.view.page.html import to_html
 
     check_node(node, "show")
     if in_notebook():
-        page = to_html(node, title=title, ranges=ranges, layout="cell")
+        page = to_html(node, title=title, ranges=ranges, layout="cell", ask=ask, stops=stops)
         shown = {"text/plain": repr(node), "text/html": frame(page, picture_of(node))}
         importlib.import_module("IPython.display").display(shown, raw=True)
         return None
@@ -46,7 +51,7 @@ def show(
 
     # The folder is private and new: no one else can have put a file or a link there.
     path = os.path.join(tempfile.mkdtemp(prefix="tinygrad_edu_"), _file_name(node.label))
-    to_html(node, path, title=title, ranges=ranges)
+    to_html(node, path, title=title, ranges=ranges, ask=ask, stops=stops)
     if not open_in_browser(path):
         print(path)
     return path
