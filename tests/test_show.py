@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinygrad_edu
-from tinygrad_edu import Tensor, Value, gradcheck
+from tinygrad_edu import Stop, Tensor, Value, gradcheck
 from tinygrad_edu.engine.notebooks import representations
 from tinygrad_edu.files import write_whole
 
@@ -29,8 +29,8 @@ def pages(monkeypatch):
     """A stand-in for to_html that remembers how it was called."""
     calls = []
 
-    def to_html(node, path=None, *, title=None, ranges=None, layout="full"):
-        calls.append((node, title, ranges))
+    def to_html(node, path=None, *, title=None, ranges=None, layout="full", ask=(), stops=()):
+        calls.append((node, title, ranges, *ask, *stops))
         text = f'<!doctype html><script>"page of {node.label}"</script>'
         if path is not None:
             write_whole(path, text)
@@ -71,11 +71,11 @@ def notebook(monkeypatch):
 
 def test_a_script_writes_a_page_and_opens_it(pages, browser, capsys):
     node = Value(3, "price")
-    path = show(node, title="Price", ranges={"price": (0, 5)})
+    path = show(node, title="Price", ranges={"price": (0, 5)}, ask=["order"])
     assert Path(path).name == "graph_price.html"
     assert "page of price" in Path(path).read_text(encoding="utf-8")
     assert browser == [Path(path).as_uri()]
-    assert pages == [(node, "Price", {"price": (0, 5)})]
+    assert pages == [(node, "Price", {"price": (0, 5)}, "order")]
     assert capsys.readouterr().out == ""
 
 
@@ -144,12 +144,13 @@ def test_hostile_labels_stay_in_the_folder(pages, browser, tmp_path):
 
 def test_a_notebook_shows_the_page_in_its_frame(pages, notebook):
     node = Value(3, "price")
-    assert show(node, title="T", ranges={"price": (0, 1)}) is None
+    stop = Stop("Look.")
+    assert show(node, title="T", ranges={"price": (0, 1)}, stops=[stop]) is None
     [(bundle, raw)] = notebook
     assert raw is True
     assert bundle["text/plain"] == repr(node)
     assert "page of price" in unescape(attributes(bundle["text/html"])["srcdoc"])
-    assert pages == [(node, "T", {"price": (0, 1)})]
+    assert pages == [(node, "T", {"price": (0, 1)}, stop)]
 
 
 def test_jupyter_is_known_by_the_name_of_its_shell(pages, notebook):
