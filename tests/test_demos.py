@@ -201,5 +201,6 @@ def test_a_demo_says_what_it_needs_before_it_computes_anything(name, tmp_path, m
 
 def test_some_demos_need_what_others_do_not():
     assert {name for name in NEEDED if not NEEDED[name]} == {
-        "apple_tax.py", "bug_museum.py", "batch_norm_by_hand.py", "neuron.py", "ready.py",
+        "apple_tax.py", "batch_norm_by_hand.py", "bug_museum.py", "data_parallel.py", "neuron.py",
+        "ready.py",
     }  # fmt: skip
