@@ -151,6 +151,9 @@ def test_a_notebook_shows_the_page_in_its_frame(pages, notebook):
     assert bundle["text/plain"] == repr(node)
     assert "page of price" in unescape(attributes(bundle["text/html"])["srcdoc"])
     assert pages == [(node, "T", {"price": (0, 1)}, stop)]
+    assert show(node * 2) is None
+    heights = [int(attributes(bundle["text/html"])["height"]) for bundle, _ in notebook]
+    assert heights == [260, 640]  # a leaf has little to show
 
 
 def test_jupyter_is_known_by_the_name_of_its_shell(pages, notebook):

@@ -134,8 +134,11 @@ def test_in_a_cell_inputs_and_why_stand_beside_the_graph(open_page, two_fruits):
 def test_on_a_phone_a_tap_shows_its_answer_and_a_swipe_scrolls(open_page, two_fruits):
     price = two_fruits()
     price.backward()
-    page = open_page(price, width=360, height=740)
-    page.locator('.unit[data-key="card:0"]').click()
+    page = open_page(price, width=360, height=740, has_touch=True, is_mobile=True)
+    page.locator("#first").tap()
+    assert "Tap ▶" in page.locator("#say").inner_text()
+    page.locator("#last").tap()
+    page.locator('.unit[data-key="card:0"]').tap()
     answer = page.locator("#why .question").bounding_box()
     stage = page.locator(".stage").bounding_box()
     assert stage["y"] >= 0

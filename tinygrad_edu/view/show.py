@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 NO_BROWSER = "TINYGRAD_EDU_NO_BROWSER"
 """The environment variable that keeps the browser closed, if it is set to any text."""
 
+FRAME_HEIGHT, LEAF_HEIGHT = 640, 260
+"""The pixels of a page in a notebook, and of the page of a leaf."""
+
 MOST_NODES = 1500
 """A notebook shows every node that ends a cell; above this it keeps to the text."""
 
@@ -44,7 +47,10 @@ def show(
     check_node(node, "show")
     if in_notebook():
         page = to_html(node, title=title, ranges=ranges, layout="cell", ask=ask, stops=stops)
-        shown = {"text/plain": repr(node), "text/html": frame(page, picture_of(node))}
+        shown = {
+            "text/plain": repr(node),
+            "text/html": frame(page, picture_of(node), _height_of(node)),
+        }
         importlib.import_module("IPython.display").display(shown, raw=True)
         return None
     import tempfile  # here, because it costs 3 ms that most programs never need
@@ -57,14 +63,14 @@ def show(
     return path
 
 
-def frame(html_text: str, svg: str = "") -> str:
+def frame(html_text: str, svg: str = "", height: int = FRAME_HEIGHT) -> str:
     """A page inside another: its scripts run, but reach neither the notebook nor its cookies.
 
     A notebook that is not trusted drops the frame and the style, and so shows the picture that
     the style hides beside a frame.
     """
     page = (
-        '<iframe class="tinygrad-edu" title="computation graph" width="100%" height="640" '
+        f'<iframe class="tinygrad-edu" title="computation graph" width="100%" height="{height}" '
         'style="border:0" sandbox="allow-scripts allow-downloads" '
         f'srcdoc="{escape(html_text)}"></iframe>'
     )
@@ -126,11 +132,16 @@ def _picture(node: Node) -> str:
     return to_svg(node)
 
 
+def _height_of(node: Node) -> int:
+    """The height of a frame: a leaf has little to show."""
+    return FRAME_HEIGHT if node.operands else LEAF_HEIGHT
+
+
 def _page(node: Node) -> str:
     from tinygrad_edu.view.page.html import to_html
 
     _check_size(node)
-    return frame(to_html(node, layout="cell"), to_svg(node))
+    return frame(to_html(node, layout="cell"), to_svg(node), _height_of(node))
 
 
 def _check_size(node: Node) -> None:

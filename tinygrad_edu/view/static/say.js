@@ -10,7 +10,7 @@ function sentences(page) {
   const at = { step: state.step, last: steps.length - 1 };
   const phase = { ready: "ready", forward: "forward", seed: "backward", backward: "backward", done: "done" };
   const lines = {
-    ready: () => [[word("say.start")]],
+    ready: () => [[word(matchMedia("(hover: none)").matches ? "say.start_by_touch" : "say.start")]],
     forward: () => sayForward(page, step.key),
     seed: () => [phrase("say.seed", { root: bold(graph.cards[graph.root].name), g: gradientText(1) })],
     backward: () => sayBackward(page, step.key),
