@@ -3,15 +3,12 @@
 pip install -e '.[mpi]'
 mpiexec -n 2 python demos/data_parallel.py            trains; data_parallel.npz is the checkpoint
 mpiexec -n 2 python demos/data_parallel.py --resume   goes on from the checkpoint
-mpiexec -n 2 python demos/data_parallel.py --measure  the time of a step, and of its all-reduce
 
 Every rank has the same model, optimizer and order of samples. The gradient of the mean loss is the
-sum of what the ranks compute, in one flat buffer, so every rank makes the step of the whole batch:
-the weights are those of one process.
+sum of what the ranks compute, in one flat buffer: the weights are those of one process.
 """
 
 import sys
-import time
 import traceback
 from typing import Any
 
@@ -20,11 +17,8 @@ from ready import ready
 
 from tinygrad_edu import data, load, nn, optim, save
 
-Array = np.ndarray
-
 EPOCHS, BATCH_SIZE, LEARNING_RATE = 10, 100, 0.3  # 1797 samples: the last batch of a pass has 97
 CHECKPOINT = "data_parallel.npz"
-SIZES = {(64, 30, 10): 30, (784, 50, 10): 100, (784, 512, 256, 10): 256}
 
 
 class Parallel:
@@ -41,7 +35,7 @@ class Parallel:
         ]
         self.waited = 0.0
 
-    def step(self, x: Array, y: Array) -> float:
+    def step(self, x: np.ndarray, y: np.ndarray) -> float:
         """One step; returns the mean loss of the whole batch, before the step."""
         from mpi4py import MPI
 
@@ -84,35 +78,10 @@ def train(
     return run
 
 
-def measure(comm: Any, steps: int = 300) -> None:
-    """Print the time of a step and the share of its all-reduce, for three sizes: the median of the
-    fastest tenth, in which both processes had a core to themselves."""
-    rng = np.random.default_rng(0)
-    for (inputs, *widths), batch in SIZES.items():
-        model = nn.MLP(inputs, widths, rng=0, dtype=np.float32)
-        parallel = Parallel(comm, model, optim.SGD(model.parameters(), lr=0.01))
-        x = rng.normal(size=(batch, inputs)).astype(np.float32)
-        y = rng.integers(0, widths[-1], batch)
-        times = []
-        for _ in range(steps):
-            before, start = parallel.waited, time.perf_counter()
-            parallel.step(x, y)
-            times.append((time.perf_counter() - start, parallel.waited - before))
-        if comm.rank == 0:
-            step, waited = np.median(sorted(times)[: -(-steps // 10)], axis=0)
-            name = "-".join(map(str, (inputs, *widths)))
-            size = parallel.flat.nbytes
-            print(
-                f"{name}, batch {batch}: {1e3 * step:.3f} ms a step, all-reduce of {size} B "
-                f"{waited / step:.0%}",
-                flush=True,
-            )
-
-
 def main(comm: Any, *options: str) -> None:
     """Run what the options ask for. If one rank fails, all end: the others would wait for ever."""
     try:
-        measure(comm) if "--measure" in options else train(comm, resume="--resume" in options)
+        train(comm, resume="--resume" in options)
     except BaseException:
         traceback.print_exc()
         print(

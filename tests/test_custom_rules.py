@@ -21,7 +21,7 @@ from test_engine import ALL_NUMBERS, close
 
 import tinygrad_edu as tg
 from tinygrad_edu import Tensor, Value, gradcheck, gradients, to_dot, to_html, to_svg
-from tinygrad_edu.rules import RULES, operations, rule
+from tinygrad_edu.rules import RULES, of, operations, rule
 
 softsign, swish, normalize = custom_rules.softsign, custom_rules.swish, custom_rules.normalize
 javascript = page_in_node.javascript
@@ -191,3 +191,14 @@ def test_the_first_array_that_a_process_meets_has_the_functions_of_rules():
     code += "; print(f(x).erf(x))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert run.stdout.startswith("[0.84270079"), run.stderr
+
+
+def test_a_rule_with_a_name_of_numpy_keeps_its_own_function():
+    @rule("root", math="sqrt", domain=(1.0, 2.0))
+    def spacing(x, /):
+        y = of(x).spacing(x)
+        return y, lambda g, y=y: (g / (2.0 * y),)
+
+    x = np.array([4.0, 9.0])
+    np.testing.assert_array_equal(of(x).spacing(x), [2.0, 3.0])  # np.spacing gives 2e-15
+    assert spacing(Tensor(x)).data.tolist() == [2.0, 3.0]

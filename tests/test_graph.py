@@ -145,6 +145,15 @@ def test_no_grad_nests_decorates_and_survives_errors():
     assert (Value(2.0) * 2).operands
 
 
+def test_a_leaf_without_a_gradient_moves_inside_no_grad_too():
+    p = leaf = Value(2.0)
+    with no_grad():
+        p -= 0.5
+        p *= 3
+    assert p is leaf
+    assert (leaf.data, leaf.grad) == (4.5, 0.0)
+
+
 def test_the_collector_is_paused_and_comes_back():
     with collector_paused():
         assert not gc.isenabled()

@@ -82,7 +82,7 @@ def test_every_kind_of_fault_can_be_planted_and_every_adjoint_has_one():
     rules = {r.__name__ for r in tinygrad_edu.rules.RULES.values()
              if r.__module__.startswith("tinygrad_edu.")}  # fmt: skip
     in_helpers = {"add", "subtract", "negative", "power", "maximum", "minimum", "matmul", "einsum",
-                  "_einsum"}  # fmt: skip
+                  "_einsum", "_windows", "add_windows"}  # fmt: skip
     assert rules - signs <= in_helpers
     assert {"_pass_on", "_negate", "_power_by_base", "_matmul_by_x", "_einsum_adjoint"} <= signs
     accumulations = [f for f in every if f.kind == "assigned, not accumulated"]

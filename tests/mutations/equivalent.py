@@ -87,15 +87,6 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
      "type(part) is int or part is None or part is Ellipsis or isinstance(part, bool)",
      "part is None or part is Ellipsis or isinstance(part, bool)"):
         "an integer is the index that it has; this way is shorter",
-    **dict.fromkeys([(FUNCTIONS, "_contract", "len(operands) < 3", after) for after in
-                     ("len(operands) <= 3", "len(operands) > 3", "len(operands) < 4")], PAIRS),
-    **dict.fromkeys([(FUNCTIONS, "_contract", "optimize=math.prod(lengths.values()) > 10000", after)
-                     for after in ("optimize=math.prod(lengths.values()) >= 10000",
-                                   "optimize=math.prod(lengths.values()) < 10000",
-                                   "optimize=math.prod(lengths.values()) > 10001")], PAIRS),
-    (FUNCTIONS, "_contract",
-     "np.einsum(subscripts, *operands, optimize=math.prod(lengths.values()) > 10000)",
-     "np.einsum(subscripts, *operands)"): PAIRS,
     (TENSOR, "unbroadcast", "lead == 1",
      "lead == 2"): GENERAL,
     (TENSOR, "unbroadcast", "adjoint.shape[1:] == shape",
@@ -147,6 +138,10 @@ EQUIVALENT: dict[tuple[str, str, str, str], str] = {
     (FUNCTIONS, "_choose", "y.dtype.kind == 'f'", "y.dtype.kind != 'f'"): BITS,
     (GRAPH, "gradients", "node._compared = True", "node._compared = False"):
         "what counts is that there is a mark",
+    (FUNCTIONS, "elementwise_function",
+     "np.vectorize(of_numbers, otypes=[np.result_type(*xs, 1.0)])(*xs)",
+     "np.vectorize(of_numbers, otypes=[np.result_type(*xs, 2.0)])(*xs)"):
+        "the type of a number is not its size",
     (FUNCTIONS, "_zeros_where",
      "(np.asarray(condition, bool).view(np.int8) - np.int8(1)).astype(whole)",
      "np.asarray(condition, bool).view(np.int8) - np.int8(1)"): "& widens the mask with its sign",
