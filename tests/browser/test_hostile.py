@@ -122,7 +122,7 @@ def test_a_name_is_shown_as_text_everywhere_and_changes_nothing(open_page, plain
     if not name.strip():  # not a name: the list of names stays empty
         tags["OPTION"] = plain[0]["OPTION"]
     assert (tags, numbers) == plain
-    assert len(numbers) == 6
+    assert len(numbers) == 4
     assert page.evaluate(UNSEEN) is None
     if name.strip():
         for place, shown in page.evaluate(NAMES).items():
