@@ -27,7 +27,7 @@ def about(x):
 
 
 def read_number(text):
-    return float(text.replace("−", "-").rstrip(".,:"))
+    return float(text.replace("−", "-").rstrip(".,:").strip("()"))
 
 
 def known(numbers):
