@@ -26,7 +26,7 @@ from tinygrad_edu.view.page.words import Words, table_of
 SCRIPTS = ("words", "text", "engine", "slopes", "samples", "steps", "layout", "rows", "routes",
            "formula", "local", "slots", "pin", "draw", "dots", "canvas", "say",
            "paths", "nudge", "why", "note", "rule", "descent", "curve", "flow",
-           "predict", "mistakes", "exercises", "stops", "experiments", "panels",
+           "predict", "mistakes", "exercises", "stops", "lens", "experiments", "panels",
            "scrubber", "link", "isolate", "keyboard", "frames", "page")  # fmt: skip
 """The order in which the page's code is read; one starts where another ends."""
 LESSON, NO_LESSON = ("mistakes", "exercises", "stops"), ("no_lesson",)
@@ -50,13 +50,17 @@ def page_text(
     words = table_of(lang)
     data, rules = page_data(node, ranges)
     data.update(lesson_data(data, ask, stops))
-    page_css = "\n".join(map(static, ("palette.css", "page.css", "experiments.css", "frames.css")))
+    styles = ("palette.css", "page.css", "experiments.css", "frames.css", "lens.css")
+    page_css = "\n".join(map(static, styles))
     graph_css = "\n".join(map(static, ("graph.css", "walk.css")))
     scripts: tuple[str, ...] = SCRIPTS
     unspoken: tuple[str, ...] = IN_PYTHON
     if not (ask or stops):  # what most pages do not need they do not carry
         scripts = (*NO_LESSON, *(name for name in SCRIPTS if name not in LESSON))
         unspoken += LESSON_WORDS
+    if data["lens"] is None:
+        scripts = ("no_lens", *(name for name in scripts if name != "lens"))
+        unspoken += ("lens.",)
     spoken = {key: text for key, text in words.items() if not key.startswith(unspoken)}
     table = f"const WORDS = {json_text(spoken, ascii_only=False)};"
     script = "\n".join(['"use strict";', table, rules, *map(compact_code, scripts)])

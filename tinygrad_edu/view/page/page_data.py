@@ -32,6 +32,7 @@ from tinygrad_edu.view.layout.arrange import arrange
 from tinygrad_edu.view.layout.plan import Container, paths_of, plan
 from tinygrad_edu.view.page.formulas import formula_data
 from tinygrad_edu.view.page.javascript import javascript_rules
+from tinygrad_edu.view.page.tensor_lens import lens_data
 from tinygrad_edu.view.picture.svg import LONGEST_BADGE, card_size, name_inside
 
 MOST_DRAWN, MOST_OPEN = 1500, 300
@@ -94,6 +95,7 @@ def page_data(node: Node, ranges: Ranges | None = None) -> tuple[dict[str, Any],
         ],
         "formula": formula(*_written(node, seen)),
         "program": _program(node, seen),
+        "lens": lens_data(node, seen),
         **formula_data(seen, [card.get("rule") for card in cards]),
     }
     if still:
@@ -311,7 +313,7 @@ def _too_large(node: Node, count: str) -> dict[str, Any]:
         "cards": cards, "links": [], "pills": [], "derived": [], "trees": [], "formulaOf": [],
         "modules": [], "moduleOf": [-1] * len(cards),
         "containers": [asdict(c) for c in plan([], [-1] * len(cards), [])], "folded": [],
-        "selected": f"card:{len(listed)}", "rules": [], "formula": "",
+        "selected": f"card:{len(listed)}", "rules": [], "formula": "", "lens": None,
         "program": {"forward": [], "backward": []},
         "recorded": {"g": gradients, "local": [], "sent": []},
     }  # fmt: skip

@@ -4,6 +4,7 @@ function buildExperiments(page) {
   const find = (id) => document.getElementById(id);
   buildLesson(page, find("exercises"), find("walk"));
   buildPin(page, find("pin"));
+  buildLens(page, find("lens"));
   buildFlow(page, find("flow"), find("widths"));
   find("flow").parentNode.hidden = !page.graph.drawn;
   find("curve").parentNode.hidden = !page.graph.live;
@@ -12,6 +13,8 @@ function buildExperiments(page) {
 }
 
 function updateExperiments(page) {
+  updateLens(page);
+  updateLens(page);
   if (page.graph.drawn) updateFlow(page);
   if (!page.graph.live) return;
   updateDescent(page);

@@ -1,0 +1,4 @@
+// In place of lens.js on a page without arrays.
+
+const buildLens = () => {};
+const updateLens = () => {};
