@@ -14,7 +14,6 @@ function buildExperiments(page) {
 
 function updateExperiments(page) {
   updateLens(page);
-  updateLens(page);
   if (page.graph.drawn) updateFlow(page);
   if (!page.graph.live) return;
   updateDescent(page);
