@@ -39,7 +39,7 @@ def lens_data(root: Any, seen: Seen) -> dict[str, Any] | None:
     elements = {id(tensor): cells for tensor, cells in seen.opened.elements} if seen.opened else {}
     arrays = []
     for card, name in zip(cards, identifiers(cards), strict=True):
-        array = _array(card, name, None if card.is_constant else adjoints.get(card.item))
+        array = _cells_of(card, name, None if card.is_constant else adjoints.get(card.item))
         cells = elements.get(id(card.item))
         if cells is not None and cells.size <= MOST_CELLS:
             array["cards"] = [place.get(id(x), -1) for x in cells.flat]
@@ -81,7 +81,7 @@ def derivative_rows(node: Any) -> list[list[list[Any]]] | None:
                     adjoint = adjoint() if callable(adjoint) else adjoint
                     if adjoint is not None:
                         local = np.ravel(Tensor(x)._fit(np.asarray(adjoint)))
-                        row += [[k, int(i), _rounded(local[i])] for i in np.flatnonzero(local)]
+                        row += [[k, int(i), _seven_digits(local[i])] for i in np.flatnonzero(local)]
                 rows.append(row)
                 count += len(row)
         except (ArithmeticError, LookupError, TypeError, ValueError):
@@ -89,7 +89,7 @@ def derivative_rows(node: Any) -> list[list[list[Any]]] | None:
     return rows if count <= MOST_TERMS else None
 
 
-def _array(card: Card, name: str, gradient: Any) -> dict[str, Any]:
+def _cells_of(card: Card, name: str, gradient: Any) -> dict[str, Any]:
     """The cells of an array, all of them or evenly spaced ones, row after row."""
     import numpy as np
 
@@ -108,15 +108,15 @@ def _array(card: Card, name: str, gradient: Any) -> dict[str, Any]:
         "text": four_digits(item),
         "rows": rows.tolist(),
         "columns": columns.tolist(),
-        "v": [_rounded(x) for x in table[np.ix_(rows, columns)].flat],
+        "v": [_seven_digits(x) for x in table[np.ix_(rows, columns)].flat],
     }
     if gradient is not None:
         taken = np.reshape(gradient, table.shape)[np.ix_(rows, columns)]
-        found["g"] = [_rounded(x) for x in taken.flat]
+        found["g"] = [_seven_digits(x) for x in taken.flat]
     return found
 
 
-def _rounded(x: Any) -> Any:
+def _seven_digits(x: Any) -> Any:
     """A number with seven digits, as JSON can hold it."""
     value = float(f"{float(x):.7g}")
     return value if math.isfinite(value) else str(value)
