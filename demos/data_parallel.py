@@ -9,6 +9,7 @@ sum of what the ranks compute, in one flat buffer: the weights are those of one 
 """
 
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -83,11 +84,10 @@ def main(comm: Any, *options: str) -> None:
     try:
         train(comm, resume="--resume" in options)
     except BaseException:
-        traceback.print_exc()
-        print(
-            f"rank {comm.rank} of {comm.size} failed, so all ranks end; {CHECKPOINT} holds the "
-            "last finished epoch: go on with --resume", file=sys.stderr, flush=True,
-        )  # fmt: skip
+        said = f"rank {comm.rank} of {comm.size} failed, so all ranks end; {CHECKPOINT} holds the "
+        said += "last finished epoch: go on with --resume"
+        print(traceback.format_exc() + said, file=sys.stderr, flush=True)
+        time.sleep(0.5)  # so that mpiexec passes it on before it ends all ranks
         comm.Abort(1)
 
 

@@ -17,6 +17,7 @@ class Part {
   set textContent(text) { this.children = [text]; }
 }
 
+globalThis.matchMedia = () => ({ matches: false });
 globalThis.document = {
   createElement: (name) => new Part(name),
   createElementNS: (_, name) => new Part(name),

@@ -289,11 +289,11 @@ def test_rules_that_users_declare_open():
         return y, lambda g, y=y: (g * (1.0 - y * y),)
 
     @tg.rule("dot")
-    def dot(x, y, /):
+    def product(x, y, /):
         """A product by np.dot."""
         return np.dot(x, y), lambda g, x=x, y=y: (g * y, g * x)
 
     assert names(assert_opens(cube(Tensor([1.0, 2.0]))), 1) == ["cube"] * 2
     assert names(assert_opens(tanh_by_numpy(Tensor([1.0, 2.0]))), 1) == ["tanh"] * 2
-    opened = assert_opens(dot(Tensor([1.0, 2.0]), Tensor([4.0, 3.0])))
+    opened = assert_opens(product(Tensor([1.0, 2.0]), Tensor([4.0, 3.0])))
     assert names(opened, 2) == ["add", "multiply", "multiply"]

@@ -188,7 +188,8 @@ def _check_nodes(
     report.rows.extend(first.rows(""))
     report.notes.extend(first.weighed())
     report.problems.extend(checked.written_into(nodes, "the function"))
-    report.problems.extend(first.broken_laws(report.right))
+    unsaid = [row.parameter for row in report.rows if "adjoint" not in row.note]
+    report.problems.extend(first.broken_laws(unsaid))
     if second_order and not any(row.verdict == "wrong" for row in report.rows):
         if len({hasattr(v.numbers, "dtype") for v in checked.variables}) > 1:
             raise ValueError("gradcheck: second_order needs inputs of one kind, numbers or arrays")
@@ -296,7 +297,7 @@ class _Recorded:
                 rows[i] = replace(row, note=weighed.note, kind=weighed.kind)
         return self.inputs.with_unused_tried_again(rows, self.data)
 
-    def broken_laws(self, right: Sequence[str]) -> list[str]:
+    def broken_laws(self, unsaid: Sequence[str]) -> list[str]:
         """What to say of a backward pass that does not multiply by its adjoint."""
         weights = weights_for(self.shape)
         names = [v.name for v in self.inputs.variables]
@@ -304,7 +305,7 @@ class _Recorded:
         def by_name(factor: float) -> dict[str, Plain]:
             return dict(zip(names, self.gradients(weights * factor), strict=True))
 
-        return broken_laws(by_name(1.0), by_name, weights, precision(self.root.data), right)
+        return broken_laws(by_name(1.0), by_name, weights, precision(self.root.data), unsaid)
 
     def _case(self, prefix: str, i: int, part: Plain, adjoint: Plain, weights: Plain = 1.0) -> Case:
         analytic, variable = floating(part), self.inputs.variables[i]

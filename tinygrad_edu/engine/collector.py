@@ -11,6 +11,7 @@ from __future__ import annotations
 import _thread
 import gc
 import sysconfig
+from itertools import chain, islice
 from types import TracebackType
 from typing import Any
 
@@ -23,6 +24,9 @@ PASSED_OVER = 10_000_000
 FROZEN = 1000
 """Python 3.12 starts with a few hundred objects frozen; whoever calls `gc.freeze` has thousands."""
 
+EVERY = 13
+"""One young object of so many is looked at."""
+
 _passed_over = 0
 
 
@@ -34,8 +38,10 @@ def _pass_over_nodes(phase: str, info: dict[str, int]) -> None:
         if info["generation"] == 2:
             _passed_over = 0
         elif phase == "start" and _passed_over < PASSED_OVER:
-            young = gc.get_objects(generation=0)
-            some = list(map(type, young[:: len(young) // 50 + 1]))
+            # all in one call that runs no bytecode: no other thread gets its turn while young
+            # objects, such as its tuple that is still being filled, are referred to from here
+            young = chain.from_iterable(map(gc.get_objects, (0,)))
+            some = list(map(type, islice(young, 0, None, EVERY)))
             if 5 * some.count(Value) <= len(some):
                 return
             if gc.get_freeze_count() > FROZEN:  # somebody's, who would not have them thawed
@@ -43,7 +49,7 @@ def _pass_over_nodes(phase: str, info: dict[str, int]) -> None:
                 return
             gc.freeze()
             gc.unfreeze()
-            _passed_over += len(young)
+            _passed_over += EVERY * len(some)
     except KeyboardInterrupt:  # Python drops what is raised here, and Ctrl-C would do nothing
         _thread.start_new_thread(_thread.interrupt_main, ())
 
