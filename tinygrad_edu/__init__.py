@@ -36,7 +36,7 @@ _LATER = {
     "engine.tensor": ("Tensor",),
     "replay.replays": ("Replay",),
     "replay.training": ("TrainingStep",),
-    "training": ("Epoch", "History", "clip_gradients", "epochs", "fit", "layer_health"),
+    "training": ("Epoch", "History", "Trainer", "clip_gradients", "epochs", "fit", "layer_health"),
     "saving": ("load", "load_state_dict", "save", "to_state_dict"),
     "view": ("Stop", "show", "to_dot", "to_graphviz", "to_html", "to_pdf", "to_png", "to_svg"),
 }

@@ -105,6 +105,7 @@ from tinygrad_edu.training.clipping import clip_gradients as clip_gradients
 from tinygrad_edu.training.history import Epoch as Epoch
 from tinygrad_edu.training.history import History as History
 from tinygrad_edu.training.layer_health import layer_health as layer_health
+from tinygrad_edu.training.trainer import Trainer as Trainer
 from tinygrad_edu.training.training_run import epochs as epochs
 from tinygrad_edu.training.training_run import fit as fit
 from tinygrad_edu.view.page.html import to_html as to_html
@@ -123,6 +124,7 @@ __all__ = [
     "Replay",
     "Stop",
     "Tensor",
+    "Trainer",
     "TrainingStep",
     "Value",
     "arccos",

@@ -20,7 +20,7 @@ Layout = Literal["full", "slide", "cell"]
 
 
 class PageMaker(Protocol):
-    """What is not a graph and has a page of its own: the `History` of a run."""
+    """What is not a graph and has a page of its own: the `History` of a run, a `Trainer`."""
 
     def page(self, title: str) -> str: ...
 
