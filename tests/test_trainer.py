@@ -49,7 +49,9 @@ def test_a_hundred_steps_end_with_the_weights_of_python():
     weights = np.array([p.data for p in model.parameters()])
     for _ in range(100):  # the derivative of the loss by the score is sigmoid(score) - label
         jacobian = [run(*point, weights.tolist()) for point in points.tolist()]
-        errors = [1 / (1 + np.exp(-score)) - y for (score, _), y in zip(jacobian, labels)]
+        errors = [
+            1 / (1 + np.exp(-score)) - y for (score, _), y in zip(jacobian, labels, strict=True)
+        ]
         slopes = np.array([gradient for _, (gradient,) in jacobian])
         weights -= 0.3 * np.mean(np.array(errors)[:, None] * slopes, axis=0)
     assert np.abs(np.array(found["weights"]) - weights).max() < 1e-9
@@ -78,7 +80,8 @@ def test_every_point_has_its_turn_in_an_epoch_of_batches():
     model = scalar_nn.MLP(2, [1], rng=random.Random(1))
     batches = run_in_node(tg.Trainer(model, *MOONS), """(() => {
       const run = startRun(data.weights);
-      const epoch = () => [1, 2, 3, 4].map(() => nextBatch(run, points, 25).map((p) => points.indexOf(p)));
+      const batch = () => nextBatch(run, points, 25).map((p) => points.indexOf(p));
+      const epoch = () => [1, 2, 3, 4].map(batch);
       return [epoch(), epoch()];
     })()""")  # fmt: skip
     first, second = (np.array(epoch) for epoch in batches)

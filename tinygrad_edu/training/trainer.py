@@ -18,7 +18,7 @@ from tinygrad_edu.view.trainer_page.trainer_page import trainer_page_text
 MOST_WEIGHTS = 500
 """Weights and biases of the largest network that a page trains at the rate of frames."""
 MOST_TRAINED_POINTS = 1000
-ACTIVATION_LAYERS = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}
+ACTIVATION_LAYERS: dict[type, str] = {nn.ReLU: "relu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid"}
 
 
 class DenseLayer(NamedTuple):
