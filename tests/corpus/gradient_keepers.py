@@ -172,8 +172,8 @@ def make(rng):
         "layer, x", "layer.forward(x); out = layer.output", "layer.backward(dout)",
         "x: layer.dinputs; layer.weights: layer.dweights; layer.biases: layer.dbiases",
         (
-            m("dimensions not kept", "np.sum(dvalues, axis=0, keepdims=True)",
-              "np.sum(dvalues, axis=0)", "reshape"),
+            m("biases twice", "np.sum(dvalues, axis=0, keepdims=True)",
+              "2 * np.sum(dvalues, axis=0, keepdims=True)", "twice what it should be"),
             m("of ones", "np.dot(self.inputs.T, dvalues)",
               "np.dot(self.inputs.T, np.ones_like(dvalues))", ADJOINT),
             m("mean", "np.dot(self.inputs.T, dvalues)", "np.dot(self.inputs.T, dvalues) / "

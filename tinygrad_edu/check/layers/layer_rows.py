@@ -72,7 +72,8 @@ def _broken_laws(
     gradients = of(once)
     dtype = precision(once.output, *gradients.values())
     # a loss may leave out the 1
-    linear = report.right if once.adjoint.size > 1 else ()
+    steps = {v.name for v in variables if v.is_step}
+    linear = set(report.right) - steps if once.adjoint.size > 1 else ()
     return broken_laws(gradients, lambda c: of(layer.run(c)), once.adjoint, dtype, linear)
 
 

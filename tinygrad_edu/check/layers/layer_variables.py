@@ -35,6 +35,8 @@ class Variable:
     source: Place | None = None
     left_before: Array | None = None
     added: bool = False
+    is_step: bool = False
+    """The gradient is a step that backward made itself, rounded with its parameter."""
     change: str = ""
 
     @property

@@ -217,7 +217,7 @@ class HandWrittenLayer:
         keys = put_returned(left.returned, names, once.variables, len(self.inputs), agrees)
         left.put_by_name(once.variables, agrees)
         for v, step in left.updated.items():
-            v.gradient = step if v.gradient is None else v.gradient
+            v.gradient, v.is_step = (step, True) if v.gradient is None else (v.gradient, False)
         once.unmatched, once.known = keys + left.unmatched(once.variables), left.known
         once.variables = without_gradients(once.variables)
         once.problems = list(dict.fromkeys(once.problems))
