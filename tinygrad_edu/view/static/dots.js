@@ -18,7 +18,7 @@ function sendDots(page, key, kind) {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
   const { ways } = page.drawing;
   for (const dot of ways.querySelectorAll(".moving")) dot.remove();
-  page.edges.forEach((edge, n) => {
+  page.edges.forEach((edge) => {
     if (edge.head !== key) return;
     const points = linePoints(page.layout, edge.link);
     const dot = svg("g", { class: `moving ${kind}` }, svg("circle", { r: 6 }));

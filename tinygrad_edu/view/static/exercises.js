@@ -70,8 +70,8 @@ function drawExercise(page) {
   } else {
     const field = h("input", { type: "text", inputmode: "decimal", autocomplete: "off", "aria-label": word("ask.answer") });
     const check = () => {
-      const { value: valueOf, local, gradient } = { value: valueAnswer, local: localAnswer, gradient: gradientAnswer };
-      const answer = { value: valueOf, local, gradient }[open.kind](page, open.card ?? open.link);
+      const answers = { value: valueAnswer, local: localAnswer, gradient: gradientAnswer };
+      const answer = answers[open.kind](page, open.card ?? open.link);
       const { isRight, text, isNamed } = judged(typedNumber(field.value), answer);
       settle(page, isRight, text, isNamed, field.value.trim() !== "");
     };

@@ -7,7 +7,7 @@ function buildLens(page, panel) {
   panel.parentNode.hidden = !lens;
   if (!lens) return;
   const choose = h("select", { "aria-label": word("lens.operation") });
-  lens.operations.forEach((operation, n) => choose.append(h("option", { value: n }, lensEquation(lens, operation))));
+  choose.append(...lens.operations.map((operation, n) => h("option", { value: n }, lensEquation(lens, operation))));
   page.lens = { choose, place: h("div"), operation: lens.operations.length - 1, cell: null, seen: "" };
   choose.addEventListener("change", () => {
     Object.assign(page.lens, { operation: Number(choose.value), cell: null });

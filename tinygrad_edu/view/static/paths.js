@@ -4,7 +4,7 @@
 const MOST_PATHS = 6;
 
 /** One row for each path: a × b × c = product, its share, and the sum so far. */
-function pathRows(page, i, paths, isKnown) {
+function pathRows(page, paths, isKnown) {
   const products = paths.map((path) => path.reduce((product, n) => product * page.derivatives[n], 1));
   const total = products.reduce((sum, x) => sum + x, 0);
   const oneSign = products.every((x) => x >= 0) || products.every((x) => x <= 0);

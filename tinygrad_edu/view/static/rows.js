@@ -43,7 +43,7 @@ function fillRows(starts, counts, rights, room) {
 }
 
 // Move columns and the middles of their spots into rows; all but the first begin at indent.
-function stackRows({ spots, columns, trunks }, firsts, crossing, { lefts, rights }, heights, middles, port, indent) {
+function stackRows({ columns, trunks }, firsts, crossing, { lefts, rights }, heights, middles, port, indent) {
   const inLine = rights.slice();
   const rows = { rowOf: rights.map(() => 0), tops: [], bottoms: [], width: 0, lanes: new Map() };
   firsts.forEach((first, r) => {

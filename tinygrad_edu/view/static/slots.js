@@ -19,7 +19,7 @@ function updateSlots(page, unit) {
   const [i] = unit.shown;
   const arrived = n - page.known.missing[i];
   const isWaiting = arrived > 0 && arrived < n;
-  circles.forEach((circle, k) => circle.classList.toggle("full", k < arrived));
+  circles.forEach((circle, k) => { circle.classList.toggle("full", k < arrived); });
   if (!circles.length) text.textContent = `${arrived}/${n}`;
   unit.group.classList.toggle("waiting", isWaiting);
   return word("slots.arrived", { arrived, all: n });

@@ -122,11 +122,11 @@ function drawCursor(context, [x, y], palette) {
 
 /** What the units answer, each in parts of its largest answer. */
 function drawUnits(canvases, fields, palette) {
-  fields.units.forEach((layer, l) => layer.forEach((field, j) => {
+  fields.units.forEach((layer, l) => { layer.forEach((field, j) => {
     let most = Number.MIN_VALUE;
     for (const value of field) most = Math.max(most, Math.abs(value));
     paintField(canvases[l][j], field, most, palette.colours);
-  }));
+  }); });
 }
 
 /** The loss by step, and a line where the run is. */

@@ -21,7 +21,7 @@ function withNoise(point, noise) {
 }
 
 /** Put a point somewhere; noise will move it from there. */
-function movePoint(point, { x, y }, noise) {
+function placePoint(point, { x, y }, noise) {
   point.from = [x - noise * point.offset[0], y - noise * point.offset[1]];
   point.x = x;
   point.y = y;
@@ -77,7 +77,7 @@ function listenToPointers(plane, state, toolOf, changed) {
   });
   plane.addEventListener("pointermove", (event) => {
     if (!state.held || !plane.hasPointerCapture(event.pointerId)) return;
-    movePoint(state.held, placeOf(event), state.noise);
+    placePoint(state.held, placeOf(event), state.noise);
     changed();
   });
   const drop = () => { state.held = null; changed(); };
@@ -100,7 +100,7 @@ function listenToKeys(plane, state, say, changed) {
       const [dx, dy] = ARROWS[event.key];
       state.cursor.x += dx * KEY_STEP * state.view.width;
       state.cursor.y += dy * KEY_STEP * state.view.height;
-      if (state.held) movePoint(state.held, state.cursor, state.noise);
+      if (state.held) placePoint(state.held, state.cursor, state.noise);
     } else if (event.key === "Enter") {
       state.held = state.held ? null : near;
       say(word(state.held ? "taken" : near ? "dropped" : "no_point"));

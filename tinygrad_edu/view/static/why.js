@@ -34,7 +34,7 @@ function explainCard(page, i) {
   const paths = pathsToRoot(page.edges, state.selected, view.unitOf[graph.root], MOST_PATHS);
   const usable = paths?.length && paths.every((path) => path.every((n) => page.derivatives[n] !== null));
   if (usable) page.paths = paths;
-  const parts = usable ? [chainOf(page, i, pathRows(page, i, paths, isKnown), result)]
+  const parts = usable ? [chainOf(page, i, pathRows(page, paths, isKnown), result)]
     : sumOverParents(page, i, result) ?? [passingThrough(page, i, result)];
   for (const path of page.paths) for (const n of path) page.pathEdges.add(n);
   if (page.early && isKnown) parts.push(earlyNote(page, i));
