@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "saving": {"rules", "data", "files", "engine", "nn", "module", "optim"},
     "training": {"rules", "engine", "files", "module", "nn", "scalar_nn", "data", "optim", "replay"}
     | {"saving", "view"},
-    "commands": {"rules", "engine", "check", "files", "view"},
+    "commands": {"rules", "engine", "check", "files", "view", "data", "nn", "optim", "training"},
 }
 """What each part of the package may import of the others."""
 

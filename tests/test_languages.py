@@ -14,9 +14,10 @@ STATIC = VIEW / "static"
 ENGLISH = json.loads((STATIC / "words_en.json").read_text(encoding="utf-8"))
 GERMAN = json.loads((STATIC / "words_de.json").read_text(encoding="utf-8"))
 HTML = (STATIC / "page.html").read_text(encoding="utf-8")
-SCRIPTS = [path for path in STATIC.glob("*.js") if not path.name.startswith("run_")]
+OTHERS = ("run_", "trainer_")
+SCRIPTS = [path for path in STATIC.glob("*.js") if not path.name.startswith(OTHERS)]
 CODE = "\n".join(path.read_text("utf-8") for path in [*SCRIPTS, *VIEW.rglob("*.py")])
-"""All but the page of a run, which has a table of its own."""
+"""All but the pages of a run and of the trainer, which have tables of their own."""
 PLURALS = (".zero", ".one", ".two", ".few", ".many")
 
 

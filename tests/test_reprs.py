@@ -60,6 +60,7 @@ OBJECTS = {
     "Module": lambda: Net(),
     "MLP": lambda: nn.MLP(64, [30, 10], rng=0),
     "Stop": lambda: tg.Stop("Look here.", step=1),
+    "Trainer": lambda: tg.Trainer(scalar_nn.MLP(2, [3, 1]), [[0, 1], [1, 0]], [0, 1]),
     "History": lambda: tg.History({"epoch": [1.0], "loss": [0.5]}),
     "Epoch": lambda: tg.Epoch({"epoch": 1.0, "loss": 0.5}, [0.5]),
     "Characters": lambda: data.Characters(["ab"]),

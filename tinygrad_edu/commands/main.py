@@ -23,6 +23,7 @@ from tinygrad_edu.commands.script import ScriptError
 COMMANDS = {
     "show": "a graph as an interactive page or a picture",
     "check": "whether a function, a layer or a graph has the right gradients",
+    "train": "a first training, as a page to watch",
 }
 
 
@@ -65,7 +66,7 @@ def _main_parser() -> argparse.ArgumentParser:
     examples = [_of(command, f"{command.upper()}_EXAMPLES") for command in COMMANDS]
     parser = Parser(
         "tinygrad-edu",
-        description="See and check backpropagation.",
+        description="See, check and train with backpropagation.",
         epilog="\n".join([examples[0], *examples[1].split("\n\n")[0].split("\n")[1:]]),
     )
     parser.add_argument(

@@ -75,7 +75,7 @@ def show_parser() -> Parser:
 def run_show(options: argparse.Namespace) -> int:
     """Check everything that can be checked first; compute, write and print after that."""
     path: str = options.output or DEFAULT
-    force: bool = options.force or (options.output is None and _is_own_page(path))
+    force: bool = options.force or (options.output is None and is_own_page(path))
     kind = _checked_ending(path, options)
     inputs = values_by_name(options.inputs, number, "name=number, such as apple=100")
     ranges = values_by_name(
@@ -102,7 +102,7 @@ def run_show(options: argparse.Namespace) -> int:
     return 0
 
 
-def _is_own_page(path: str) -> bool:
+def is_own_page(path: str) -> bool:
     """Whether this package has made a page; then a new one may take its place."""
     if not os.path.isfile(path):
         return False

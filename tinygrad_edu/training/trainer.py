@@ -53,6 +53,10 @@ class Trainer:
             raise ValueError(f"Trainer: batch_size is {batch_size!r}; there are {n} points")
         self.rate, self.batch_size = float(rate), batch_size
 
+    def __repr__(self) -> str:
+        widths = "-".join(map(str, [2, *(len(layer.weights) for layer in self.layers)]))
+        return f"Trainer({widths}, {len(self.points)} points, rate={self.rate:g})"
+
     def program(self) -> str:
         """The loss of one point and its gradients, as a function in JavaScript."""
         x, label = [Value(0.5, "x0"), Value(0.5, "x1")], Value(1.0, "label")
