@@ -152,6 +152,10 @@ def test_a_leaf_without_a_gradient_moves_inside_no_grad_too():
         p *= 3
     assert p is leaf
     assert (leaf.data, leaf.grad) == (4.5, 0.0)
+    leaf.grad = 1.0  # then a step outside was most likely meant to move it
+    with pytest.warns(UserWarning, match="in place outside no_grad"):
+        p -= 0.5
+    assert (p.data, leaf.data) == (4.0, 4.5)
 
 
 def test_the_collector_is_paused_and_comes_back():
