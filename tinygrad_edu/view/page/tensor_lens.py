@@ -58,7 +58,8 @@ def lens_data(root: Any, seen: Seen) -> dict[str, Any] | None:
 def derivative_rows(node: Any) -> list[list[list[Any]]] | None:
     """For each cell of a node its local derivatives that are not 0, as [operand, cell, number].
 
-    None where there would be too many, or where the pullback refuses.
+    None where there would be too many, where the pullback refuses, or where not all cells of an
+    array are shown: a sum would name cells that are not there.
     """
     import numpy as np
 
@@ -66,7 +67,8 @@ def derivative_rows(node: Any) -> list[list[list[Any]]] | None:
 
     data = [np.asarray(getattr(x, "data", x), float) for x in node.operands]
     size = math.prod(node.shape)
-    if size * sum(x.size for x in data) > MOST_PRODUCTS:
+    sizes = [size, *(x.size for x in data)]
+    if size * sum(sizes[1:]) > MOST_PRODUCTS or max(sizes) > MOST_CELLS:
         return None
     rows, count = [], 0
     with quiet():
