@@ -189,3 +189,14 @@ def test_the_max_margin_loss_of_a_tensor_and_of_a_list_of_values_is_its_formula(
 def test_a_loss_of_two_classes_names_what_is_wrong(loss, x, target, message):
     with pytest.raises(ValueError, match=rf"^{loss.__name__}: .*{message}"):
         loss(x, target)
+
+
+def test_the_losses_of_sequences_have_the_shape_of_their_labels():
+    logits = np.random.default_rng(0).normal(size=(2, 3, 4))
+    labels = np.array([[0, 1, 2], [3, 0, 1]])
+    losses = nn.cross_entropy(Tensor(logits), labels, reduction="none")
+    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    expected = -np.log(np.take_along_axis(shares, labels[..., None], axis=-1)[..., 0])
+    np.testing.assert_allclose(losses.data, expected, rtol=1e-13)
+    total = nn.cross_entropy(Tensor(logits), labels, reduction="sum")
+    assert total.data.shape == ()

@@ -277,8 +277,9 @@ def test_the_policy_stops_what_got_in_anyway(browser, tmp_path, two_fruits, intr
 
 @pytest.mark.parametrize("path", sorted(STATIC.glob("*.js")), ids=lambda path: path.name)
 def test_the_code_makes_no_markup_and_no_code_from_text(path):
-    makers = r"innerHTML|outerHTML *=[^=]|insertAdjacentHTML|setHTML|document\.write|\beval\b|\bFunction\("
+    makers = r"innerHTML|outerHTML *=[^=]|insertAdjacentHTML|setHTML|document\.write|\beval\b"
     makers += (
+        r"|\bFunction\("
         r"|createContextualFragment|DOMParser|srcdoc|setTimeout\([\"'`]|\bimport\b|javascript:"
     )
     assert re.findall(makers, path.read_text(encoding="utf-8")) == []

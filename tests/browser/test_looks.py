@@ -54,7 +54,8 @@ GEOMETRY = """() => {
 
 # Whatever reaches over an edge of the window and is not inside something that scrolls.
 SPILLED = """() => [...document.querySelectorAll("header *, main *, dialog[open], dialog[open] *")]
-  .filter((x) => x.checkVisibility() && !x.closest("#picture, #tablebox, .cells, pre, .hidden, #ticks"))
+  .filter((x) => x.checkVisibility())
+  .filter((x) => !x.closest("#picture, #tablebox, .cells, pre, .hidden, #ticks"))
   .filter((x) => {
     const {left, right} = x.getBoundingClientRect();
     return left < -0.5 || right > document.documentElement.clientWidth + 0.5;
