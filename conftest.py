@@ -27,7 +27,7 @@ from tinygrad_edu.rules import RULES, operations
 os.environ.pop("PYTEST_ADDOPTS", None)
 
 
-for name, examples in {"quick": 5, "deep": 20}.items():
+for name, examples in {"quick": 5, "deep": 12}.items():
     settings.register_profile(
         name, max_examples=examples, deadline=None, derandomize=True, print_blob=True
     )

@@ -10,7 +10,7 @@ from random_derivatives import TEMPERS, spoilt
 
 from tinygrad_edu import gradcheck
 
-EACH = int(os.environ.get("EACH_OF_RANDOM", much(500, 63))) // len(TEMPERS) + 1
+EACH = int(os.environ.get("EACH_OF_RANDOM", much(200, 63))) // len(TEMPERS) + 1
 
 
 def verdict(f, derivative, x):

@@ -45,7 +45,7 @@ def test_a_planted_mistake_is_found(name, mistake):
 @pytest.mark.parametrize("name", CORPUS)
 def test_a_planted_mistake_is_named_and_not_falsely(name):
     for n, (layer, mistake) in enumerate(PLANTED):
-        if layer == name and n % 2:  # `counts.py` tries all of them
+        if layer == name and n % 4 == 1:  # `counts.py` tries all of them
             outcome = checked(name, mistake, n % SEEDS, DTYPES[n // 2 % 2])
             verdicts = {"named", "found, no name is asked for"}
             if (name, mistake.name) in NAMELESS:
